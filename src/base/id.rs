@@ -1,0 +1,118 @@
+//! Names that come from outside, checked once at the door.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Longest id in bytes: fits a URL path segment, a log line and a file name with room to spare.
+pub const MAX_ID_BYTES: usize = 64;
+
+/// Why a text is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is not a usable {what}: use 1 to 64 of the characters A-Z a-z 0-9 - _ and begin with a letter or digit"
+)]
+pub struct InvalidId {
+    what: &'static str,
+    text: String,
+}
+
+fn check(what: &'static str, text: &str) -> Result<(), InvalidId> {
+    let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if first && rest && text.len() <= MAX_ID_BYTES {
+        return Ok(());
+    }
+    let text = text.chars().take(MAX_ID_BYTES).collect();
+    Err(InvalidId { what, text })
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        ///
+        /// 1 to 64 of `A-Z a-z 0-9 - _`, beginning with a letter or digit.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema, schemars::JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        #[schema(value_type = String, pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+        #[schemars(with = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                check($what, text)?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                check($what, &text)?;
+                Ok(Self(text))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// A meeting and its one program.
+    RoomId,
+    "room id"
+);
+id!(
+    /// One person or device in a room.
+    ParticipantId,
+    "participant id"
+);
+id!(
+    /// Where a program goes.
+    OutputId,
+    "output id"
+);
+id!(
+    /// A layout template.
+    TemplateName,
+    "template name"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_safe_in_a_path_and_a_file_name() {
+        for good in ["a", "weekly", "0", "A-b_c", &"x".repeat(64)] {
+            assert!(RoomId::from_str(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "_a", "a/b", "..", "a b", "é", "a\0", &"x".repeat(65)] {
+            assert!(RoomId::from_str(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Secrets that do not leak by accident.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+/// A key or token. Prints as `***`, compares in constant time, and is written out only where it is asked for by name.
+///
+/// Serialising gives the text itself: the room document and the state store are where secrets live, and whoever may read
+/// those may read them.
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text that came from a configuration or a client.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that must send or store it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for Secret {
+    /// Takes the same time wherever the two differ; the length alone is not hidden.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_compares_by_value_and_prints_as_stars() {
+        assert_eq!(Secret::new("s3cret"), Secret::new("s3cret"));
+        assert_ne!(Secret::new("s3cret"), Secret::new("s3cres"));
+        assert_ne!(Secret::new("s3cret"), Secret::new(""));
+        assert_eq!(format!("{:?}", Secret::new("s3cret")), "***");
+    }
+}

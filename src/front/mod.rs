@@ -1,0 +1,13 @@
+//! Every socket, every decision, every secret: doors, rooms, outputs and the REST API. Safe Rust only.
+
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod auth;
+pub mod engine;
+pub mod events;
+pub mod metrics;
+pub mod output;
+pub mod pull;
+pub mod room;
+pub mod rtmp;

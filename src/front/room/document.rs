@@ -1,0 +1,177 @@
+//! What a room should be: the one document that REST takes and gives, and the store keeps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    base::{OutputId, ParticipantId, Secret},
+    layout::{Canvas, LayoutChoice},
+};
+
+/// Most participants in one room: what one program can still show and mix.
+pub const MAX_PARTICIPANTS: usize = 64;
+/// Most outputs of one room.
+pub const MAX_OUTPUTS: usize = 32;
+/// Longest display name, bytes.
+pub const MAX_NAME_BYTES: usize = 256;
+/// Longest URL, bytes.
+pub const MAX_URL_BYTES: usize = 2048;
+/// Longest publish key, bytes.
+pub const MAX_KEY_BYTES: usize = 256;
+
+/// A whole room.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoomDocument {
+    /// The program's picture.
+    pub canvas: Canvas,
+    /// Which template arranges it.
+    pub layout: LayoutChoice,
+    /// Everyone who may be in it, by id, in order of id.
+    pub participants: BTreeMap<ParticipantId, Participant>,
+    /// Who decides who has the floor.
+    pub speaker: Speaker,
+    /// How the program's picture is encoded.
+    pub video: Video,
+    /// How the program's sound is encoded.
+    pub audio: Audio,
+    /// Where the program is pushed.
+    pub outputs: BTreeMap<OutputId, Output>,
+}
+
+/// One person or device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Participant {
+    /// What people read on the placeholder card; any script, at most 256 bytes. The id when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What templates cast by, such as `presenter` or `screen`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Where the media come from.
+    pub source: Source,
+    /// Gain of the sound, -60 to +20 dB.
+    #[serde(default)]
+    #[schema(minimum = -60, maximum = 20)]
+    pub gain_db: f32,
+    /// True keeps the sound out of the program.
+    #[serde(default)]
+    pub muted: bool,
+    /// True keeps the picture out of the program.
+    #[serde(default)]
+    pub hidden: bool,
+}
+
+/// Where a participant's media come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Source {
+    /// The participant connects to us with this key.
+    Publish {
+        /// Compared in constant time; 1 to 256 bytes.
+        key: Secret,
+    },
+    /// We connect to this address.
+    Pull {
+        /// `rtmp://` or `rtmps://`, checked against the address allow-list.
+        url: String,
+    },
+}
+
+/// Who decides who has the floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Speaker {
+    /// `auto` listens; `manual` waits for `PUT speaker`.
+    pub mode: SpeakerMode,
+}
+
+/// See [`Speaker`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpeakerMode {
+    /// Who is heard has the floor, unless an operator gave it to someone.
+    #[default]
+    Auto,
+    /// The operator alone decides.
+    Manual,
+}
+
+/// How the program's picture is encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Video {
+    /// Only `h264`.
+    pub codec: VideoCodec,
+    /// A file of `pipelines/video/` without its ending: `x264`, `openh264`, or one the operator added.
+    pub encoder: String,
+    /// The encoder's own preset; for x264 `ultrafast` … `medium`.
+    pub preset: String,
+    /// kbit/s, 100 to 50 000
+    #[schema(minimum = 100, maximum = 50_000)]
+    pub bitrate_kbps: u32,
+    /// Longest time between keyframes, 1 to 10 s.
+    #[schema(minimum = 1, maximum = 10)]
+    pub keyframe_seconds: u32,
+}
+
+/// See [`Video::codec`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VideoCodec {
+    /// ITU-T H.264.
+    #[default]
+    H264,
+}
+
+impl Default for Video {
+    fn default() -> Self {
+        Self {
+            codec: VideoCodec::H264,
+            encoder: "x264".to_owned(),
+            preset: "veryfast".to_owned(),
+            bitrate_kbps: 2500,
+            keyframe_seconds: 2,
+        }
+    }
+}
+
+/// How the program's sound is encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audio {
+    /// Only `aac`.
+    pub codec: AudioCodec,
+    /// kbit/s, 32 to 320
+    #[schema(minimum = 32, maximum = 320)]
+    pub bitrate_kbps: u32,
+}
+
+/// See [`Audio::codec`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AudioCodec {
+    /// AAC-LC, 48 kHz stereo.
+    #[default]
+    Aac,
+}
+
+impl Default for Audio {
+    fn default() -> Self {
+        Self { codec: AudioCodec::Aac, bitrate_kbps: 128 }
+    }
+}
+
+/// Where the program goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Output {
+    /// An RTMP push.
+    Rtmp {
+        /// `rtmp://` or `rtmps://`, checked against the address allow-list.
+        url: String,
+    },
+}

@@ -1,0 +1,179 @@
+//! What a room is, as against what it should be.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Door, RoomDocument};
+use crate::{
+    base::{OutputId, ParticipantId, RoomId},
+    media::Levels,
+};
+
+/// A room as REST gives it: the document, and under `status` what is true now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RoomView {
+    /// Its name in URLs.
+    pub id: RoomId,
+    /// What it should be.
+    #[serde(flatten)]
+    pub document: RoomDocument,
+    /// What it is.
+    pub status: RoomStatus,
+}
+
+/// What is true now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RoomStatus {
+    /// The worker that makes the program.
+    pub worker: WorkerStatus,
+    /// Everyone, by id.
+    pub participants: BTreeMap<ParticipantId, ParticipantStatus>,
+    /// Who has the floor.
+    pub floor: Option<ParticipantId>,
+    /// True while an operator's `PUT speaker` holds it.
+    pub floor_held: bool,
+    /// Who is on the program, back to front, with their rectangles in px.
+    pub scene: Vec<TileStatus>,
+    /// Every output, by id.
+    pub outputs: BTreeMap<OutputId, OutputStatus>,
+    /// The program itself.
+    pub program: ProgramStatus,
+}
+
+/// The worker.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct WorkerStatus {
+    /// Where it is in its life.
+    pub state: WorkerState,
+    /// Process id, while it runs.
+    pub pid: Option<u32>,
+    /// How many were started since the room began; above 1 means some were replaced.
+    pub started: u64,
+    /// Why the last one ended.
+    pub last_exit: Option<String>,
+    /// CPU time of the present one, ms.
+    pub cpu_ms: u64,
+    /// Memory of the present one, KiB.
+    pub rss_kib: u64,
+}
+
+/// See [`WorkerStatus::state`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// Started, not yet making a program.
+    #[default]
+    Starting,
+    /// Making the program.
+    Running,
+    /// Ended; another starts in a moment.
+    Waiting,
+}
+
+/// Where a participant's media stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaState {
+    /// Not connected.
+    #[default]
+    Absent,
+    /// Connected, nothing shown or heard yet.
+    Joining,
+    /// Packets flow.
+    Live,
+    /// Connected, but nothing has come for 2 s.
+    Stalled,
+}
+
+/// One participant now.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct ParticipantStatus {
+    /// Where its media stand.
+    pub state: MediaState,
+    /// How it came in.
+    pub door: Option<Door>,
+    /// True while its picture, not its card, is on the program.
+    pub showing: bool,
+    /// Newest picture, px wide; 0 before the first.
+    pub width: u32,
+    /// Newest picture, px high.
+    pub height: u32,
+    /// Measured incoming rate over the last second, kbit/s.
+    pub received_kbps: u32,
+    /// Pictures decoded since it connected.
+    pub decoded: u64,
+    /// Packets its decoder refused since it connected.
+    pub corrupt: u64,
+    /// Delay its playout clock adds, ms.
+    pub delay_ms: f32,
+    /// How loud it is, before gain and mute.
+    pub levels: Option<Levels>,
+    /// Why a pull is not connected.
+    pub last_error: Option<String>,
+}
+
+/// A tile on the program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TileStatus {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// px
+    pub x: i32,
+    /// px
+    pub y: i32,
+    /// px
+    pub width: u32,
+    /// px
+    pub height: u32,
+}
+
+/// Where an output is in its life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputState {
+    /// No program to send yet.
+    #[default]
+    Idle,
+    /// Opening the connection.
+    Connecting,
+    /// Sending.
+    Live,
+    /// Failed; tries again after a backoff of 1 to 30 s.
+    Waiting,
+}
+
+/// One output now.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct OutputStatus {
+    /// Where it is in its life.
+    pub state: OutputState,
+    /// Bytes of media sent since the room began.
+    pub sent_bytes: u64,
+    /// Packets lost because the target was slow.
+    pub dropped_packets: u64,
+    /// Times a connection was opened.
+    pub connects: u64,
+    /// Why the last connection ended or failed.
+    pub last_error: Option<String>,
+}
+
+/// The program now.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct ProgramStatus {
+    /// Frames composed by the present worker.
+    pub frames: u64,
+    /// Ticks it missed.
+    pub missed: u64,
+    /// Where the program's time line stands, ms.
+    pub pts_ms: i64,
+    /// People and outputs reading it now.
+    pub readers: usize,
+    /// Median tick to composed frame, µs.
+    pub compose_us: u32,
+    /// Median composed to encoded frame, µs.
+    pub encode_us: u32,
+    /// How loud the mix is.
+    pub levels: Option<Levels>,
+}

@@ -1,0 +1,255 @@
+//! Framing: a big-endian `u32` length, one byte of kind, then the body. The length counts kind and body.
+//!
+//! Control and reports are JSON: rare, small, and readable in a trace. Media are a fixed header and the coded bytes, which
+//! are sliced out of the read buffer, not copied.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::message::{Control, Feed, FromWorker, Report, ToWorker};
+use crate::media::{AudioCodec, Codec, Packet, Role, Timestamp, VideoCodec};
+
+/// Longest frame. A 4K keyframe at the highest rate is under 4 MB; a snapshot under 8 MB.
+pub const MAX_FRAME: usize = 16 << 20;
+
+/// Why bytes are not a frame of this link. The link cannot go on after one.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// Longer than [`MAX_FRAME`], or empty.
+    #[error("a frame of {0} bytes")]
+    Length(usize),
+    /// A kind this side does not take.
+    #[error("a frame of kind {0}")]
+    Kind(u8),
+    /// A media header with a value that means nothing.
+    #[error("a media frame with a malformed header")]
+    Media,
+    /// A control message or report that does not parse.
+    #[error("a control frame that does not parse: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+const KIND_JSON: u8 = 0;
+const KIND_PACKET: u8 = 1;
+const KIND_SNAPSHOT: u8 = 2;
+
+/// Bytes of a media header: feed, flags, codec, role, pts, dts.
+const MEDIA_HEADER: usize = 4 + 1 + 1 + 1 + 8 + 8;
+
+/// A message ready to be written: the head, then the coded bytes if it carries media.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Length, kind, and everything but the coded bytes.
+    pub head: Bytes,
+    /// The coded bytes, shared with the packet they came from.
+    pub tail: Bytes,
+}
+
+impl Frame {
+    /// Whole length on the wire, bytes.
+    pub fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// Never true; a frame has at least its length and kind.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+fn json(message: &impl serde::Serialize) -> Frame {
+    let body = serde_json::to_vec(message).expect("link messages have text keys and finite numbers");
+    let mut head = BytesMut::with_capacity(5 + body.len());
+    head.put_u32(body.len() as u32 + 1);
+    head.put_u8(KIND_JSON);
+    head.extend_from_slice(&body);
+    Frame { head: head.freeze(), tail: Bytes::new() }
+}
+
+fn media(feed: Feed, replay: bool, packet: &Packet) -> Frame {
+    let mut head = BytesMut::with_capacity(5 + MEDIA_HEADER);
+    head.put_u32((1 + MEDIA_HEADER + packet.data.len()) as u32);
+    head.put_u8(KIND_PACKET);
+    head.put_u32(feed.0);
+    head.put_u8(u8::from(replay));
+    head.put_u8(codec_code(packet.codec));
+    head.put_u8(match packet.role {
+        Role::Config => 0,
+        Role::Key => 1,
+        Role::Delta => 2,
+    });
+    head.put_i64(packet.pts.nanos());
+    head.put_i64(packet.dts.nanos());
+    Frame { head: head.freeze(), tail: packet.data.clone() }
+}
+
+const CODECS: [Codec; 8] = [
+    Codec::Video(VideoCodec::H264),
+    Codec::Video(VideoCodec::Hevc),
+    Codec::Video(VideoCodec::Vp8),
+    Codec::Video(VideoCodec::Vp9),
+    Codec::Video(VideoCodec::Av1),
+    Codec::Audio(AudioCodec::Aac),
+    Codec::Audio(AudioCodec::Mp3),
+    Codec::Audio(AudioCodec::Opus),
+];
+
+fn codec_code(codec: Codec) -> u8 {
+    CODECS.iter().position(|c| *c == codec).expect("every codec is listed") as u8
+}
+
+impl ToWorker {
+    /// As it goes on the wire.
+    pub fn encode(&self) -> Frame {
+        match self {
+            Self::Control(control) => json(control),
+            Self::Packet { feed, replay, packet } => media(*feed, *replay, packet),
+        }
+    }
+
+    /// Takes the next message off `input`; `None` until it is whole.
+    pub fn decode(input: &mut BytesMut) -> Result<Option<Self>, FrameError> {
+        let Some((kind, body)) = take(input)? else { return Ok(None) };
+        match kind {
+            KIND_JSON => Ok(Some(Self::Control(serde_json::from_slice::<Control>(&body)?))),
+            KIND_PACKET => {
+                let (feed, replay, packet) = take_media(body)?;
+                Ok(Some(Self::Packet { feed, replay, packet }))
+            }
+            other => Err(FrameError::Kind(other)),
+        }
+    }
+}
+
+impl FromWorker {
+    /// As it goes on the wire.
+    pub fn encode(&self) -> Frame {
+        match self {
+            Self::Report(report) => json(report),
+            Self::Program(packet) => media(Feed(0), false, packet),
+            Self::Snapshot { id, jpeg } => {
+                let mut head = BytesMut::with_capacity(13);
+                head.put_u32((9 + jpeg.len()) as u32);
+                head.put_u8(KIND_SNAPSHOT);
+                head.put_u64(*id);
+                Frame { head: head.freeze(), tail: jpeg.clone() }
+            }
+        }
+    }
+
+    /// Takes the next message off `input`; `None` until it is whole.
+    pub fn decode(input: &mut BytesMut) -> Result<Option<Self>, FrameError> {
+        let Some((kind, mut body)) = take(input)? else { return Ok(None) };
+        match kind {
+            KIND_JSON => Ok(Some(Self::Report(serde_json::from_slice::<Report>(&body)?))),
+            KIND_PACKET => Ok(Some(Self::Program(take_media(body)?.2))),
+            KIND_SNAPSHOT if body.len() >= 8 => Ok(Some(Self::Snapshot { id: body.get_u64(), jpeg: body })),
+            KIND_SNAPSHOT => Err(FrameError::Media),
+            other => Err(FrameError::Kind(other)),
+        }
+    }
+}
+
+fn take(input: &mut BytesMut) -> Result<Option<(u8, Bytes)>, FrameError> {
+    let Some(length) = input.first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_be_bytes(*length) as usize;
+    if length == 0 || length > MAX_FRAME {
+        return Err(FrameError::Length(length));
+    }
+    if input.len() < 4 + length {
+        // Room for the rest at once, so that a large frame is not moved again and again as it grows.
+        input.reserve(4 + length - input.len());
+        return Ok(None);
+    }
+    input.advance(4);
+    let mut frame = input.split_to(length).freeze();
+    let kind = frame.get_u8();
+    Ok(Some((kind, frame)))
+}
+
+fn take_media(mut body: Bytes) -> Result<(Feed, bool, Packet), FrameError> {
+    if body.len() < MEDIA_HEADER {
+        return Err(FrameError::Media);
+    }
+    let feed = Feed(body.get_u32());
+    let replay = body.get_u8() != 0;
+    let codec = *CODECS.get(usize::from(body.get_u8())).ok_or(FrameError::Media)?;
+    let role = match body.get_u8() {
+        0 => Role::Config,
+        1 => Role::Key,
+        2 => Role::Delta,
+        _ => return Err(FrameError::Media),
+    };
+    let pts = Timestamp::from_nanos(body.get_i64());
+    let dts = Timestamp::from_nanos(body.get_i64());
+    Ok((feed, replay, Packet { codec, role, pts, dts, data: body }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wire(frames: &[Frame]) -> BytesMut {
+        let mut bytes = BytesMut::new();
+        for frame in frames {
+            bytes.extend_from_slice(&frame.head);
+            bytes.extend_from_slice(&frame.tail);
+        }
+        bytes
+    }
+
+    fn sample() -> Vec<ToWorker> {
+        let packet = Packet {
+            codec: Codec::Audio(AudioCodec::Opus),
+            role: Role::Key,
+            pts: Timestamp::from_millis(-5),
+            dts: Timestamp::from_millis(7),
+            data: Bytes::from_static(b"coded"),
+        };
+        vec![
+            ToWorker::Control(Control::Keyframe),
+            ToWorker::Packet { feed: Feed(7), replay: true, packet },
+            ToWorker::Control(Control::Snapshot(9)),
+        ]
+    }
+
+    #[test]
+    fn messages_survive_the_wire_however_it_cuts_them() {
+        let sent = sample();
+        let bytes = wire(&sent.iter().map(ToWorker::encode).collect::<Vec<_>>());
+        for step in [1, 2, 3, 7, 1000] {
+            let (mut input, mut got) = (BytesMut::new(), Vec::new());
+            for piece in bytes.chunks(step) {
+                input.extend_from_slice(piece);
+                while let Some(message) = ToWorker::decode(&mut input).expect("valid") {
+                    got.push(message);
+                }
+            }
+            assert_eq!(got, sent, "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_carries_its_number() {
+        let sent = FromWorker::Snapshot { id: 3, jpeg: Bytes::from_static(b"jpeg") };
+        let mut bytes = wire(&[sent.encode()]);
+        assert_eq!(FromWorker::decode(&mut bytes).expect("valid"), Some(sent));
+    }
+
+    #[test]
+    fn an_absurd_length_is_refused_before_it_is_waited_for() {
+        let mut bytes = BytesMut::from(&[0xff, 0xff, 0xff, 0xff][..]);
+        assert!(matches!(FromWorker::decode(&mut bytes), Err(FrameError::Length(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+            let mut input = BytesMut::from(&bytes[..]);
+            while let Ok(Some(_)) = ToWorker::decode(&mut input) {}
+            let mut input = BytesMut::from(&bytes[..]);
+            while let Ok(Some(_)) = FromWorker::decode(&mut input) {}
+        }
+    }
+}

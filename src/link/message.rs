@@ -1,0 +1,220 @@
+//! What crosses the link, and nothing else.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::{ParticipantId, RoomId},
+    layout::{Canvas, Scene},
+    media::{Levels, Packet},
+};
+
+/// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
+pub const VERSION: u32 = 1;
+
+/// One arrival of one participant's media. Each time a participant connects it gets a new feed, so that nothing of an old
+/// connection (decoder state, clock) reaches the new one. Never reused within a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Feed(pub u32);
+
+/// Front to worker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToWorker {
+    /// A control message.
+    Control(Control),
+    /// One packet of one feed.
+    Packet {
+        /// Whose media.
+        feed: Feed,
+        /// True when the packet comes from a GOP cache: it arrives later than it was meant to and says nothing of jitter.
+        replay: bool,
+        /// The media itself, on the feed's own time line.
+        packet: Packet,
+    },
+}
+
+/// Front to worker, everything but media.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Control {
+    /// First message of a link, and only then.
+    Start(Box<Settings>),
+    /// Everyone in the room now; replaces the list before.
+    Participants(Vec<Participant>),
+    /// Every tile of the program from the next tick on; replaces the scene before.
+    Scene {
+        /// The target scene.
+        scene: Scene,
+        /// Time the change takes, ms; 0 cuts.
+        transition_ms: u32,
+    },
+    /// Target rate of the program's video from now on, kbit/s.
+    VideoBitrate(u32),
+    /// The next program frame is to be a keyframe.
+    Keyframe,
+    /// Asks for the newest program frame as JPEG; answered by [`FromWorker::Snapshot`] with the same number.
+    Snapshot(u64),
+    /// Finish what is in the encoders, then exit.
+    Stop,
+}
+
+/// Everything a worker must know before its first tick.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// [`VERSION`] of the front.
+    pub version: u32,
+    /// For log lines and thread names.
+    pub room: RoomId,
+    /// The program's picture.
+    pub canvas: Canvas,
+    /// How the picture is encoded.
+    pub video: VideoSettings,
+    /// How the sound is encoded.
+    pub audio: AudioSettings,
+    /// Launch texts of `pipelines/`, placeholders still in them.
+    pub pipelines: Pipelines,
+}
+
+/// Launch texts with `{placeholders}`, as found in `pipelines/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipelines {
+    /// The compositor.
+    pub stage: String,
+    /// The chosen video encoder.
+    pub video: String,
+    /// The audio encoder.
+    pub audio: String,
+}
+
+/// How the program's picture is encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VideoSettings {
+    /// Value of `{preset}`; checked by the front against the encoder's own list.
+    pub preset: String,
+    /// Target rate, kbit/s.
+    pub bitrate_kbps: u32,
+    /// Frames from one keyframe to the next, at most.
+    pub keyframe_frames: u32,
+}
+
+/// How the program's sound is encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AudioSettings {
+    /// Target rate, kbit/s.
+    pub bitrate_kbps: u32,
+}
+
+/// One participant as the worker needs it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Participant {
+    /// Who.
+    pub id: ParticipantId,
+    /// What a placeholder card says; any script.
+    pub name: String,
+    /// The present connection, if there is one.
+    pub feed: Option<Feed>,
+    /// Gain of the sound, dB.
+    pub gain_db: f32,
+    /// True keeps the sound out of the mix; it is still metered.
+    pub muted: bool,
+}
+
+/// Worker to front.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FromWorker {
+    /// A report.
+    Report(Report),
+    /// One packet of the program. Time zero is the worker's start; the first packet of each track is its config.
+    Program(Packet),
+    /// The newest program frame.
+    Snapshot {
+        /// The number the front asked with.
+        id: u64,
+        /// JPEG, canvas size.
+        jpeg: Bytes,
+    },
+}
+
+/// Worker to front, everything but media.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Report {
+    /// The stage ticks; first message of the worker.
+    Ready {
+        /// [`VERSION`] of the worker.
+        version: u32,
+        /// Process id on its machine.
+        pid: u32,
+    },
+    /// The feed's tile went from card to moving picture (true) or back (false).
+    Showing {
+        /// Whose.
+        feed: Feed,
+        /// Picture, not card.
+        showing: bool,
+    },
+    /// Ten a second.
+    Levels {
+        /// Every participant with sound, before gain and mute.
+        participants: Vec<(ParticipantId, Levels)>,
+        /// The mix as it is encoded.
+        program: Levels,
+    },
+    /// Once a second.
+    Stats(Stats),
+    /// Something went wrong and was dealt with: a feed that cannot be decoded, a font that is missing.
+    Fault {
+        /// Whose, if it concerns one feed.
+        feed: Option<Feed>,
+        /// A sentence for the operator.
+        text: String,
+    },
+}
+
+/// How the worker does, counted from its start unless said otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stats {
+    /// Program frames composed.
+    pub frames: u64,
+    /// Ticks that passed without a frame because the machine was too slow.
+    pub missed: u64,
+    /// Median over the last second from tick to composed frame, µs.
+    pub compose_us: u32,
+    /// Median over the last second from composed to encoded frame, µs.
+    pub encode_us: u32,
+    /// CPU time of the whole process, ms.
+    pub cpu_ms: u64,
+    /// Resident memory, KiB.
+    pub rss_kib: u64,
+    /// Each feed.
+    pub feeds: Vec<FeedStats>,
+}
+
+/// How one feed does, counted from its start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedStats {
+    /// Which.
+    pub feed: Feed,
+    /// Size of its newest picture, px; 0 by 0 before the first.
+    pub width: u32,
+    /// See `width`.
+    pub height: u32,
+    /// Pictures decoded.
+    pub decoded: u64,
+    /// Packets the decoder refused.
+    pub corrupt: u64,
+    /// Pictures decoded but never shown, since a newer one was due.
+    pub skipped: u64,
+    /// Delay its playout clock adds now, ms.
+    pub delay_ms: f32,
+    /// Times its sound ran dry.
+    pub underruns: u64,
+}

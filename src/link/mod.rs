@@ -1,0 +1,8 @@
+//! The seam between front and worker: the messages ([`message`]) and their framing ([`frame`]).
+//!
+//! Sans-IO: bytes in and out, bounded; sockets belong to the front's engine and to the worker.
+
+pub mod frame;
+pub mod message;
+
+pub use message::{Control, Feed, FromWorker, Report, ToWorker};

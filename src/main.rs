@@ -1,0 +1,3 @@
+//! The command line; see `tilecast --help`.
+
+fn main() {}

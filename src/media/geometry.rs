@@ -1,0 +1,33 @@
+//! Sizes and rectangles, in px.
+
+use serde::{Deserialize, Serialize};
+
+/// Width and height in px.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Size {
+    /// px
+    pub width: u32,
+    /// px
+    pub height: u32,
+}
+
+/// A rectangle on the canvas: left and top edge, width and height, in px. The edges may lie off the canvas while a tile
+/// moves; width and height are at least 2 and even, as 4:2:0 pictures need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rect {
+    /// px from the canvas's left edge
+    pub x: i32,
+    /// px from the canvas's top edge
+    pub y: i32,
+    /// px
+    pub width: u32,
+    /// px
+    pub height: u32,
+}
+
+impl Rect {
+    /// Its size alone.
+    pub fn size(self) -> Size {
+        Size { width: self.width, height: self.height }
+    }
+}

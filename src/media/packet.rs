@@ -1,0 +1,104 @@
+//! One encoded unit of a stream.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// Picture or sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Track {
+    /// Picture.
+    Video,
+    /// Sound.
+    Audio,
+}
+
+/// Codecs of pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VideoCodec {
+    /// ITU-T H.264. With a [`Role::Config`] packet (an `avcC` record, ISO/IEC 14496-15 §5.3.3.1) units are length-prefixed as
+    /// that record says; without one they are Annex B.
+    H264,
+    /// ITU-T H.265, same convention with `hvcC`.
+    Hevc,
+    /// VP8, one frame a packet.
+    Vp8,
+    /// VP9, one superframe a packet.
+    Vp9,
+    /// AV1, one temporal unit a packet.
+    Av1,
+}
+
+/// Codecs of sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AudioCodec {
+    /// AAC, raw access units; the [`Role::Config`] packet holds the AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1).
+    Aac,
+    /// MPEG-1/2 layer III frames.
+    Mp3,
+    /// Opus packets, 48 kHz.
+    Opus,
+}
+
+/// Any codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Codec {
+    /// Of pictures.
+    Video(VideoCodec),
+    /// Of sound.
+    Audio(AudioCodec),
+}
+
+impl Codec {
+    /// Which track it codes.
+    pub fn track(self) -> Track {
+        match self {
+            Self::Video(_) => Track::Video,
+            Self::Audio(_) => Track::Audio,
+        }
+    }
+}
+
+/// What a packet is to a decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Parameters that must reach the decoder before what follows; no picture or sound itself.
+    Config,
+    /// Decodes without anything before it but the config: a keyframe, or any sound packet.
+    Key,
+    /// Needs what came before it.
+    Delta,
+}
+
+/// One encoded unit: a frame of video, a frame of sound, or a decoder's configuration. Cloning shares the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packet {
+    /// How it is coded.
+    pub codec: Codec,
+    /// What it is to a decoder.
+    pub role: Role,
+    /// When it is to be shown or heard, on its stream's time line.
+    pub pts: Timestamp,
+    /// When it is to be decoded; never falls within a track of one stream.
+    pub dts: Timestamp,
+    /// The coded bytes.
+    pub data: Bytes,
+}
+
+impl Packet {
+    /// Picture or sound.
+    pub fn track(&self) -> Track {
+        self.codec.track()
+    }
+
+    /// A video keyframe: where a newcomer can start.
+    pub fn is_keyframe(&self) -> bool {
+        self.track() == Track::Video && self.role == Role::Key
+    }
+}

@@ -1,0 +1,1 @@
+//! PURE: levels and now → who has the floor.
