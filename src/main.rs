@@ -1,3 +1,56 @@
 //! The command line; see `tilecast --help`.
 
-fn main() {}
+use std::{io::IsTerminal, process::ExitCode};
+
+use clap::Parser;
+use tilecast::app::{
+    bench,
+    config::{Cli, Command, Config, LogFormat},
+    demo, serve, worker,
+};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(args) => {
+            let config = Config::load(&args, |name| std::env::var(name).ok());
+            config.map_err(Into::into).and_then(|config| {
+                log(config.log_format, &config.log);
+                block_on(serve::serve(config))
+            })
+        }
+        Command::Worker => {
+            log_worker();
+            worker::run()
+        }
+        Command::Demo(args) => block_on(demo::run(args)),
+        Command::Bench(args) => block_on(bench::run(args)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tilecast: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Log lines go to standard error: standard output is for what was asked for.
+fn log(format: LogFormat, filter: &str) {
+    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(filter));
+    match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+/// A worker's lines go through the front's log, which adds time and room.
+fn log_worker() {
+    let filter = EnvFilter::try_from_env("TILECAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    lines.with_ansi(false).with_target(false).without_time().init();
+}
+
+fn block_on(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(task)
+}

@@ -1,1 +1,9 @@
-//! app
+//! The command line and the wiring of everything else, and the tools that prove it: demo, bench and their lab.
+
+pub mod bench;
+pub mod config;
+pub mod demo;
+pub mod lab;
+pub mod pipelines;
+pub mod serve;
+pub mod worker;

@@ -26,7 +26,7 @@ impl Tasks {
 
     /// Starts a task. It must end soon after [`Tasks::stopping`] resolves.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(task.instrument(tracing::info_span!("task", name)));
+        self.tracker.spawn(task.instrument(tracing::info_span!(parent: None, "task", name)));
     }
 
     /// Resolves when the group is told to stop; cancel safe.

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod door;
 pub mod engine;
 pub mod events;
 pub mod metrics;

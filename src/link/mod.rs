@@ -1,8 +1,9 @@
-//! The seam between front and worker: the messages ([`message`]) and their framing ([`frame`]).
+//! The seam between front and worker: the messages ([`message`]), their framing ([`frame`]), the launch texts ([`launch`]).
 //!
 //! Sans-IO: bytes in and out, bounded; sockets belong to the front's engine and to the worker.
 
 pub mod frame;
+pub mod launch;
 pub mod message;
 
 pub use message::{Control, Feed, FromWorker, Report, ToWorker};

@@ -1,1 +1,108 @@
-//! worker
+//! One room's media: packets and scenes in, program packets, levels and statistics out. Everything written in C is called
+//! here and nowhere else.
+//!
+//! Owns the decoders ([`decode`]), the stage with its tick ([`stage`]), the sound ([`sound`]) and the encoders ([`encode`]).
+//! Never opens a socket, never decides, and keeps nothing worth saving: it may crash, and the front starts another. Ends when
+//! the link does, or when told to; then every thread is joined. The rest are its tools: the room's clock, the playout clocks,
+//! the way out to the front, the pixel format.
+
+pub mod clock;
+mod connection;
+pub mod decode;
+pub mod encode;
+pub mod i420;
+pub mod out;
+mod pipeline;
+pub mod playout;
+mod process;
+mod reader;
+mod room;
+pub mod sound;
+pub mod stage;
+
+use std::{io, os::unix::net::UnixStream};
+
+use self::{
+    clock::Clock,
+    out::{Out, Writer},
+    reader::{Event, Reader},
+    room::Room,
+};
+use crate::link::{
+    Control, Report, ToWorker,
+    frame::FrameError,
+    message::{Settings, VERSION},
+};
+
+/// Why a worker ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The socket.
+    #[error("the link to the front broke: {0}")]
+    Link(#[from] io::Error),
+    /// The front sent what is not a message.
+    #[error("the front sent {0}")]
+    Frame(#[from] FrameError),
+    /// A link begins with [`Control::Start`].
+    #[error("the front began with something other than its settings")]
+    NotStarted,
+    /// Front and worker come from different builds.
+    #[error("the front speaks version {0} of the link, this worker {VERSION}: run both from the same build")]
+    Version(u32),
+    /// The canvas is out of range.
+    #[error("a canvas of {0}x{1} at {2} fps cannot be made: 16x16 to 3840x2160, even, 1 to 60 fps")]
+    Canvas(u32, u32, u32),
+    /// FFmpeg or GStreamer does not start on this machine.
+    #[error("the media libraries do not start: {0}")]
+    Libraries(String),
+    /// The stage could not start, or failed.
+    #[error("the stage: {0}")]
+    Stage(#[from] stage::StageError),
+    /// The sound could not start.
+    #[error("the sound: {0}")]
+    Sound(#[from] sound::SoundError),
+    /// A bug in the sound's thread.
+    #[error("the sound's thread ended by itself")]
+    SoundEnded,
+}
+
+/// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns.
+pub fn run(link: UnixStream) -> Result<(), Error> {
+    let clock = Clock::start();
+    process::step_back();
+    let mut reader = Reader::new(link.try_clone()?)?;
+    let (out, writer) = Writer::start(&link)?;
+    let result = serve(&mut reader, clock, &out);
+    if let Err(error) = &result {
+        out.report(Report::Fault { feed: None, text: error.to_string() });
+    }
+    writer.finish();
+    result
+}
+
+fn serve(reader: &mut Reader, clock: Clock, out: &Out) -> Result<(), Error> {
+    let settings = match reader.first()? {
+        Event::Message(ToWorker::Control(Control::Start(settings))) => *settings,
+        Event::End => return Ok(()),
+        Event::Message(_) | Event::Quiet => return Err(Error::NotStarted),
+    };
+    check(&settings)?;
+    ffmpeg_next::init().map_err(|error| Error::Libraries(error.to_string()))?;
+    // Its complaints about bad packets are counted instead; they would fill the log.
+    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+    gstreamer::init().map_err(|error| Error::Libraries(error.to_string()))?;
+    let room = Room::start(&settings, clock, out.clone())?;
+    out.report(Report::Ready { version: VERSION, pid: std::process::id() });
+    room.run(reader)
+}
+
+fn check(settings: &Settings) -> Result<(), Error> {
+    if settings.version != VERSION {
+        return Err(Error::Version(settings.version));
+    }
+    let canvas = &settings.canvas;
+    if !stage::canvas_is_sane(canvas) {
+        return Err(Error::Canvas(canvas.width, canvas.height, canvas.fps));
+    }
+    Ok(())
+}

@@ -1,1 +1,74 @@
-//! api
+//! The REST API: what a meeting system, an operator and an admin ask for becomes a change of a room, and the answer is what
+//! is true then.
+//!
+//! Owns the HTTP listener's connections and the shapes of requests and answers; decides nothing about rooms, which
+//! [`Rooms`](super::room::Rooms) does. [`serve()`] ends when its tasks are told to stop: requests are answered, event
+//! streams end.
+
+mod body;
+mod events;
+mod guard;
+mod json;
+mod layouts;
+mod openapi;
+mod outputs;
+mod participants;
+pub mod problem;
+mod rooms;
+mod serve;
+mod service;
+mod stage;
+mod state;
+
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use serve::{Bounds, Peer, serve, serve_within};
+pub use state::{ApiState, Settings};
+
+use problem::{Kind, Problem};
+
+/// Every endpoint, ready to serve.
+pub fn router(state: ApiState) -> Router {
+    let (routes, document) = endpoints(&state).split_for_parts();
+    let document = openapi::complete(document);
+    routes
+        .merge(service::described_by(document))
+        .fallback(async || Problem::new(Kind::NoEndpoint, "see /docs for every path of this server"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Kind::MethodNotAllowed, "the Allow header lists what this path takes; see /docs")
+        })
+        .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::pass))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::count))
+        .with_state(state)
+}
+
+/// The OpenAPI description of [`router`].
+pub fn description(state: &ApiState) -> utoipa::openapi::OpenApi {
+    openapi::complete(endpoints(state).into_openapi())
+}
+
+/// Endpoints with their descriptions: those that need a key, then those that do not.
+fn endpoints(state: &ApiState) -> OpenApiRouter<ApiState> {
+    let keyed = OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(rooms::list))
+        .routes(routes!(rooms::put, rooms::get, rooms::patch, rooms::delete))
+        .routes(routes!(participants::put, participants::get, participants::patch, participants::delete))
+        .routes(routes!(stage::put_layout, stage::get_layout))
+        .routes(routes!(stage::put_speaker, stage::get_speaker, stage::delete_speaker))
+        .routes(routes!(outputs::put, outputs::get, outputs::delete))
+        .routes(routes!(events::stream))
+        .routes(routes!(stage::snapshot))
+        .routes(routes!(layouts::list))
+        .routes(routes!(layouts::put, layouts::get, layouts::delete))
+        .routes(routes!(layouts::preview))
+        .routes(routes!(service::metrics))
+        .route_layer(middleware::from_fn_with_state(state.clone(), guard::unlock));
+    keyed
+        .routes(routes!(service::healthz))
+        .routes(routes!(service::readyz))
+        .routes(routes!(problem::list))
+        .routes(routes!(problem::show))
+}

@@ -1,10 +1,26 @@
 //! A room: what it should be ([`document`]), what it is ([`status`]), and the handle everyone else uses ([`Rooms`]).
+//!
+//! Each room is two tasks: a keeper that checks and stores its document, and an actor that alone knows who is connected,
+//! who has the floor and what the worker is told. They end when the room is deleted or the front's tasks stop.
 
+mod actor;
+pub mod check;
+mod context;
 pub mod document;
+mod error;
+mod keeper;
+mod outputs;
+mod people;
+mod production;
 pub mod rooms;
 pub mod seat;
 pub mod status;
+pub mod store;
+mod templates;
 
+pub use context::Context;
 pub use document::RoomDocument;
-pub use rooms::{RoomError, Rooms};
+pub use error::{Change, RoomError};
+pub use rooms::Rooms;
 pub use seat::{Door, Seat};
+pub use templates::Templates;

@@ -1,149 +1,272 @@
 //! Every room of this front, and the one way to reach them.
 
-use bytes::Bytes;
-use tokio::sync::broadcast;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
-use super::{Door, RoomDocument, Seat, status::RoomView};
+use bytes::Bytes;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::{
+    Context, Door, RoomDocument, RoomError, Seat,
+    actor::{Actor, Command, Inlets, Outlets},
+    error::Change,
+    keeper::{Keeper, Request},
+    status::RoomView,
+    templates::MAX_TEMPLATES,
+};
 use crate::{
-    base::{ParticipantId, RoomId, Secret, TemplateName},
+    base::{ParticipantId, RoomId, Secret, TemplateName, tasks::Tasks},
     front::events::Event,
-    layout::Template,
+    layout::{Template, TemplateChoice},
     media::fanout::Fanout,
 };
 
-/// A fault in something a client sent: where, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-pub struct Fault {
-    /// JSON pointer (RFC 6901) of the value at fault.
-    pub pointer: String,
-    /// A sentence a person can act on.
-    pub detail: String,
-}
+/// Most rooms of one front. Each is a process; a machine is full long before.
+pub const MAX_ROOMS: usize = 256;
 
-/// Why a room did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RoomError {
-    /// No such room.
-    #[error("there is no room {0}; PUT /v1/rooms/{0} creates it")]
-    NoRoom(RoomId),
-    /// No such participant.
-    #[error("room {0} has no participant {1}; PUT /v1/rooms/{0}/participants/{1} adds it")]
-    NoParticipant(RoomId, ParticipantId),
-    /// No such template.
-    #[error("there is no layout {0}; GET /v1/layouts lists what there is")]
-    NoTemplate(TemplateName),
-    /// The template cannot be deleted or changed so.
-    #[error("layout {0} {1}")]
-    TemplateInUse(TemplateName, String),
-    /// The change was refused, and nothing changed.
-    #[error("the change was refused")]
-    Faults(Vec<Fault>),
-    /// The key does not open this participant's place.
-    #[error("the key does not fit")]
-    WrongKey,
-    /// The participant is pulled, so nobody may publish for it.
-    #[error("participant {0} is pulled by this server; give it a source of type publish to connect yourself")]
-    NotPublished(ParticipantId),
-    /// More rooms than this front holds.
-    #[error("this server holds {0} rooms and takes no more; delete one first")]
-    Full(usize),
-    /// There is no program frame yet.
-    #[error("room {0} has no picture yet; try again in a second")]
-    NoPicture(RoomId),
-    /// The server is stopping.
-    #[error("the server is stopping")]
-    Stopping,
-    /// The store could not keep the change, and nothing changed.
-    #[error("the change could not be written to the state folder: {0}")]
-    Store(String),
-}
+/// Requests that may wait for one room. More callers than that wait in line outside.
+const MAILBOX: usize = 64;
 
-/// A change to a room's document: the present one in, the wanted one or the faults out.
-pub type Change = Box<dyn FnOnce(&RoomDocument) -> Result<RoomDocument, RoomError> + Send>;
+/// Packets that may wait for one room: about half a second of sixteen participants. A room that does not keep up slows
+/// its senders' connections.
+const ARRIVALS: usize = 512;
+
+/// Events a slow listener may be behind: half a minute of levels.
+const EVENTS: usize = 512;
+
+/// How long a room that ends may take; its own parts are bounded tighter.
+const CLOSING: Duration = Duration::from_secs(3);
 
 /// Handle on all rooms; clones share them.
 #[derive(Debug, Clone)]
-pub struct Rooms {}
+pub struct Rooms {
+    context: Arc<Context>,
+    rooms: Arc<RwLock<BTreeMap<RoomId, Room>>>,
+    tasks: Tasks,
+}
+
+/// Handle on one room.
+#[derive(Debug, Clone)]
+struct Room {
+    keeper: mpsc::Sender<Request>,
+    actor: mpsc::Sender<Command>,
+    events: broadcast::Sender<Event>,
+    program: Fanout,
+}
 
 impl Rooms {
+    /// No rooms yet; `tasks` owns what they run.
+    pub fn new(context: Context, tasks: Tasks) -> Self {
+        Self { context: Arc::new(context), rooms: Arc::default(), tasks }
+    }
+
+    /// Brings back a room as it was stored. What was once accepted stays, though it would be refused today; that is only
+    /// said.
+    pub fn restore(&self, id: RoomId, document: RoomDocument) {
+        for fault in self.context.check(&document) {
+            tracing::warn!(room = %id, pointer = fault.pointer, "a stored room would be refused today: {}", fault.detail);
+        }
+        self.open(&id, document);
+    }
+
+    fn find(&self, id: &RoomId) -> Result<Room, RoomError> {
+        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
+        rooms.get(id).filter(|room| !room.keeper.is_closed()).cloned().ok_or_else(|| RoomError::NoRoom(id.clone()))
+    }
+
+    fn handles(&self) -> Vec<(RoomId, Room)> {
+        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
+        rooms.iter().map(|(id, room)| (id.clone(), room.clone())).collect()
+    }
+
+    /// Starts a room's actor and keeper, unless it is there; the flag is true when it was not.
+    fn open(&self, id: &RoomId, document: RoomDocument) -> (Room, bool) {
+        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(room) = rooms.get(id).filter(|room| !room.keeper.is_closed()) {
+            return (room.clone(), false);
+        }
+        let (commands, command_outlet) = mpsc::channel(MAILBOX);
+        let (arrivals, arrival_outlet) = mpsc::channel(ARRIVALS);
+        let (ends, end_outlet) = mpsc::unbounded_channel();
+        let (events, _) = broadcast::channel(EVENTS);
+        let inlets = Inlets { commands: commands.clone(), arrivals, ends };
+        let outlets = Outlets { commands: command_outlet, arrivals: arrival_outlet, ends: end_outlet };
+        let stop = self.tasks.token().child_token();
+        let actor = Actor::new(id.clone(), self.context.clone(), inlets, events.clone(), self.tasks.child());
+        let program = actor.program();
+        self.tasks.spawn("room", actor.run(document.clone(), outlets, stop.clone()));
+        let (keeper, requests) = mpsc::channel(MAILBOX);
+        let context = self.context.clone();
+        let keeping = Keeper { id: id.clone(), context, document, actor: commands.clone(), stop };
+        self.tasks.spawn("room keeper", keeping.run(requests));
+        let room = Room { keeper, actor: commands, events, program };
+        rooms.insert(id.clone(), room.clone());
+        (room, true)
+    }
+
     /// Creates the room or replaces its document. The flag is true when it was created.
-    pub async fn put(&self, _room: &RoomId, _document: RoomDocument) -> Result<(RoomView, bool), RoomError> {
-        Err(RoomError::Stopping)
+    pub async fn put(&self, id: &RoomId, document: RoomDocument) -> Result<(RoomView, bool), RoomError> {
+        if self.find(id).is_err() {
+            let faults = self.context.check(&document);
+            if !faults.is_empty() {
+                return Err(RoomError::Faults(faults));
+            }
+            if self.handles().len() >= MAX_ROOMS {
+                return Err(RoomError::Full(MAX_ROOMS));
+            }
+            self.context.keep(id, &document).await?;
+            let (room, opened) = self.open(id, document.clone());
+            if opened {
+                return room.view().await.map(|view| (view, true));
+            }
+        }
+        let change = Box::new(move |_: &RoomDocument| Ok(document));
+        self.change(id, change).await.map(|view| (view, false))
     }
 
     /// Changes the document in one step that no other change comes between.
-    pub async fn change(&self, room: &RoomId, _change: Change) -> Result<RoomView, RoomError> {
-        Err(RoomError::NoRoom(room.clone()))
+    pub async fn change(&self, id: &RoomId, change: Change) -> Result<RoomView, RoomError> {
+        self.find(id)?.keep(|reply| Request::Change(change, reply)).await?
     }
 
     /// Ends the room: publishers and outputs are closed, its worker stops.
-    pub async fn delete(&self, room: &RoomId) -> Result<(), RoomError> {
-        Err(RoomError::NoRoom(room.clone()))
+    pub async fn delete(&self, id: &RoomId) -> Result<(), RoomError> {
+        let room = self.find(id)?;
+        room.keep(Request::Delete).await??;
+        // The actor drops its mailbox when everything of the room is closed.
+        let _ = tokio::time::timeout(CLOSING, room.actor.closed()).await;
+        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+        if rooms.get(id).is_some_and(|present| present.keeper.same_channel(&room.keeper)) {
+            rooms.remove(id);
+        }
+        Ok(())
     }
 
     /// One room.
-    pub async fn view(&self, room: &RoomId) -> Result<RoomView, RoomError> {
-        Err(RoomError::NoRoom(room.clone()))
+    pub async fn view(&self, id: &RoomId) -> Result<RoomView, RoomError> {
+        self.find(id)?.view().await
     }
 
     /// Every room, by id.
     pub async fn list(&self) -> Vec<RoomView> {
-        Vec::new()
+        let mut views = Vec::new();
+        for (_, room) in self.handles() {
+            views.extend(room.view().await.ok());
+        }
+        views
     }
 
     /// An operator gives the floor to someone.
-    pub async fn hold_floor(&self, room: &RoomId, _who: ParticipantId) -> Result<RoomView, RoomError> {
-        Err(RoomError::NoRoom(room.clone()))
+    pub async fn hold_floor(&self, id: &RoomId, who: ParticipantId) -> Result<RoomView, RoomError> {
+        self.find(id)?.ask(|reply| Command::HoldFloor(who, reply)).await?
     }
 
     /// An operator gives the floor back.
-    pub async fn release_floor(&self, room: &RoomId) -> Result<RoomView, RoomError> {
-        Err(RoomError::NoRoom(room.clone()))
+    pub async fn release_floor(&self, id: &RoomId) -> Result<RoomView, RoomError> {
+        self.find(id)?.ask(Command::ReleaseFloor).await?
     }
 
     /// The newest program frame as JPEG.
-    pub async fn snapshot(&self, room: &RoomId) -> Result<Bytes, RoomError> {
-        Err(RoomError::NoRoom(room.clone()))
+    pub async fn snapshot(&self, id: &RoomId) -> Result<Bytes, RoomError> {
+        let answer = self.find(id)?.ask(Command::Snapshot).await?;
+        answer.await.ok().flatten().ok_or_else(|| RoomError::NoPicture(id.clone()))
     }
 
     /// What happens in the room from now on. A listener that falls behind misses events, not the room.
-    pub async fn events(&self, room: &RoomId) -> Result<broadcast::Receiver<Event>, RoomError> {
-        Err(RoomError::NoRoom(room.clone()))
+    pub async fn events(&self, id: &RoomId) -> Result<broadcast::Receiver<Event>, RoomError> {
+        Ok(self.find(id)?.events.subscribe())
     }
 
     /// The room's program, to play.
-    pub async fn program(&self, room: &RoomId) -> Result<Fanout, RoomError> {
-        Err(RoomError::NoRoom(room.clone()))
+    pub async fn program(&self, id: &RoomId) -> Result<Fanout, RoomError> {
+        Ok(self.find(id)?.program)
     }
 
     /// Takes the place of a participant who publishes; whoever had it is evicted.
     pub async fn publish(
         &self,
-        room: &RoomId,
-        _participant: &ParticipantId,
-        _key: &Secret,
-        _door: Door,
+        id: &RoomId,
+        participant: &ParticipantId,
+        key: &Secret,
+        door: Door,
     ) -> Result<Seat, RoomError> {
-        Err(RoomError::NoRoom(room.clone()))
+        let (participant, key) = (participant.clone(), key.clone());
+        self.find(id)?.ask(|reply| Command::Publish(participant, key, door, reply)).await?
     }
 
-    /// Every template by name, built-in and stored; the flag is true for built-in ones that were not replaced.
+    /// Every template by name, built-in and stored; the flag is true for those that nobody stored.
     pub async fn templates(&self) -> Vec<(TemplateName, Template, bool)> {
-        Vec::new()
+        let all = self.context.templates.all();
+        all.into_iter().map(|(name, template, fixed)| (name, (*template).clone(), fixed)).collect()
     }
 
     /// One template.
     pub async fn template(&self, name: &TemplateName) -> Result<Template, RoomError> {
-        Err(RoomError::NoTemplate(name.clone()))
+        let template = self.context.templates.get(name).ok_or_else(|| RoomError::NoTemplate(name.clone()))?;
+        Ok((*template).clone())
     }
 
     /// Stores a template that was validated; rooms that use it change at once. The flag is true when it is new.
-    pub async fn put_template(&self, name: &TemplateName, _template: Template) -> Result<bool, RoomError> {
-        Err(RoomError::NoTemplate(name.clone()))
+    pub async fn put_template(&self, name: &TemplateName, template: Template) -> Result<bool, RoomError> {
+        let templates = &self.context.templates;
+        if templates.stored() >= MAX_TEMPLATES {
+            let why = format!("is one too many; this server keeps {MAX_TEMPLATES}, delete one first");
+            return Err(RoomError::TemplateInUse(name.clone(), why));
+        }
+        self.context.keep_template(name, &template).await?;
+        let fresh = templates.put(name.clone(), template);
+        self.templates_changed().await;
+        Ok(fresh)
     }
 
     /// Forgets a stored template. One that a room uses is refused, unless a built-in of the same name takes over.
     pub async fn delete_template(&self, name: &TemplateName) -> Result<(), RoomError> {
-        Err(RoomError::NoTemplate(name.clone()))
+        let templates = &self.context.templates;
+        if templates.get(name).is_none() {
+            return Err(RoomError::NoTemplate(name.clone()));
+        }
+        if !templates.is_fixed(name) {
+            let uses =
+                |view: &RoomView| matches!(&view.document.layout.template, TemplateChoice::Named(n) if n == name);
+            if let Some(view) = self.list().await.into_iter().find(uses) {
+                let why = format!("is used by room {}; give that room another layout first", view.id);
+                return Err(RoomError::TemplateInUse(name.clone(), why));
+            }
+        }
+        self.context.forget_template(name).await?;
+        if !templates.forget(name) {
+            let why = "is built in and cannot be deleted; PUT one of the same name to replace it".to_owned();
+            return Err(RoomError::TemplateInUse(name.clone(), why));
+        }
+        self.templates_changed().await;
+        Ok(())
+    }
+
+    async fn templates_changed(&self) {
+        for (_, room) in self.handles() {
+            // A room that is closing needs no template.
+            let _ = room.actor.send(Command::TemplatesChanged).await;
+        }
+    }
+}
+
+impl Room {
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, RoomError> {
+        let (reply, answer) = oneshot::channel();
+        self.actor.send(command(reply)).await.map_err(|_| RoomError::Stopping)?;
+        answer.await.map_err(|_| RoomError::Stopping)
+    }
+
+    async fn keep<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, RoomError> {
+        let (reply, answer) = oneshot::channel();
+        self.keeper.send(request(reply)).await.map_err(|_| RoomError::Stopping)?;
+        answer.await.map_err(|_| RoomError::Stopping)
+    }
+
+    async fn view(&self) -> Result<RoomView, RoomError> {
+        self.ask(Command::View).await
     }
 }

@@ -59,3 +59,45 @@ impl Drop for Seat {
         let _ = self.ends.send(Arrival::End(self.feed));
     }
 }
+
+/// A seat without a room, to test those who fill one.
+#[cfg(test)]
+pub(crate) mod detached {
+    use super::*;
+
+    /// What a room sees of its seat.
+    pub struct Row {
+        arrivals: mpsc::Receiver<Arrival>,
+        ends: mpsc::UnboundedReceiver<Arrival>,
+        evicted: CancellationToken,
+    }
+
+    /// A seat and its other side.
+    pub fn seat(feed: Feed) -> (Seat, Row) {
+        let (arrivals, arriving) = mpsc::channel(8);
+        let (ends, ending) = mpsc::unbounded_channel();
+        let evicted = CancellationToken::new();
+        let row = Row { arrivals: arriving, ends: ending, evicted: evicted.clone() };
+        (Seat { feed, arrivals, ends, evicted }, row)
+    }
+
+    impl Row {
+        /// The next packet.
+        pub async fn packet(&mut self) -> Option<Packet> {
+            match self.arrivals.recv().await? {
+                Arrival::Packet(_, packet) => Some(packet),
+                Arrival::End(_) => None,
+            }
+        }
+
+        /// Resolves when the seat was dropped.
+        pub async fn ended(&mut self) {
+            self.ends.recv().await;
+        }
+
+        /// Takes the seat away.
+        pub fn evict(&self) {
+            self.evicted.cancel();
+        }
+    }
+}

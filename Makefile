@@ -1,0 +1,65 @@
+# `make` alone lists what there is.
+
+CARGO ?= cargo
+# `make demo SECONDS=20` ends by itself and judges its own program.
+SECONDS ?=
+# More words for the bench, such as `make bench BENCH="--participants 4 --seconds 10"`.
+BENCH ?=
+
+.PHONY: help setup check-setup build demo test fmt-check lint doc unit bench fmt audit clean
+
+help:
+	@echo 'make setup            install the Debian packages that are missing (needs root or sudo without a password)'
+	@echo 'make build            the release binary, target/release/tilecast'
+	@echo 'make demo             four synthetic people in a meeting, to watch; SECONDS=20 ends by itself and checks the program'
+	@echo 'make test             everything: formatting, lints, documentation, unit tests, end-to-end tests with real streams'
+	@echo 'make bench            Tilecast beside ffmpeg and gst-launch on the same streams; writes docs/bench.md'
+	@echo 'make fmt lint doc     format the code; clippy with warnings as errors; the same for rustdoc'
+	@echo 'make audit            licences, sources and known faults of every dependency (cargo-deny)'
+	@echo 'make clean            remove what was built'
+
+setup:
+	@./scripts/setup
+
+check-setup:
+	@./scripts/setup --check
+
+build: check-setup
+	$(CARGO) build --locked --release
+
+demo: build
+	target/release/tilecast demo $(if $(SECONDS),--seconds $(SECONDS))
+
+# In this order, so that what is quickest to fail fails first.
+test: check-setup
+	@$(MAKE) --no-print-directory fmt-check
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory doc
+	@$(MAKE) --no-print-directory unit
+
+fmt-check:
+	$(CARGO) fmt --check
+
+lint:
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+
+# One at a time: the end-to-end tests publish, compose and decode live, and a second one beside them would make a small machine
+# miss frames that they count.
+unit:
+	$(CARGO) test --locked -- --test-threads=1
+
+bench: build
+	target/release/tilecast bench --out docs/bench.md $(BENCH)
+
+fmt:
+	$(CARGO) fmt
+
+audit:
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo 'cargo-deny is not here: cargo install --locked cargo-deny'; exit 1; }
+	$(CARGO) deny --locked check
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,104 @@
+//! Numbers out of many numbers.
+
+use std::time::Duration;
+
+/// What one run of one subject showed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Figures {
+    /// CPU seconds a second, all of the subject's processes; `None` when its process is not ours to see.
+    pub cores: Option<f64>,
+    /// Peak resident memory of the same, MiB.
+    pub peak_mib: Option<f64>,
+    /// Pictures a second that a player got.
+    pub fps: f64,
+    /// Frames missing from the program's timestamps.
+    pub missing: u64,
+    /// From each picture's departure at its participant to its arrival at the player.
+    pub ages: Vec<Duration>,
+}
+
+impl Figures {
+    /// One finding of several runs of the same: means, the highest peak, the sum of what was missing.
+    pub fn pooled(runs: Vec<Self>) -> Self {
+        let count = runs.len().max(1) as f64;
+        let mut pooled = Self::default();
+        for run in runs {
+            pooled.cores = run.cores.map(|cores| pooled.cores.unwrap_or(0.0) + cores / count).or(pooled.cores);
+            pooled.peak_mib = run.peak_mib.map(|peak| pooled.peak_mib.unwrap_or(0.0).max(peak)).or(pooled.peak_mib);
+            pooled.fps += run.fps / count;
+            pooled.missing += run.missing;
+            pooled.ages.extend(run.ages);
+        }
+        pooled
+    }
+}
+
+/// The middle and the far end of many durations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// Half are shorter.
+    pub median: Duration,
+    /// One in a hundred is longer.
+    pub p99: Duration,
+    /// How many there were.
+    pub count: usize,
+}
+
+impl Spread {
+    /// `None` of nothing.
+    pub fn of(mut values: Vec<Duration>) -> Option<Self> {
+        values.sort_unstable();
+        let at = |share: f64| values.get(((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1)));
+        Some(Self { median: *at(0.5)?, p99: *at(0.99)?, count: values.len() })
+    }
+}
+
+/// Change of `y` for each unit of `x`, by least squares; 0 for fewer than two points.
+pub fn slope(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / n.max(1.0);
+    let (mx, my) = (mean(|p| p.0), mean(|p| p.1));
+    let covariance: f64 = points.iter().map(|(x, y)| (x - mx) * (y - my)).sum();
+    let variance: f64 = points.iter().map(|(x, _)| (x - mx).powi(2)).sum();
+    if variance > 0.0 { covariance / variance } else { 0.0 }
+}
+
+/// Milliseconds, to be read.
+pub fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_and_the_hundredth() {
+        let values: Vec<_> = (0..1000).rev().map(Duration::from_millis).collect();
+        let spread = Spread::of(values).expect("not empty");
+        assert_eq!((spread.median.as_millis(), spread.p99.as_millis(), spread.count), (500, 990, 1000));
+        assert_eq!(Spread::of(Vec::new()), None);
+        assert_eq!(Spread::of(vec![Duration::from_millis(7)]).map(|s| s.p99.as_millis()), Some(7));
+    }
+
+    #[test]
+    fn runs_are_pooled() {
+        let run = |cores, peak| Figures {
+            cores: Some(cores),
+            peak_mib: Some(peak),
+            fps: 30.0,
+            missing: 1,
+            ages: vec![Duration::ZERO],
+        };
+        let pooled = Figures::pooled(vec![run(0.25, 90.0), run(0.75, 80.0)]);
+        let ages = vec![Duration::ZERO; 2];
+        assert_eq!(pooled, Figures { cores: Some(0.5), peak_mib: Some(90.0), fps: 30.0, missing: 2, ages });
+    }
+
+    #[test]
+    fn a_slope_of_a_line_and_of_nothing() {
+        assert!((slope(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]) - 2.0).abs() < 1e-9);
+        assert_eq!(slope(&[(1.0, 1.0)]), 0.0);
+        assert_eq!(slope(&[]), 0.0);
+    }
+}

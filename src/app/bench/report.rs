@@ -1,0 +1,175 @@
+//! The report: tables in Markdown, and how to read them.
+
+use std::{fmt::Write, fs};
+
+use anyhow::Result;
+
+use super::{
+    alternatives::{AUDIO_KBPS, KEYFRAME_SECONDS, VIDEO_KBPS},
+    figures::{Figures, Spread, ms},
+    subject::Kind,
+};
+
+/// A measurement that stands alone.
+#[derive(Debug)]
+pub struct Row {
+    /// What was measured.
+    pub what: String,
+    /// What was found.
+    pub found: String,
+}
+
+impl Row {
+    /// A row of a measurement that may have failed.
+    pub fn from(what: &str, found: Result<String>) -> Self {
+        Self { what: what.to_owned(), found: found.unwrap_or_else(|error| format!("failed: {}", one_line(&error))) }
+    }
+}
+
+/// Everything found.
+#[derive(Debug)]
+pub struct Report {
+    film: bool,
+    seconds: u64,
+    /// Publisher to player through the relay, nothing between.
+    pub relay: Option<Spread>,
+    runs: Vec<(Kind, u32, Result<Figures>)>,
+    /// What only Tilecast does.
+    pub alone: Vec<Row>,
+}
+
+fn one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").replace(['\n', '|'], " ")
+}
+
+impl Report {
+    /// An empty one, of runs of `seconds` with a film or a generated picture.
+    pub fn new(film: bool, seconds: u64) -> Self {
+        Self { film, seconds, relay: None, runs: Vec::new(), alone: Vec::new() }
+    }
+
+    /// Adds a run and gives its line.
+    pub fn add(&mut self, kind: Kind, count: u32, outcome: Result<Figures>) -> String {
+        self.runs.push((kind, count, outcome));
+        self.runs.last().map(|run| self.line(run)).unwrap_or_default()
+    }
+
+    fn line(&self, (kind, count, outcome): &(Kind, u32, Result<Figures>)) -> String {
+        let name = kind.name();
+        let figures = match outcome {
+            Ok(figures) => figures,
+            Err(error) => return format!("| {count} | {name} | failed: {} | | | | | |", one_line(error)),
+        };
+        let some = |value: Option<f64>, digits: usize| value.map_or("–".to_owned(), |v| format!("{v:.digits$}"));
+        let relay = self.relay.map_or(0.0, |relay| ms(relay.median));
+        let latency = Spread::of(figures.ages.clone());
+        let added = |value: fn(&Spread) -> f64| latency.map(|spread| value(&spread) - relay);
+        format!(
+            "| {count} | {name} | {} | {} | {:.1} | {} | {} | {} |",
+            some(figures.cores, 2),
+            some(figures.peak_mib, 0),
+            figures.fps,
+            figures.missing,
+            some(added(|s| ms(s.median)), 0),
+            some(added(|s| ms(s.p99)), 0),
+        )
+    }
+
+    fn of(&self, kind: Kind, count: u32) -> Option<&Figures> {
+        let run = self.runs.iter().find(|(k, c, _)| (*k, *c) == (kind, count))?;
+        run.2.as_ref().ok()
+    }
+
+    /// The whole report.
+    pub fn markdown(&self) -> String {
+        let mut text = String::from("# Bench\n\n");
+        let _ = writeln!(
+            text,
+            "Written by `make bench`. {}; each run measured for {} s after it had settled.\n",
+            machine(),
+            self.seconds
+        );
+        text.push_str(
+            "| participants | subject | CPU, cores | peak memory, MiB | frames/s | missing | added latency, ms | p99 |\n\
+             |---:|---|---:|---:|---:|---:|---:|---:|\n",
+        );
+        for run in &self.runs {
+            let _ = writeln!(text, "{}", self.line(run));
+        }
+        let mut rows: Vec<(String, String)> = Vec::new();
+        if let Some(relay) = self.relay {
+            let found = format!("median {:.0} ms, p99 {:.0} ms", ms(relay.median), ms(relay.p99));
+            rows.push(("the relay's own latency, publisher to player".to_owned(), found));
+        }
+        rows.extend(self.ratios());
+        rows.extend(self.memory_each());
+        rows.extend(self.alone.iter().map(|row| (row.what.clone(), row.found.clone())));
+        text.push_str("\n| | |\n|---|---|\n");
+        for (what, found) in rows {
+            let _ = writeln!(text, "| {what} | {found} |");
+        }
+        text.push_str(&self.how_to_read());
+        text
+    }
+
+    fn ratios(&self) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        for (kind, count, _) in self.runs.iter().filter(|(kind, ..)| *kind != Kind::Tilecast) {
+            let cores = |kind| self.of(kind, *count)?.cores;
+            if let (Some(ours), Some(theirs)) = (cores(Kind::Tilecast), cores(*kind)) {
+                rows.push((format!("CPU with {count} against {}", kind.name()), format!("{:.2}", ours / theirs)));
+            }
+        }
+        rows
+    }
+
+    fn memory_each(&self) -> Option<(String, String)> {
+        let ours = |(kind, count, outcome): &(Kind, u32, Result<Figures>)| {
+            let peak = outcome.as_ref().ok()?.peak_mib?;
+            (*kind == Kind::Tilecast).then_some((*count, peak))
+        };
+        let mut peaks: Vec<_> = self.runs.iter().filter_map(ours).collect();
+        peaks.sort_by_key(|(count, _)| *count);
+        let ((few, low), (many, high)) = (*peaks.first()?, *peaks.last()?);
+        let each = (high - low) / f64::from(many.checked_sub(few).filter(|n| *n > 0)?);
+        Some((format!("memory per further participant, from {few} to {many}"), format!("{each:.1} MiB")))
+    }
+
+    fn how_to_read(&self) -> String {
+        let picture = if self.film {
+            "Big Buck Bunny, © 2008 Blender Foundation, CC BY 3.0, looped"
+        } else {
+            "a generated zoom with noise"
+        };
+        format!(
+            "
+## How to read it
+
+Every participant sends the same clip ({picture}; 1280x720 at 30 frames a second, 1800 kbit/s, keyframe every 2 s, AAC sound),
+each from another place in it. Every subject makes an even grid at 1280x720, 30 frames a second, x264 `veryfast` `zerolatency`,
+{VIDEO_KBPS} kbit/s, keyframe every {KEYFRAME_SECONDS} s, and mixes the sound to AAC at {AUDIO_KBPS} kbit/s. Participants publish to Tilecast itself, which
+pushes its program to nginx-rtmp; for the others they publish to nginx-rtmp, which they pull from and push to. Publishers, nginx-rtmp
+and the player share the machine with the subject.
+
+- **CPU**: user and system time of all the subject's processes, seconds a second. For Tilecast the server and its worker.
+- **peak memory**: sum of each process's largest resident set; pages two of them share count twice.
+- **frames/s**: pictures that a player on nginx-rtmp decoded. **missing**: places in the program's timestamps that no frame took.
+- **added latency**: each frame of the clip carries a number. From the moment a participant sent a frame to the moment the player had
+  decoded a program frame that shows it, over all tiles, less the median of the same through nginx-rtmp alone. It holds decoding,
+  the wait for the next program frame (half a frame, 17 ms, on average), composing, encoding and one more hop. With fewer than four
+  participants a run is cut into four, begun anew, because that wait is the same for as long as a participant stays connected.
+- **first changed frame**: from before the request is sent to the arrival of the decoded frame; nothing subtracted.
+
+A subject that cannot keep up shows it in frames/s and in a latency that grows for as long as it runs.
+"
+        )
+    }
+}
+
+/// The machine in a few words.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
+    format!("{cores} cores ({})", name.unwrap_or("unknown processor").trim())
+}

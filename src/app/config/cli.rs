@@ -1,0 +1,81 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::{bench, demo};
+
+/// Merges the live streams of a meeting into one: RTMP in, tiled picture and mixed sound, RTMP out, driven by REST.
+#[derive(Debug, Parser)]
+#[command(name = "tilecast", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service: the REST API, the RTMP server and every room
+    Serve(Box<ServeArgs>),
+    /// One room's media; started by `serve`, not by people
+    #[command(hide = true)]
+    Worker,
+    /// Show it all with four synthetic participants
+    Demo(demo::Args),
+    /// Measure it beside ffmpeg and gst-launch
+    Bench(bench::Args),
+}
+
+/// Runs the service until Ctrl-C or SIGTERM, then closes everything properly; a second signal stops at once.
+///
+/// With no options it listens on this machine alone, needs no key and keeps its rooms under ~/.local/state/tilecast.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+Every option but --config is also an environment variable and a key of the file:
+  --allow-address  TILECAST_ALLOW_ADDRESS=10.0.0.0/8,fd00::/8  allow_address = [\"10.0.0.0/8\"]
+  --api-key        TILECAST_API_KEYS=KEY,NEXTKEY               api_keys = [\"KEY\"]
+  --http           TILECAST_HTTP=0.0.0.0:8080                  http = \"0.0.0.0:8080\"
+The command line counts before the environment, the environment before the file.")]
+pub struct ServeArgs {
+    /// Read settings from this TOML file [env: TILECAST_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the REST API listens [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "IP:PORT")]
+    pub http: Option<String>,
+    /// Where RTMP publishers and players connect [default: 127.0.0.1:1935]
+    #[arg(long, value_name = "IP:PORT")]
+    pub rtmp: Option<String>,
+    /// Folder that keeps rooms and layouts over a restart [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/tilecast, else
+    /// ~/.local/state/tilecast, else /var/lib/tilecast]
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<String>,
+    /// Folder of further layout templates, NAME.json each, beside the built-in ones
+    #[arg(long, value_name = "FOLDER")]
+    pub layouts: Option<String>,
+    /// Folder of GStreamer launch texts that replace or add to the built-in ones, such as video/x264.launch
+    #[arg(long, value_name = "FOLDER")]
+    pub pipelines: Option<String>,
+    /// Let pulls and pushes reach this range although it is not public; may be given several times
+    #[arg(long, value_name = "CIDR")]
+    pub allow_address: Vec<String>,
+    /// A key that API clients must send; may be given several times, but others on this machine see it: rather use
+    /// TILECAST_API_KEYS or the file
+    #[arg(long, value_name = "KEY")]
+    pub api_key: Vec<String>,
+    /// API requests a second that one client address may make on average [default: 50]
+    #[arg(long, value_name = "NUMBER")]
+    pub rate_per_second: Option<String>,
+    /// API requests that one client address may make at once [default: 100]
+    #[arg(long, value_name = "NUMBER")]
+    pub rate_burst: Option<String>,
+    /// How log lines are written, text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    /// Which log lines are written, such as debug or info,tilecast::front=debug [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+}

@@ -1,0 +1,172 @@
+//! The configuration of `tilecast serve`: command line, environment, file and defaults become one [`Config`], or a list of
+//! everything that is wrong with them, before anything starts.
+
+mod cli;
+mod layouts;
+mod sources;
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
+
+use ipnet::IpNet;
+
+pub use cli::{Cli, Command, ServeArgs};
+use sources::Sources;
+
+use super::pipelines::Pipelines;
+use crate::{
+    base::{Secret, TemplateName},
+    front::auth::{keys, rate::Allowance},
+    layout::Template,
+};
+
+/// Where the API listens: this machine only, as there is no key yet.
+const HTTP: &str = "127.0.0.1:8080";
+/// Where RTMP listens: its registered port (IANA `macromedia-fcs`), this machine only, as above.
+const RTMP: &str = "127.0.0.1:1935";
+/// What is logged: what an operator did or must know.
+const LOG: &str = "info";
+/// Most ranges on the address allow-list: each is looked at for every connection.
+const MAX_RANGES: usize = 256;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything that `tilecast serve` needs to know, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the API listens.
+    pub http: SocketAddr,
+    /// Where RTMP listens.
+    pub rtmp: SocketAddr,
+    /// The state folder.
+    pub state: PathBuf,
+    /// Further templates, from the layouts folder.
+    pub layouts: Vec<(TemplateName, Template)>,
+    /// Launch texts, with those of the pipelines folder.
+    pub pipelines: Pipelines,
+    /// Private ranges that pulls and pushes may reach.
+    pub allow_address: Vec<IpNet>,
+    /// API keys; none means loopback only.
+    pub api_keys: Vec<Secret>,
+    /// How often one address may ask the API.
+    pub allowance: Allowance,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Which log lines are written, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub log: String,
+}
+
+/// Everything that is wrong with a configuration, each fault naming its setting.
+#[derive(Debug, thiserror::Error)]
+pub struct Faults(Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the configuration cannot be used, so nothing was started:")?;
+        self.0.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
+    }
+}
+
+impl Config {
+    /// Puts the configuration together. `environment` looks up a variable, as [`std::env::var`] does.
+    ///
+    /// # Errors
+    /// Every fault at once.
+    pub fn load(args: &ServeArgs, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let sources = Sources::open(args, &environment, &mut faults);
+        let http = sources.parse("http", HTTP, address, &mut faults);
+        let rtmp = sources.parse("rtmp", RTMP, address, &mut faults);
+        let state = sources.text("state", &mut faults).map_or_else(|| default_state(&environment), PathBuf::from);
+        let layouts = sources.text("layouts", &mut faults).map(PathBuf::from);
+        let layouts = layouts.map(|folder| layouts::read(&folder, &mut faults)).unwrap_or_default();
+        let pipelines = pipelines(sources.text("pipelines", &mut faults).as_deref().map(Path::new), &mut faults);
+        let allow_address = sources.list("allow_address", range, &mut faults);
+        let api_keys = sources.list("api_keys", |text| Ok(Secret::new(text)), &mut faults);
+        let per_second =
+            sources.parse("rate_per_second", &Allowance::REQUESTS.per_second.to_string(), count, &mut faults);
+        let burst = sources.parse("rate_burst", &Allowance::REQUESTS.burst.to_string(), count, &mut faults);
+        let log_format = sources.parse("log_format", "text", log_format, &mut faults);
+        let log = sources.parse("log", LOG, log_filter, &mut faults);
+        if allow_address.len() > MAX_RANGES {
+            faults.push(format!(
+                "allow_address: at most {MAX_RANGES} ranges are possible, here are {}",
+                allow_address.len()
+            ));
+        }
+        let listeners: Vec<_> =
+            [("http", http), ("rtmp", rtmp)].into_iter().filter_map(|(n, a)| Some((n, a?))).collect();
+        faults.extend(keys::check(&api_keys, &listeners));
+        match (http, rtmp, pipelines, per_second, burst, log_format, log) {
+            (Some(http), Some(rtmp), Some(pipelines), Some(per_second), Some(burst), Some(log_format), Some(log))
+                if faults.is_empty() =>
+            {
+                let allowance = Allowance { per_second, burst };
+                Ok(Self { http, rtmp, state, layouts, pipelines, allow_address, api_keys, allowance, log_format, log })
+            }
+            _ => Err(Faults(faults)),
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("{text:?} is not an address to listen on; write IP:PORT, such as 127.0.0.1:8080"))
+}
+
+fn range(text: &str) -> Result<IpNet, String> {
+    let single = text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    single.or_else(|_| text.parse()).map_err(|_| {
+        format!("{text:?} is not an address range; write it in CIDR, such as 10.0.0.0/8, or one IP address")
+    })
+}
+
+fn count(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a whole number of 1 or more"))
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is not a log format; use text or json")),
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("{text:?} is not a log filter ({error}); write info, or info,tilecast=debug")),
+    }
+}
+
+fn pipelines(folder: Option<&Path>, faults: &mut Vec<String>) -> Option<Pipelines> {
+    let loaded = Pipelines::load(folder);
+    // Alternate prints the whole chain of causes on one line.
+    loaded.map_err(|error| faults.push(format!("pipelines: {error:#}"))).ok()
+}
+
+/// What systemd assigned (systemd.exec(5)), else the user's state folder (XDG Base Directory Specification), else that of a
+/// service.
+fn default_state(environment: &impl Fn(&str) -> Option<String>) -> PathBuf {
+    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+    if let Some(assigned) = set("STATE_DIRECTORY") {
+        return assigned.split(':').next().unwrap_or_default().into();
+    }
+    let user = set("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let user = user.or_else(|| set("HOME").map(|home| Path::new(&home).join(".local/state")));
+    user.unwrap_or_else(|| "/var/lib".into()).join("tilecast")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Where a setting comes from: the command line before the environment, that before the file, that before the default.
+
+use std::{fs, path::PathBuf};
+
+use toml::{Table, Value};
+
+use super::ServeArgs;
+
+/// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
+const KEYS: [&str; 11] = [
+    "http",
+    "rtmp",
+    "state",
+    "layouts",
+    "pipelines",
+    "allow_address",
+    "api_keys",
+    "rate_per_second",
+    "rate_burst",
+    "log_format",
+    "log",
+];
+
+/// The three places, read.
+pub(super) struct Sources<'a> {
+    args: &'a ServeArgs,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    file: Table,
+    path: PathBuf,
+}
+
+/// A setting's texts and where they stand, for the fault's sentence.
+struct Found {
+    texts: Vec<String>,
+    place: String,
+}
+
+impl<'a> Sources<'a> {
+    /// Reads the file, if one is named.
+    pub(super) fn open(
+        args: &'a ServeArgs,
+        environment: &'a dyn Fn(&str) -> Option<String>,
+        faults: &mut Vec<String>,
+    ) -> Self {
+        let path = args.config.clone().or_else(|| environment("TILECAST_CONFIG").map(PathBuf::from));
+        let file = match &path {
+            None => Table::new(),
+            Some(path) => read(path).unwrap_or_else(|fault| {
+                faults.push(format!("{}: {fault}", path.display()));
+                Table::new()
+            }),
+        };
+        let path = path.unwrap_or_default();
+        for key in file.keys().filter(|key| !KEYS.contains(&key.as_str())) {
+            faults.push(format!("{}: there is no setting {key:?}; there is {}", path.display(), KEYS.join(", ")));
+        }
+        Self { args, environment, file, path }
+    }
+
+    /// A setting of one value as it was written; none when nobody set it.
+    pub(super) fn text(&self, key: &str, faults: &mut Vec<String>) -> Option<String> {
+        self.find(key, faults).and_then(|found| found.texts.into_iter().next())
+    }
+
+    /// A setting of one value, parsed; none when that failed.
+    pub(super) fn parse<T>(
+        &self,
+        key: &str,
+        default: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        faults: &mut Vec<String>,
+    ) -> Option<T> {
+        let Some(Found { texts, place }) = self.find(key, faults) else {
+            return Some(parse(default).expect("a default is sound"));
+        };
+        let text = texts.into_iter().next().unwrap_or_default();
+        parse(&text).map_err(|fault| faults.push(format!("{place}: {fault}"))).ok()
+    }
+
+    /// A setting of several values, those that parsed; empty when nobody set it.
+    pub(super) fn list<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        faults: &mut Vec<String>,
+    ) -> Vec<T> {
+        let Some(Found { texts, place }) = self.find(key, faults) else { return Vec::new() };
+        let parsed = texts.iter().map(|text| parse(text));
+        parsed.filter_map(|result| result.map_err(|fault| faults.push(format!("{place}: {fault}"))).ok()).collect()
+    }
+
+    fn find(&self, key: &str, faults: &mut Vec<String>) -> Option<Found> {
+        let texts = self.arguments(key);
+        if !texts.is_empty() {
+            let option = if key == "api_keys" { "api-key".to_owned() } else { key.replace('_', "-") };
+            return Some(Found { texts, place: format!("--{option}") });
+        }
+        let variable = format!("TILECAST_{}", key.to_ascii_uppercase());
+        // Set and empty is how a variable is unset in many a compose file.
+        if let Some(text) = (self.environment)(&variable).filter(|text| !text.is_empty()) {
+            let texts = match is_list(key) {
+                true => text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
+                false => vec![text],
+            };
+            return Some(Found { texts, place: variable });
+        }
+        let place = format!("{}: {key}", self.path.display());
+        match texts_of(key, self.file.get(key)?) {
+            Ok(texts) => Some(Found { texts, place }),
+            Err(wanted) => {
+                faults.push(format!("{place}: write {wanted}"));
+                None
+            }
+        }
+    }
+
+    fn arguments(&self, key: &str) -> Vec<String> {
+        let args = self.args;
+        let one = match key {
+            "http" => &args.http,
+            "rtmp" => &args.rtmp,
+            "state" => &args.state,
+            "layouts" => &args.layouts,
+            "pipelines" => &args.pipelines,
+            "rate_per_second" => &args.rate_per_second,
+            "rate_burst" => &args.rate_burst,
+            "log_format" => &args.log_format,
+            "log" => &args.log,
+            "allow_address" => return args.allow_address.clone(),
+            "api_keys" => return args.api_key.clone(),
+            _ => unreachable!("{key} is one of KEYS"),
+        };
+        one.iter().cloned().collect()
+    }
+}
+
+fn is_list(key: &str) -> bool {
+    matches!(key, "allow_address" | "api_keys")
+}
+
+fn read(path: &std::path::Path) -> Result<Table, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    // The parser's message shows the line; a key that stands there must not reach a log.
+    text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        format!("line {line} is not TOML: {}", error.message())
+    })
+}
+
+/// A value of the file as texts, or how it should be written.
+fn texts_of(key: &str, value: &Value) -> Result<Vec<String>, String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) if key.starts_with("rate_") => Some(number.to_string()),
+        _ => None,
+    };
+    let texts = match value {
+        Value::Array(values) if is_list(key) => values.iter().map(text).collect(),
+        value if !is_list(key) => text(value).map(|text| vec![text]),
+        _ => None,
+    };
+    texts.ok_or_else(|| match key {
+        _ if is_list(key) => format!("{key} = [\"...\", \"...\"]"),
+        _ if key.starts_with("rate_") => format!("{key} = 50"),
+        _ => format!("{key} = \"...\""),
+    })
+}

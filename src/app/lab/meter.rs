@@ -1,0 +1,133 @@
+//! CPU time and memory of a process and all its descendants, from `/proc` (proc(5)).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::Duration,
+};
+
+/// Unit of the CPU times in `/proc`: USER_HZ, which Linux fixes at 100 for every program (time(7)).
+const TICKS_PER_SECOND: u64 = 100;
+
+/// What a process tree has used up to one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time, user and system, of every process that runs and every descendant that was waited for.
+    pub cpu: Duration,
+    /// Sum of each running process's peak resident memory, KiB. Shared pages count once for each process that holds them.
+    pub peak_kib: u64,
+    /// Sum of present resident memory, KiB.
+    pub rss_kib: u64,
+    /// Running processes.
+    pub processes: usize,
+    /// Threads of all of them.
+    pub threads: u64,
+    /// Open file descriptors of all of them, as far as this user may look.
+    pub descriptors: usize,
+}
+
+impl Usage {
+    /// Of these processes and everything below them, now. Processes that end while being counted count as not there.
+    pub fn of(roots: &[u32]) -> Self {
+        let stats = all_stats();
+        let mut tree: BTreeSet<u32> = roots.iter().copied().filter(|pid| stats.contains_key(pid)).collect();
+        loop {
+            let before = tree.len();
+            tree.extend(
+                stats.iter().filter(|(_, stat)| tree.contains(&stat.parent)).map(|(pid, _)| *pid).collect::<Vec<_>>(),
+            );
+            if tree.len() == before {
+                break;
+            }
+        }
+        tree.iter().filter_map(|pid| Some((pid, stats.get(pid)?))).fold(Self::default(), |sum, (pid, stat)| {
+            let (peak_kib, rss_kib) = memory(*pid);
+            Self {
+                cpu: sum.cpu + stat.cpu,
+                peak_kib: sum.peak_kib + peak_kib,
+                rss_kib: sum.rss_kib + rss_kib,
+                processes: sum.processes + 1,
+                threads: sum.threads + stat.threads,
+                descriptors: sum.descriptors + fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count),
+            }
+        })
+    }
+
+    /// Cores used since `earlier`, `wall` ago: 1.0 is one core all the time.
+    pub fn cores_since(&self, earlier: &Self, wall: Duration) -> f64 {
+        self.cpu.saturating_sub(earlier.cpu).as_secs_f64() / wall.as_secs_f64()
+    }
+}
+
+#[derive(Debug)]
+struct Stat {
+    parent: u32,
+    cpu: Duration,
+    threads: u64,
+}
+
+fn all_stats() -> BTreeMap<u32, Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else { return BTreeMap::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?))).collect()
+}
+
+/// Parses `/proc/PID/stat`. The command name may hold anything, so fields are counted from the last `)`.
+fn parse_stat(text: &str) -> Option<Stat> {
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    // After the name comes field 3; utime, stime, cutime, cstime are 14 to 17, num_threads 20.
+    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
+    Some(Stat {
+        parent: u32::try_from(number(4)?).ok()?,
+        cpu: Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND),
+        threads: number(20)?,
+    })
+}
+
+/// Peak and present resident memory, KiB.
+fn memory(pid: u32) -> (u64, u64) {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = |name: &str| {
+        let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+        rest.trim_start_matches(':').split_whitespace().next()?.parse().ok()
+    };
+    (line("VmHWM").unwrap_or(0), line("VmRSS").unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader},
+        process::Stdio,
+    };
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use super::*;
+    use crate::app::lab::process::{Process, quiet};
+
+    #[test]
+    fn a_name_with_brackets_does_not_shift_the_fields() {
+        let text = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 100 50 25 25 20 0 9 0 1 2 3";
+        let stat = parse_stat(text).expect("parses");
+        assert_eq!((stat.parent, stat.threads), (1, 9));
+        assert_eq!(stat.cpu, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_tree_counts_its_children() {
+        let mut command = quiet("sh");
+        command.args(["-c", "sleep 1000 & echo $!; read forever"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = Process::start("sh", &mut command).expect("sh");
+        let mut line = String::new();
+        BufReader::new(shell.take_stdout().expect("piped"))
+            .read_line(&mut line)
+            .expect("the shell says its child's id");
+        let usage = Usage::of(&[shell.id()]);
+        kill_process(Pid::from_raw(line.trim().parse().expect("a pid")).expect("not 0"), Signal::KILL)
+            .expect("our own");
+        assert_eq!(usage.processes, 2);
+        assert!(usage.rss_kib > 0 && usage.peak_kib >= usage.rss_kib && usage.threads == 2 && usage.descriptors >= 6);
+    }
+}

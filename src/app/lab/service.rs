@@ -1,0 +1,102 @@
+//! A Tilecast server of our own, as a child process.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use super::{
+    api::Api,
+    process::{Process, free_port, quiet},
+};
+
+/// Longest a server may take to be ready on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// Longest a server may take to drain: what it promises.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// A running `tilecast serve` with its own ports and state. Dropping it kills the server.
+#[derive(Debug)]
+pub struct Service {
+    process: Process,
+    api: Api,
+    rtmp: u16,
+    http: u16,
+    _state: Option<TempDir>,
+}
+
+/// How a server is started. [`Setup::default`] takes free ports and a temporary state folder.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Port of the API on loopback.
+    pub http: Option<u16>,
+    /// Port of the RTMP door on loopback.
+    pub rtmp: Option<u16>,
+    /// Further arguments of `tilecast serve`; `--state` among them replaces the temporary folder.
+    pub arguments: Vec<String>,
+}
+
+impl Service {
+    /// Starts `program serve` on loopback, with loopback on the allow-list, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it is not ready within 20 s, with its last words.
+    pub async fn start(program: &Path, setup: Setup) -> Result<Self> {
+        let http = setup.http.map_or_else(free_port, Ok)?;
+        let rtmp = setup.rtmp.map_or_else(free_port, Ok)?;
+        let program = program.to_str().context("a program name that is not UTF-8")?;
+        let mut command = quiet(program);
+        command.args(["serve", "--http", &format!("127.0.0.1:{http}"), "--rtmp", &format!("127.0.0.1:{rtmp}")]);
+        command.args(["--allow-address", "127.0.0.0/8"]);
+        let state = if setup.arguments.iter().any(|argument| argument.starts_with("--state")) {
+            None
+        } else {
+            let folder = tempfile::tempdir().context("no temporary folder for the server's state")?;
+            command.arg("--state").arg(folder.path());
+            Some(folder)
+        };
+        let process = Process::start("tilecast serve", command.args(&setup.arguments))?;
+        let api = Api::new(&format!("http://127.0.0.1:{http}"), None)?;
+        let mut service = Self { process, api, rtmp, http, _state: state };
+        let ready = service.api.until("/readyz", START_LIMIT, |_| true).await;
+        service.process.check()?;
+        ready.with_context(|| format!("tilecast serve is not ready: {}", service.process.last_words()))?;
+        Ok(service)
+    }
+
+    /// Its API.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Port of the API.
+    pub fn http_port(&self) -> u16 {
+        self.http
+    }
+
+    /// Address that its RTMP door serves: `rtmp://HOST:PORT`.
+    pub fn rtmp(&self) -> String {
+        format!("rtmp://127.0.0.1:{}", self.rtmp)
+    }
+
+    /// Process id of the front; its workers are its children.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The process itself.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Asks it to drain and end, as Ctrl-C does.
+    ///
+    /// # Errors
+    /// When it takes longer than 5 s or ends with another status than 0.
+    pub async fn stop(mut self) -> Result<()> {
+        let status = self.process.stop(STOP_LIMIT).await?;
+        anyhow::ensure!(status.success(), "tilecast serve ended with {status}: {}", self.process.last_words());
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! `tilecast serve`: the front, assembled in order, each step with its reason.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context as _, bail};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use super::config::Config;
+use crate::{
+    base::tasks::Tasks,
+    front::{
+        api::{self, ApiState, Settings},
+        auth::{
+            address::{AddressPolicy, Connector},
+            keys::ApiKeys,
+        },
+        door::RtmpDoor,
+        engine::Local,
+        metrics::Counters,
+        room::{
+            Context, Rooms, Templates,
+            check::{AddressRule, Rules},
+            store::Store,
+        },
+        rtmp::Limits,
+    },
+};
+
+/// Everything must be closed within 5 s of a signal; what is left then is cut.
+const DRAIN: Duration = Duration::from_millis(4500);
+
+/// Serves until SIGINT or SIGTERM, then closes everything properly. A second signal means now.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    // Both handlers first: a signal during start-up must not be lost.
+    let mut signals = Signals::new()?;
+    let tasks = Tasks::new();
+
+    // Ports before anything else: two services on one port is the commonest mistake, and costs nothing to find out.
+    let http = bind("HTTP", config.http).await?;
+    let rtmp = bind("RTMP", config.rtmp).await?;
+
+    // What was true before the last stop.
+    let (store, loaded) = Store::open(&config.state)?;
+    for (path, reason) in &loaded.set_aside {
+        tracing::error!(path = %path.display(), "a stored document was set aside, the rest goes on: {reason}");
+    }
+
+    let templates = Templates::new(config.layouts, loaded.templates);
+    let connector = Connector::new(AddressPolicy::new(config.allow_address));
+    let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
+    let program = std::env::current_exe().context("this program's own path is not known")?;
+    let engine = Local::new(program, config.log.clone(), tasks.clone());
+    let counters = Counters::default();
+
+    let rooms = Rooms::new(
+        Context {
+            engine,
+            connector,
+            rules: rules.clone(),
+            templates,
+            store: Some(Arc::new(store)),
+            stage: config.pipelines.stage,
+            video_encoders: config.pipelines.video,
+            audio_encoder: config.pipelines.audio,
+        },
+        tasks.clone(),
+    );
+    // Rooms before doors, so that whoever reconnects finds the place that was promised.
+    for (id, document) in loaded.rooms {
+        rooms.restore(id, document);
+    }
+
+    let door = RtmpDoor { rooms: rooms.clone(), limits: Limits::default(), counters: counters.clone() };
+    tracing::info!("RTMP on {}", rtmp.local_addr()?);
+    tasks.spawn("rtmp door", door.serve(rtmp, tasks.clone()));
+
+    tracing::info!("HTTP on {}", http.local_addr()?);
+    let settings = Settings {
+        rooms,
+        rules,
+        keys: ApiKeys::new(config.api_keys),
+        allowance: config.allowance,
+        counters,
+        stopping: tasks.token(),
+    };
+    tasks.spawn("http", api::serve(http, api::router(ApiState::new(settings)), tasks.clone()));
+
+    signals.wait().await;
+    tracing::info!("stopping; a second signal stops at once");
+    tokio::select! {
+        closed = tasks.join(DRAIN) => {
+            if !closed {
+                tracing::warn!("some connections did not close in time and were cut");
+            }
+            Ok(())
+        }
+        () = signals.wait() => bail!("stopped at once by a second signal"),
+    }
+}
+
+fn address_rule(connector: Connector) -> AddressRule {
+    Box::new(move |url| connector.check(url.as_str()).map(|_| ()).map_err(|error| error.to_string()))
+}
+
+async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    let flag = what.to_ascii_lowercase();
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{what} cannot listen on {address}; choose another address by --{flag}"))
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

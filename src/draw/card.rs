@@ -1,0 +1,54 @@
+//! The card of somebody whose camera is off.
+
+use image::RgbImage;
+
+use super::{
+    Fonts,
+    palette::Palette,
+    shape::{Circle, circle, frame, silhouette},
+    text::initials,
+};
+use crate::{layout::Color, media::Size};
+
+/// Below this side, px, a card is its colour alone: nothing on it could be told apart.
+const LEAST_DISC: f32 = 20.0;
+/// Below this side, px, a card has no name: it would be smaller than anybody reads.
+const LEAST_NAME: f32 = 80.0;
+/// Smallest letters of a name, px.
+const LEAST_LETTERS: f32 = 11.0;
+
+/// How many times wider a card is than its edge.
+const EDGE: f32 = 360.0;
+
+/// A card `size` px large for `name`, on a program with this background: a disc with the initials, in a colour that belongs to
+/// the name, and the name below, cut with an ellipsis where it does not fit.
+///
+/// Flat colours only: they cost the encoder nothing and show no bands.
+pub fn card(fonts: &mut Fonts, size: Size, name: &str, background: Color) -> RgbImage {
+    let palette = Palette::of(name, background);
+    let (width, height) = (size.width as f32, size.height as f32);
+    let side = width.min(height);
+    if side < LEAST_DISC {
+        return RgbImage::from_pixel(size.width, size.height, palette.disc);
+    }
+    let mut picture = RgbImage::from_pixel(size.width, size.height, palette.surface);
+    frame(&mut picture, (side / EDGE).round().max(1.0) as u32, palette.edge);
+    let letters = (side * 0.058).max(LEAST_LETTERS);
+    let line = if side < LEAST_NAME { None } else { fonts.line(name, letters, width * 0.86) };
+    let radius = side * if line.is_some() { 0.2 } else { 0.3 };
+    let gap = side * 0.065;
+    // Disc, gap and the height of capitals are centred as one.
+    let below = if line.is_some() { gap + letters * 0.75 } else { 0.0 };
+    let disc = Circle { x: width / 2.0, y: (height - below) / 2.0, radius };
+    circle(&mut picture, disc, None, palette.disc);
+    let initials = initials(name);
+    let share = if initials.chars().count() > 1 { 0.76 } else { 0.9 };
+    match fonts.line(&initials, radius * share, width) {
+        Some(letters) => letters.paint_centred(&mut picture, disc.x, disc.y, palette.on_disc),
+        None => silhouette(&mut picture, disc, palette.on_disc),
+    }
+    if let Some(line) = line {
+        line.paint(&mut picture, disc.x, disc.y + radius + below, palette.text);
+    }
+    picture
+}

@@ -1,0 +1,121 @@
+//! What every request passes before its handler, and every answer after.
+
+use std::{
+    any::Any,
+    net::{IpAddr, Ipv4Addr},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, Method, Response, header},
+    middleware::Next,
+    response::IntoResponse,
+};
+
+use super::{
+    problem::{Kind, Problem},
+    serve::Peer,
+    state::ApiState,
+};
+use crate::front::{
+    auth::{keys::KeyError, origin, rate},
+    metrics::HttpRequest,
+};
+
+/// Longest time to the head of an answer: a slow body's 10 s and a room's answer, which takes milliseconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Counts and times every answer, whichever layer gave it.
+pub(super) async fn count(State(state): State<ApiState>, request: Request, next: Next) -> axum::response::Response {
+    let began = Instant::now();
+    let method = method(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let peer = peer(&request);
+    let mut response = next.run(request).await;
+    let took = began.elapsed();
+    let status = response.status().as_u16();
+    match method {
+        "GET" | "HEAD" => tracing::debug!(%peer, method, route, status, ?took, "answered"),
+        _ => tracing::info!(%peer, method, route, status, ?took, "answered"),
+    }
+    state.0.counters.http_answered(HttpRequest { method, route, status }, took);
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Keeps rates, and without API keys the origin; bounds the time to an answer.
+pub(super) async fn pass(
+    State(state): State<ApiState>,
+    request: Request,
+    next: Next,
+) -> Result<axum::response::Response, Problem> {
+    state.0.requests.take(peer(&request)).map_err(|wait| {
+        let detail = "this address asks too often; wait as long as Retry-After says, or raise rate_per_second";
+        Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
+    })?;
+    if state.0.keys.is_empty() {
+        origin::admit(request.method(), request.uri(), request.headers())
+            .map_err(|error| Problem::new(Kind::ForbiddenOrigin, error.to_string()))?;
+    }
+    tokio::time::timeout(ANSWER_TIMEOUT, next.run(request))
+        .await
+        .map_err(|_| Problem::new(Kind::TimedOut, "nothing is known of the change; GET the room to see what is true"))
+}
+
+/// Asks for an API key.
+pub(super) async fn unlock(
+    State(state): State<ApiState>,
+    request: Request,
+    next: Next,
+) -> Result<axum::response::Response, Problem> {
+    let refused = match state.0.keys.admit(request.headers()) {
+        Ok(()) => return Ok(next.run(request).await),
+        Err(refused) => refused,
+    };
+    let problem = Problem::new(Kind::Unauthorized, refused.to_string());
+    match refused {
+        KeyError::Missing => Err(problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+        // The right key still passes from this address: a neighbour's mistake locks nobody out, and guessing keys of the
+        // least length at the rate for requests takes longer than the universe has.
+        KeyError::Wrong => match state.0.wrong_keys.take(peer(&request)) {
+            Ok(()) => {
+                tracing::warn!(peer = %peer(&request), "wrong API key");
+                let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+                Err(problem.header(header::WWW_AUTHENTICATE, challenge))
+            }
+            Err(wait) => {
+                let detail = "this address sent too many wrong API keys; wait as long as Retry-After says";
+                Err(Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait)))
+            }
+        },
+    }
+}
+
+/// A handler panicked: that request fails, told and logged, and no other.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is tower-http's")]
+pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    tracing::error!(panic = text.unwrap_or("unknown"), "a request failed");
+    Problem::new(Kind::Internal, "this is a fault of the server and is in its log; please report it").into_response()
+}
+
+fn peer(request: &Request) -> IpAddr {
+    request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |Peer(address)| address.ip())
+}
+
+/// The method as a metric's label: a client may send any word, a label must not be one.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,120 @@
+//! `/v1/rooms/{room}/participants`: who may be in a room.
+
+use axum::{Json, extract::State, response::Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    body::{JsonBody, Names},
+    json::Decoded,
+    problem::Problem,
+    rooms::answer,
+    state::{ApiState, refused_part},
+};
+use crate::{
+    base::{ParticipantId, RoomId},
+    front::room::{
+        RoomDocument, RoomError,
+        document::Participant,
+        status::{ParticipantStatus, RoomView},
+    },
+    layout::Fault,
+};
+
+/// One participant: what it should be, and under `status` what it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ParticipantView {
+    /// Its name in URLs.
+    id: ParticipantId,
+    /// What it should be.
+    #[serde(flatten)]
+    participant: Participant,
+    /// What it is.
+    status: ParticipantStatus,
+}
+
+fn part(room: RoomView, id: ParticipantId) -> Result<Json<ParticipantView>, Problem> {
+    let RoomView { id: room, mut document, mut status } = room;
+    let participant = document.participants.remove(&id).ok_or_else(|| RoomError::NoParticipant(room, id.clone()))?;
+    let status = status.participants.remove(&id).unwrap_or_default();
+    Ok(Json(ParticipantView { id, participant, status }))
+}
+
+fn prefix(id: &ParticipantId) -> String {
+    format!("/participants/{id}")
+}
+
+/// Adds the participant, or makes it what the document says; one that is connected stays so unless its source changes.
+#[utoipa::path(
+    put, path = "/v1/rooms/{room}/participants/{participant}", tag = "participants",
+    params(("room" = RoomId, Path, description = "The room"), ("participant" = ParticipantId, Path, description = "The participant")),
+    request_body = Participant,
+    responses((status = 200, body = ParticipantView), (status = 201, body = ParticipantView, description = "Added"))
+)]
+pub async fn put(
+    State(state): State<ApiState>,
+    Names((room, id)): Names<(RoomId, ParticipantId)>,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let check = |participant: &Participant| state.0.rules.check_participant(participant);
+    let participant = Decoded::from_value(body).checked(check).map_err(Problem::faults)?;
+    let key = id.clone();
+    let edit = move |document: &mut RoomDocument| Ok(document.participants.insert(key, participant).is_none());
+    let (view, added) = state.change(&room, edit).await.map_err(|error| refused_part(error, &prefix(&id)))?;
+    Ok(answer(added, part(view, id)?))
+}
+
+/// What the participant should be, and under `status` what it is.
+#[utoipa::path(
+    get, path = "/v1/rooms/{room}/participants/{participant}", tag = "participants",
+    params(("room" = RoomId, Path, description = "The room"), ("participant" = ParticipantId, Path, description = "The participant")),
+    responses((status = 200, body = ParticipantView))
+)]
+pub async fn get(
+    State(state): State<ApiState>,
+    Names((room, id)): Names<(RoomId, ParticipantId)>,
+) -> Result<Json<ParticipantView>, Problem> {
+    part(state.rooms().view(&room).await?, id)
+}
+
+/// Changes what a JSON merge patch (RFC 7396) names, such as `{"muted": true}`.
+#[utoipa::path(
+    patch, path = "/v1/rooms/{room}/participants/{participant}", tag = "participants",
+    params(("room" = RoomId, Path, description = "The room"), ("participant" = ParticipantId, Path, description = "The participant")),
+    request_body(content = serde_json::Value, content_type = "application/merge-patch+json"),
+    responses((status = 200, body = ParticipantView))
+)]
+pub async fn patch(
+    State(state): State<ApiState>,
+    Names((room, id)): Names<(RoomId, ParticipantId)>,
+    JsonBody(patch): JsonBody,
+) -> Result<Json<ParticipantView>, Problem> {
+    let (at, name) = (id.clone(), room.clone());
+    let edit = move |document: &mut RoomDocument| {
+        let present = document.participants.get_mut(&at).ok_or_else(|| RoomError::NoParticipant(name, at.clone()))?;
+        let within = |fault: Fault| Fault { pointer: format!("{}{}", prefix(&at), fault.pointer), ..fault };
+        let refuse = |faults: Vec<Fault>| RoomError::Faults(faults.into_iter().map(within).collect());
+        *present = Decoded::patched(&*present, &patch).document().map_err(refuse)?;
+        Ok(())
+    };
+    let (view, ()) = state.change(&room, edit).await.map_err(|error| refused_part(error, &prefix(&id)))?;
+    part(view, id)
+}
+
+/// Removes the participant and ends its connection; answers with the room.
+#[utoipa::path(
+    delete, path = "/v1/rooms/{room}/participants/{participant}", tag = "participants",
+    params(("room" = RoomId, Path, description = "The room"), ("participant" = ParticipantId, Path, description = "The participant")),
+    responses((status = 200, body = RoomView))
+)]
+pub async fn delete(
+    State(state): State<ApiState>,
+    Names((room, id)): Names<(RoomId, ParticipantId)>,
+) -> Result<Json<RoomView>, Problem> {
+    let name = room.clone();
+    let edit = move |document: &mut RoomDocument| {
+        document.participants.remove(&id).map(drop).ok_or(RoomError::NoParticipant(name, id))
+    };
+    let (view, ()) = state.change(&room, edit).await?;
+    Ok(Json(view))
+}

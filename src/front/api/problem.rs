@@ -1,0 +1,269 @@
+//! What a client gets instead of what it asked for: RFC 9457 problem documents.
+
+use axum::{
+    Json,
+    extract::Path,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{front::room::RoomError, layout::Fault};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $slug:literal, $status:ident, $title:literal;)*) => {
+        /// Every way a request can fail. The slug is the stable part of the problem's `type`; titles may be reworded.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind { $($(#[$doc])* $name,)* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The last segment of `type`.
+            pub const fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug,)* }
+            }
+
+            /// The HTTP status it is sent with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// One line, the same for every occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The body does not parse.
+    MalformedJson = "malformed-json", BAD_REQUEST, "The body is not JSON";
+    /// A name in the path or a query parameter is not usable.
+    InvalidAddress = "invalid-address", BAD_REQUEST, "The address has an unusable part";
+    /// The document parses, but a value in it is wrong; `faults` says which.
+    InvalidDocument = "invalid-document", UNPROCESSABLE_ENTITY, "The document has faults";
+    /// No API key, or none that is configured.
+    Unauthorized = "unauthorized", UNAUTHORIZED, "An API key is needed";
+    /// Another web site asked, or asked under another name.
+    ForbiddenOrigin = "forbidden-origin", FORBIDDEN, "The request came from elsewhere";
+    /// No endpoint has this path.
+    NoEndpoint = "no-endpoint", NOT_FOUND, "There is nothing at this path";
+    /// No such room.
+    NoRoom = "no-room", NOT_FOUND, "There is no such room";
+    /// No such participant in the room.
+    NoParticipant = "no-participant", NOT_FOUND, "There is no such participant";
+    /// No such output of the room.
+    NoOutput = "no-output", NOT_FOUND, "There is no such output";
+    /// No such layout.
+    NoLayout = "no-layout", NOT_FOUND, "There is no such layout";
+    /// The path exists, the method does not.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method does not fit the path";
+    /// The body came too slowly.
+    SlowBody = "slow-body", REQUEST_TIMEOUT, "The body took too long to arrive";
+    /// A layout that is built in or used by a room cannot go.
+    LayoutInUse = "layout-in-use", CONFLICT, "The layout cannot be changed so";
+    /// The participant is pulled, not published.
+    NotPublished = "not-published", CONFLICT, "The participant does not publish";
+    /// The server holds as many rooms as it may.
+    TooManyRooms = "too-many-rooms", CONFLICT, "The server takes no more rooms";
+    /// The body is larger than any document may be.
+    TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body is too large";
+    /// The body is not declared as JSON.
+    NotJson = "not-json", UNSUPPORTED_MEDIA_TYPE, "The body must be JSON";
+    /// Too many requests, or too many wrong keys, from one address.
+    RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// A fault of ours.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";
+    /// No program frame has been made yet.
+    NoPicture = "no-picture", SERVICE_UNAVAILABLE, "There is no picture yet";
+    /// The server is stopping.
+    Stopping = "stopping", SERVICE_UNAVAILABLE, "The server is stopping";
+    /// As many clients are served as may be.
+    Busy = "busy", SERVICE_UNAVAILABLE, "The server is busy";
+    /// The room did not answer in time.
+    TimedOut = "timed-out", GATEWAY_TIMEOUT, "The room took too long to answer";
+    /// The change could not be kept, so it was not made.
+    NotStored = "not-stored", INSUFFICIENT_STORAGE, "The change could not be stored";
+}
+
+impl Kind {
+    /// What stands in `type`: a relative reference that this server answers too.
+    pub fn uri(self) -> String {
+        format!("/problems/{}", self.slug())
+    }
+}
+
+/// An RFC 9457 problem document, sent as `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem this is; stable, and `GET` on it describes the kind.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/invalid-document")]
+    uri: String,
+    /// The kind in words.
+    title: &'static str,
+    /// The HTTP status, repeated.
+    status: u16,
+    /// What happened this time and what to do about it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+    /// Where in the document, for every fault found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<Fault>,
+    #[serde(skip)]
+    kind: Kind,
+    #[serde(skip)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem of this kind; `detail` is a sentence a person can act on.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            uri: kind.uri(),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            detail: detail.into(),
+            faults: Vec::new(),
+            kind,
+            headers: Vec::new(),
+        }
+    }
+
+    /// A document refused for these faults.
+    pub fn faults(faults: Vec<Fault>) -> Self {
+        let detail = match faults.as_slice() {
+            [one] if one.pointer.is_empty() => format!("{}; nothing was changed", one.detail),
+            [one] => format!("{}: {}; nothing was changed", one.pointer, one.detail),
+            many => format!("{} values are wrong, see faults; nothing was changed", many.len()),
+        };
+        Self { faults, ..Self::new(Kind::InvalidDocument, detail) }
+    }
+
+    /// Adds `Retry-After`, whole seconds.
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// Adds a header to the answer.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Which kind it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.kind.status(), Json(&self)).into_response();
+        let json = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+/// The one place where a room's refusal becomes an HTTP status.
+impl From<RoomError> for Problem {
+    fn from(error: RoomError) -> Self {
+        let detail = error.to_string();
+        let kind = match error {
+            RoomError::Faults(faults) => return Self::faults(faults),
+            RoomError::NoPicture(_) => return Self::new(Kind::NoPicture, detail).retry_after(1),
+            RoomError::Stopping => return Self::new(Kind::Stopping, detail).retry_after(5),
+            RoomError::NoRoom(_) => Kind::NoRoom,
+            RoomError::NoParticipant(..) => Kind::NoParticipant,
+            RoomError::NoTemplate(_) => Kind::NoLayout,
+            RoomError::TemplateInUse(..) => Kind::LayoutInUse,
+            RoomError::WrongKey => Kind::Unauthorized,
+            RoomError::NotPublished(_) => Kind::NotPublished,
+            RoomError::Full(_) => Kind::TooManyRooms,
+            RoomError::Store(_) => Kind::NotStored,
+        };
+        Self::new(kind, detail)
+    }
+}
+
+/// A kind of problem, as `GET` on its `type` gives it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KindView {
+    /// As in the problem document.
+    #[serde(rename = "type")]
+    uri: String,
+    /// As in the problem document.
+    title: &'static str,
+    /// The HTTP status it comes with.
+    status: u16,
+}
+
+impl KindView {
+    fn of(kind: &Kind) -> Self {
+        Self { uri: kind.uri(), title: kind.title(), status: kind.status().as_u16() }
+    }
+}
+
+/// Every kind of problem.
+#[utoipa::path(get, path = "/problems", tag = "problems", responses((status = 200, body = [KindView])))]
+pub async fn list() -> Json<Vec<KindView>> {
+    Json(Kind::ALL.iter().map(KindView::of).collect())
+}
+
+/// One kind of problem: what a problem document's `type` points at.
+#[utoipa::path(
+    get, path = "/problems/{kind}", tag = "problems",
+    params(("kind" = String, Path, description = "The last segment of a problem's type")),
+    responses((status = 200, body = KindView))
+)]
+pub async fn show(Path(slug): Path<String>) -> Result<Json<KindView>, Problem> {
+    let kind = Kind::ALL.iter().find(|kind| kind.slug() == slug);
+    let kind = kind.ok_or_else(|| Problem::new(Kind::NoEndpoint, "GET /problems lists every kind of problem"))?;
+    Ok(Json(KindView::of(kind)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::RoomId;
+
+    #[test]
+    fn a_problem_says_where_and_what_to_do() {
+        let fault = Fault { pointer: "/canvas/width".to_owned(), detail: "use 16 to 3840".to_owned() };
+        let problem = Problem::from(RoomError::Faults(vec![fault]));
+        let json = serde_json::to_value(&problem).expect("serialises");
+        let wanted = serde_json::json!({
+            "type": "/problems/invalid-document", "title": "The document has faults", "status": 422,
+            "detail": "/canvas/width: use 16 to 3840; nothing was changed",
+            "faults": [{"pointer": "/canvas/width", "detail": "use 16 to 3840"}],
+        });
+        assert_eq!(json, wanted);
+        let response = problem.into_response();
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+    }
+
+    #[test]
+    fn waits_are_told_in_a_header() {
+        let room = RoomId::try_from("weekly".to_owned()).expect("an id");
+        let response = Problem::from(RoomError::NoPicture(room)).into_response();
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[test]
+    fn slugs_are_unique() {
+        let mut slugs: Vec<_> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
+        slugs.sort_unstable();
+        slugs.dedup();
+        assert_eq!(slugs.len(), Kind::ALL.len());
+    }
+}

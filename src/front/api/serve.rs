@@ -1,0 +1,127 @@
+//! The HTTP listener: connections with bounds on everything that a peer can stretch.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tower::ServiceExt;
+
+use crate::base::tasks::Tasks;
+
+/// Bounds of the listener.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Most connections at once; further ones wait in the kernel's queue. Each costs two descriptors and up to
+    /// `header_bytes`.
+    pub connections: usize,
+    /// Longest time for a request's head to arrive, and so also for a connection to stay idle: a person's next click, and
+    /// the most a peer that sends one byte at a time can hold a connection.
+    pub header_timeout: Duration,
+    /// Largest request head, bytes: the longest path and key, and a browser's headers, several times over.
+    pub header_bytes: usize,
+    /// Most header lines: browsers send about 20.
+    pub headers: usize,
+    /// Longest time that sent data may stay unacknowledged before the kernel gives the connection up, so that a peer that
+    /// stops reading its events holds nothing.
+    pub stall: Duration,
+    /// Longest time to finish answers after the stop; well within the 5 s that a whole drain may take.
+    pub drain: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            header_timeout: Duration::from_secs(15),
+            header_bytes: 32 * 1024,
+            headers: 64,
+            stall: Duration::from_secs(30),
+            drain: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The address that a request came from; an extension of every request.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// Wait after a failed accept, such as when descriptors ran out: long enough for one to be closed, short enough not to be
+/// noticed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until the tasks are told to stop; connections are tasks of the same group.
+pub async fn serve(listener: TcpListener, router: Router, tasks: Tasks) {
+    serve_within(listener, router, tasks, Bounds::default()).await;
+}
+
+/// As [`serve`], with other bounds.
+pub async fn serve_within(listener: TcpListener, router: Router, tasks: Tasks, bounds: Bounds) {
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    loop {
+        let next = async {
+            // The semaphore is never closed.
+            let place = Arc::clone(&places).acquire_owned().await.expect("an open semaphore");
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            () = tasks.stopping() => return,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let connection = connection(stream, address, router.clone(), tasks.clone(), bounds.clone(), place);
+                tasks.spawn("http", connection);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept an HTTP connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    router: Router,
+    tasks: Tasks,
+    bounds: Bounds,
+    _place: OwnedSemaphorePermit,
+) {
+    if let Err(error) = prepare(&stream, &bounds) {
+        tracing::debug!(%address, %error, "cannot set socket options");
+    }
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(address));
+        router.clone().oneshot(request)
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.header_timeout)
+        .max_buf_size(bounds.header_bytes)
+        .max_headers(bounds.headers)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut served = std::pin::pin!(served);
+    let result = tokio::select! {
+        result = served.as_mut() => Some(result),
+        () = tasks.stopping() => {
+            served.as_mut().graceful_shutdown();
+            tokio::time::timeout(bounds.drain, served).await.ok()
+        }
+    };
+    if let Some(Err(error)) = result {
+        tracing::debug!(%address, %error, "HTTP connection ended");
+    }
+}
+
+fn prepare(stream: &TcpStream, bounds: &Bounds) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let stall = u32::try_from(bounds.stall.as_millis()).unwrap_or(u32::MAX);
+    rustix::net::sockopt::set_tcp_user_timeout(stream, stall)?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! What handlers share.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::problem::{Kind, Problem};
+use crate::{
+    base::{RoomId, TemplateName},
+    front::{
+        auth::{
+            keys::ApiKeys,
+            rate::{Allowance, Rates},
+        },
+        metrics::Counters,
+        room::{RoomDocument, RoomError, Rooms, check::Rules, status::RoomView},
+    },
+    layout::Fault,
+};
+
+/// Most event streams at once: a screen for each operator many times over, and each costs one task and a few kB.
+pub(super) const MAX_STREAMS: usize = 256;
+
+/// Most previews drawn at once: each keeps a core busy for tens of ms, and rooms come first.
+const MAX_PREVIEWS: usize = 1;
+
+/// What the API is given.
+#[derive(Debug)]
+pub struct Settings {
+    /// The rooms.
+    pub rooms: Rooms,
+    /// What a document may hold on this server.
+    pub rules: Arc<Rules>,
+    /// Who may ask.
+    pub keys: ApiKeys,
+    /// How often one address may ask.
+    pub allowance: Allowance,
+    /// Where requests are counted.
+    pub counters: Counters,
+    /// Cancelled when the server stops; event streams end then.
+    pub stopping: CancellationToken,
+}
+
+/// What handlers share; clones share it.
+#[derive(Debug, Clone)]
+pub struct ApiState(pub(super) Arc<Shared>);
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub rooms: Rooms,
+    pub rules: Arc<Rules>,
+    pub keys: ApiKeys,
+    pub requests: Rates,
+    pub wrong_keys: Rates,
+    pub counters: Counters,
+    pub stopping: CancellationToken,
+    pub streams: Arc<Semaphore>,
+    pub previews: Arc<Semaphore>,
+}
+
+impl ApiState {
+    /// Fresh allowances, no streams.
+    pub fn new(settings: Settings) -> Self {
+        let Settings { rooms, rules, keys, allowance, counters, stopping } = settings;
+        Self(Arc::new(Shared {
+            rooms,
+            rules,
+            keys,
+            requests: Rates::new(allowance),
+            wrong_keys: Rates::new(Allowance::WRONG_KEYS),
+            counters,
+            stopping,
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            previews: Arc::new(Semaphore::new(MAX_PREVIEWS)),
+        }))
+    }
+
+    pub(super) fn rooms(&self) -> &Rooms {
+        &self.0.rooms
+    }
+
+    /// The names of every template that a room may use now.
+    pub(super) async fn template_names(&self) -> BTreeSet<TemplateName> {
+        self.rooms().templates().await.into_iter().map(|(name, ..)| name).collect()
+    }
+
+    /// Edits a room's document in one step; what `edit` returns comes back with the room.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        room: &RoomId,
+        edit: impl FnOnce(&mut RoomDocument) -> Result<T, RoomError> + Send + 'static,
+    ) -> Result<(RoomView, T), RoomError> {
+        let (give, mut take) = oneshot::channel();
+        let change = move |present: &RoomDocument| {
+            let mut wanted = present.clone();
+            let result = edit(&mut wanted)?;
+            // The other end is held below for as long as this closure can run.
+            let _ = give.send(result);
+            Ok(wanted)
+        };
+        let view = self.rooms().change(room, Box::new(change)).await?;
+        let result = take.try_recv().map_err(|_| RoomError::Stopping)?;
+        Ok((view, result))
+    }
+}
+
+/// A refused change of the part at `prefix`, told with pointers into what the client sent.
+pub(super) fn refused_part(error: RoomError, prefix: &str) -> Problem {
+    let RoomError::Faults(faults) = error else { return error.into() };
+    let relative = |fault: Fault| match fault.pointer.strip_prefix(prefix) {
+        Some(rest) => Fault { pointer: rest.to_owned(), ..fault },
+        None => Fault { pointer: String::new(), ..fault },
+    };
+    Problem::faults(faults.into_iter().map(relative).collect())
+}
+
+/// The part of a room that was asked for is not there, although the room is.
+pub(super) fn no_output(room: &RoomId, output: &str) -> Problem {
+    let detail = format!("room {room} has no output {output}; PUT /v1/rooms/{room}/outputs/{output} adds it");
+    Problem::new(Kind::NoOutput, detail)
+}

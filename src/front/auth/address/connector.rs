@@ -1,0 +1,174 @@
+//! The way out.
+
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName},
+};
+
+use super::{AddressPolicy, InvalidUrl, RtmpUrl};
+
+/// Longest look-up of a name: two tries of a usual resolver.
+pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest wait for one address to answer, TLS included: three lost first packets on a bad link.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Most addresses of one name that are tried, so that a name with hundreds cannot keep us busy.
+const MAX_ADDRESSES: usize = 4;
+
+/// Any open connection.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Duplex for T {}
+
+/// An open connection, TLS or not.
+pub type Stream = Box<dyn Duplex>;
+
+/// Why no connection came about.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Not an address at all.
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
+    /// Resolves only to addresses that may not be reached.
+    #[error(
+        "{host} is {address}, which is not a public address; the operator can allow it with --allow-address {address}"
+    )]
+    NotAllowed {
+        /// As it was given.
+        host: String,
+        /// What it resolved to.
+        address: IpAddr,
+    },
+    /// The name is not known.
+    #[error("the name {host} could not be resolved: {error}")]
+    Resolve {
+        /// As it was given.
+        host: String,
+        /// What the resolver said.
+        error: io::Error,
+    },
+    /// Nobody answers there.
+    #[error("could not connect to {address}: {error}")]
+    Connect {
+        /// Where.
+        address: SocketAddr,
+        /// What went wrong.
+        error: io::Error,
+    },
+    /// The system has no certificates to check a server by.
+    #[error(
+        "no trusted certificates were found, so no rtmps server can be checked; install ca-certificates or set SSL_CERT_FILE"
+    )]
+    NoRoots,
+}
+
+/// Opens connections to addresses that people gave us. Clones share everything.
+#[derive(Clone)]
+pub struct Connector {
+    policy: Arc<AddressPolicy>,
+    tls: Option<TlsConnector>,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl Connector {
+    /// Trusts the system's certificates (or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, read once, now).
+    pub fn new(policy: AddressPolicy) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Self::with_roots(policy, roots)
+    }
+
+    /// Trusts `roots`.
+    pub fn with_roots(policy: AddressPolicy, roots: RootCertStore) -> Self {
+        Self { policy: Arc::new(policy), tls: client_config(roots).map(|config| TlsConnector::from(Arc::new(config))) }
+    }
+
+    /// Refuses what can be seen to be wrong without asking anyone: not an RTMP address, or a literal IP address that may not be
+    /// reached. What a name resolves to is checked at every connect.
+    pub fn check(&self, url: &str) -> Result<RtmpUrl, ConnectError> {
+        let url = RtmpUrl::parse(url)?;
+        match url.host().parse::<IpAddr>() {
+            Ok(address) if self.policy.admit(address).is_none() => {
+                Err(ConnectError::NotAllowed { host: url.host().to_owned(), address })
+            }
+            _ => Ok(url),
+        }
+    }
+
+    /// Resolves `host` once and connects to exactly what was admitted of that. TCP_NODELAY is set.
+    pub async fn connect(&self, host: &str, port: u16, tls: bool) -> Result<Stream, ConnectError> {
+        let tls = match (tls, &self.tls) {
+            (true, None) => return Err(ConnectError::NoRoots),
+            (true, some) => some.as_ref(),
+            (false, _) => None,
+        };
+        let mut failure = None;
+        for address in self.resolve(host, port).await? {
+            let attempt = timeout(CONNECT_TIMEOUT, open(address, host, tls)).await;
+            match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failure = Some(ConnectError::Connect { address, error }),
+            }
+        }
+        Err(failure.unwrap_or_else(|| no_address(host)))
+    }
+
+    /// What may be reached of what `host` resolves to.
+    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+        let resolved: Vec<SocketAddr> = match timeout(RESOLVE_TIMEOUT, lookup_host((host, port))).await {
+            Ok(Ok(addresses)) => addresses.take(MAX_ADDRESSES).collect(),
+            Ok(Err(error)) => return Err(ConnectError::Resolve { host: host.to_owned(), error }),
+            Err(_) => {
+                return Err(ConnectError::Resolve { host: host.to_owned(), error: io::ErrorKind::TimedOut.into() });
+            }
+        };
+        let admitted: Vec<SocketAddr> =
+            resolved.iter().filter_map(|a| Some(SocketAddr::new(self.policy.admit(a.ip())?, port))).collect();
+        match resolved.first() {
+            Some(refused) if admitted.is_empty() => {
+                Err(ConnectError::NotAllowed { host: host.to_owned(), address: refused.ip() })
+            }
+            _ => Ok(admitted),
+        }
+    }
+}
+
+async fn open(address: SocketAddr, host: &str, tls: Option<&TlsConnector>) -> io::Result<Stream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let Some(tls) = tls else { return Ok(Box::new(stream)) };
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    Ok(Box::new(tls.connect(name, stream).await?))
+}
+
+fn no_address(host: &str) -> ConnectError {
+    ConnectError::Resolve { host: host.to_owned(), error: io::ErrorKind::NotFound.into() }
+}
+
+fn client_config(roots: RootCertStore) -> Option<ClientConfig> {
+    if roots.is_empty() {
+        return None;
+    }
+    // The provider is named so that another crate's choice of a process-wide one cannot change ours.
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().ok()?;
+    Some(builder.with_root_certificates(roots).with_no_client_auth())
+}

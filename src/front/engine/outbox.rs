@@ -1,0 +1,112 @@
+//! What waits to be written to a worker.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::sync::mpsc;
+
+use crate::link::{ToWorker, frame::Frame};
+
+/// Most bytes waiting for one worker: nine GOP caches of 2 s at 4 Mbit/s and then some. A worker further behind than that
+/// is not catching up.
+const MAX_BYTES: usize = 32 << 20;
+
+/// Most messages waiting, which bounds tiny ones.
+const MAX_MESSAGES: usize = 16_384;
+
+/// The writing end of a link. Never waits: what does not fit is refused, and the caller decides what that means.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    frames: mpsc::UnboundedSender<Frame>,
+    waiting: Arc<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: AtomicUsize,
+    messages: AtomicUsize,
+}
+
+/// The reading end, for whoever owns the socket.
+#[derive(Debug)]
+pub(super) struct Drain {
+    frames: mpsc::UnboundedReceiver<Frame>,
+    waiting: Arc<Waiting>,
+}
+
+/// The worker is gone or hopelessly behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the worker does not take what it is sent")]
+pub struct Refused;
+
+impl Outbox {
+    pub(super) fn new() -> (Self, Drain) {
+        // Unbounded underneath because the bound is in bytes, which `waiting` keeps.
+        let (sender, frames) = mpsc::unbounded_channel();
+        let waiting = Arc::new(Waiting::default());
+        (Self { frames: sender, waiting: waiting.clone() }, Drain { frames, waiting })
+    }
+
+    /// Queues a message.
+    pub fn send(&self, message: &ToWorker) -> Result<(), Refused> {
+        let frame = message.encode();
+        let length = frame.len();
+        let bytes = self.waiting.bytes.load(Ordering::Relaxed) + length;
+        if bytes > MAX_BYTES || self.waiting.messages.load(Ordering::Relaxed) >= MAX_MESSAGES {
+            return Err(Refused);
+        }
+        self.waiting.bytes.fetch_add(length, Ordering::Relaxed);
+        self.waiting.messages.fetch_add(1, Ordering::Relaxed);
+        self.frames.send(frame).map_err(|_| Refused)
+    }
+}
+
+impl Drain {
+    /// Waits for at least one frame and takes up to `most`; `None` when every [`Outbox`] is gone. Cancel safe.
+    pub(super) async fn next(&mut self, batch: &mut Vec<Frame>, most: usize) -> Option<()> {
+        if self.frames.recv_many(batch, most).await == 0 {
+            return None;
+        }
+        let bytes: usize = batch.iter().map(Frame::len).sum();
+        self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.waiting.messages.fetch_sub(batch.len(), Ordering::Relaxed);
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        link::Feed,
+        media::{Codec, Packet, Role, Timestamp, VideoCodec},
+    };
+
+    fn packet(bytes: usize) -> ToWorker {
+        let packet = Packet {
+            codec: Codec::Video(VideoCodec::H264),
+            role: Role::Key,
+            pts: Timestamp::ZERO,
+            dts: Timestamp::ZERO,
+            data: Bytes::from(vec![0; bytes]),
+        };
+        ToWorker::Packet { feed: Feed(1), replay: false, packet }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_refused_until_room_is_made() {
+        let (outbox, mut drain) = Outbox::new();
+        let large = packet(MAX_BYTES / 2);
+        assert!(outbox.send(&large).is_ok());
+        assert!(outbox.send(&large).is_err(), "the second passes the bound by its header");
+        let mut batch = Vec::new();
+        drain.next(&mut batch, 16).await.expect("one waits");
+        assert!(outbox.send(&large).is_ok());
+        drop(drain);
+        assert!(outbox.send(&packet(1)).is_err(), "nobody is left to take it");
+    }
+}

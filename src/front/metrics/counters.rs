@@ -1,0 +1,109 @@
+//! What is counted as it happens.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// Upper bounds of the latency histogram, s: from a cached read to the longest wait for a room.
+const LATENCY_BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
+
+/// Counters; clones share them.
+#[derive(Debug, Clone)]
+pub struct Counters {
+    rtmp_connections: Gauge,
+    rtmp_accepted: Counter,
+    rtmp_refusals: Family<Refusal, Counter>,
+    http_requests: Family<HttpRequest, Counter>,
+    http_seconds: Family<Route, Histogram, fn() -> Histogram>,
+    http_streams: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    reason: &'static str,
+}
+
+/// A kind of answered HTTP request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct HttpRequest {
+    /// The method, one of a fixed few.
+    pub method: &'static str,
+    /// The route as the router knows it, never the path that the client sent.
+    pub route: String,
+    /// HTTP status.
+    pub status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+/// Something open that is counted until dropped.
+#[derive(Debug)]
+pub struct Connection(Gauge);
+
+impl Connection {
+    fn open(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            rtmp_connections: Gauge::default(),
+            rtmp_accepted: Counter::default(),
+            rtmp_refusals: Family::default(),
+            http_requests: Family::default(),
+            http_seconds: Family::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS)),
+            http_streams: Gauge::default(),
+        }
+    }
+}
+
+impl Counters {
+    /// Counts an RTMP connection as accepted now and open until the guard is dropped.
+    pub fn rtmp_connected(&self) -> Connection {
+        self.rtmp_accepted.inc();
+        Connection::open(&self.rtmp_connections)
+    }
+
+    /// Counts an RTMP peer that was turned away. Reasons are few and fixed, such as `wrong-key`, `no-room`, `protocol`.
+    pub fn rtmp_refused(&self, reason: &'static str) {
+        self.rtmp_refusals.get_or_create(&Refusal { reason }).inc();
+    }
+
+    /// Counts an answered HTTP request.
+    pub fn http_answered(&self, request: HttpRequest, took: Duration) {
+        let route = Route { route: request.route.clone() };
+        self.http_seconds.get_or_create(&route).observe(took.as_secs_f64());
+        self.http_requests.get_or_create(&request).inc();
+    }
+
+    /// Counts an event stream as open until the guard is dropped.
+    pub fn http_stream_opened(&self) -> Connection {
+        Connection::open(&self.http_streams)
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register("rtmp_connections", "RTMP connections open now", self.rtmp_connections.clone());
+        registry.register("rtmp_accepted", "RTMP connections accepted", self.rtmp_accepted.clone());
+        registry.register("rtmp_refusals", "RTMP peers turned away", self.rtmp_refusals.clone());
+        registry.register("http_requests", "HTTP requests answered", self.http_requests.clone());
+        let seconds = self.http_seconds.clone();
+        registry.register_with_unit("http_request", "Time to the head of the answer", Unit::Seconds, seconds);
+        registry.register("http_event_streams", "Event streams open now", self.http_streams.clone());
+    }
+}

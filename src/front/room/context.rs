@@ -1,0 +1,112 @@
+//! What every room of a front shares: where workers come from, what may be named, where documents are kept.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use super::{RoomDocument, RoomError, check::Rules, store::Store, templates::Templates};
+use crate::{
+    base::{RoomId, TemplateName},
+    front::{auth::address::Connector, engine::Local},
+    layout::{Fault, Template},
+    link::message::{self, AudioSettings, Pipelines, Settings, VideoSettings},
+};
+
+/// See the module.
+pub struct Context {
+    /// Starts workers.
+    pub engine: Local,
+    /// Opens connections for pulls and pushes.
+    pub connector: Connector,
+    /// What layouts may be named.
+    pub templates: Templates,
+    /// Where documents are kept; `None` keeps nothing.
+    pub store: Option<Arc<Store>>,
+    /// Launch text of the stage.
+    pub stage: String,
+    /// Launch texts of the video encoders, by name.
+    pub video_encoders: BTreeMap<String, String>,
+    /// Launch text of the audio encoder.
+    pub audio_encoder: String,
+    /// What a document may say.
+    pub rules: Arc<Rules>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// What is wrong with a document.
+    pub(super) fn check(&self, wanted: &RoomDocument) -> Vec<Fault> {
+        let names = self.templates.all().into_iter().map(|(name, ..)| name).collect();
+        self.rules.check(wanted, &names)
+    }
+
+    /// Faults that a change brings. Those the present document has already, such as an address that the operator has since
+    /// forbidden, do not stand in the way of changing something else.
+    pub(super) fn new_faults(&self, present: &RoomDocument, wanted: &RoomDocument) -> Vec<Fault> {
+        let mut faults = self.check(wanted);
+        if !faults.is_empty() {
+            let old = self.check(present);
+            faults.retain(|fault| !old.contains(fault));
+        }
+        faults
+    }
+
+    /// What a worker of this room begins with.
+    pub(super) fn settings(&self, room: &RoomId, document: &RoomDocument) -> Settings {
+        let video = &document.video;
+        // A stored document may name an encoder that the operator has since removed.
+        let encoder = self.video_encoders.get(&video.encoder).or_else(|| self.video_encoders.get("x264"));
+        Settings {
+            version: message::VERSION,
+            room: room.clone(),
+            canvas: document.canvas.clone(),
+            video: VideoSettings {
+                preset: video.preset.clone(),
+                bitrate_kbps: video.bitrate_kbps,
+                keyframe_frames: video.keyframe_seconds * document.canvas.fps,
+            },
+            audio: AudioSettings { bitrate_kbps: document.audio.bitrate_kbps },
+            pipelines: Pipelines {
+                stage: self.stage.clone(),
+                video: encoder.cloned().unwrap_or_default(),
+                audio: self.audio_encoder.clone(),
+            },
+        }
+    }
+
+    pub(super) async fn keep(&self, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
+        let (id, document) = (id.clone(), document.clone());
+        self.write(move |store| store.put_room(&id, &document)).await
+    }
+
+    pub(super) async fn forget(&self, id: &RoomId) -> Result<(), RoomError> {
+        let id = id.clone();
+        self.write(move |store| store.delete_room(&id)).await
+    }
+
+    pub(super) async fn keep_template(&self, name: &TemplateName, template: &Template) -> Result<(), RoomError> {
+        let (name, template) = (name.clone(), template.clone());
+        self.write(move |store| store.put_template(&name, &template)).await
+    }
+
+    pub(super) async fn forget_template(&self, name: &TemplateName) -> Result<(), RoomError> {
+        let name = name.clone();
+        self.write(move |store| store.delete_template(&name)).await
+    }
+
+    /// Runs a write where waiting for the disk holds up nobody else.
+    async fn write<E: fmt::Display + Send + 'static>(
+        &self,
+        write: impl FnOnce(&Store) -> Result<(), E> + Send + 'static,
+    ) -> Result<(), RoomError> {
+        let Some(store) = self.store.clone() else { return Ok(()) };
+        match tokio::task::spawn_blocking(move || write(&store)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(RoomError::Store(error.to_string())),
+            Err(_) => Err(RoomError::Stopping),
+        }
+    }
+}

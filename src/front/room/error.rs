@@ -1,0 +1,48 @@
+//! Why a room did not do what it was asked.
+
+use super::RoomDocument;
+use crate::{
+    base::{ParticipantId, RoomId, TemplateName},
+    layout::Fault,
+};
+
+/// Why a room did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoomError {
+    /// No such room.
+    #[error("there is no room {0}; PUT /v1/rooms/{0} creates it")]
+    NoRoom(RoomId),
+    /// No such participant.
+    #[error("room {0} has no participant {1}; PUT /v1/rooms/{0}/participants/{1} adds it")]
+    NoParticipant(RoomId, ParticipantId),
+    /// No such template.
+    #[error("there is no layout {0}; GET /v1/layouts lists what there is")]
+    NoTemplate(TemplateName),
+    /// The template cannot be deleted or changed so.
+    #[error("layout {0} {1}")]
+    TemplateInUse(TemplateName, String),
+    /// The change was refused, and nothing changed.
+    #[error("the change was refused")]
+    Faults(Vec<Fault>),
+    /// The key does not open this participant's place.
+    #[error("the key does not fit")]
+    WrongKey,
+    /// The participant is pulled, so nobody may publish for it.
+    #[error("participant {0} is pulled by this server; give it a source of type publish to connect yourself")]
+    NotPublished(ParticipantId),
+    /// More rooms than this front holds.
+    #[error("this server holds {0} rooms and takes no more; delete one first")]
+    Full(usize),
+    /// There is no program frame yet.
+    #[error("room {0} has no picture yet; try again in a second")]
+    NoPicture(RoomId),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The store could not keep the change, and nothing changed.
+    #[error("the change could not be written to the state folder: {0}")]
+    Store(String),
+}
+
+/// A change to a room's document: the present one in, the wanted one or the faults out.
+pub type Change = Box<dyn FnOnce(&RoomDocument) -> Result<RoomDocument, RoomError> + Send>;

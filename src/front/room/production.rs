@@ -1,0 +1,289 @@
+//! The making of a room's program: the present worker, its replacement when it ends, and the program's one time line.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::status::{ProgramStatus, WorkerState, WorkerStatus};
+use crate::{
+    base::{RoomId, backoff::Backoff},
+    front::engine::{self, Local, Worker},
+    link::{
+        Control, Feed, FromWorker, ToWorker,
+        message::{Report, Settings, Stats},
+    },
+    media::{Packet, Role, Timestamp, Track, fanout::Fanout},
+};
+
+/// A worker reports ten times a second; one that is silent this long is stuck and is replaced. Long enough for a machine
+/// that swaps, short enough that viewers of a frozen program are still there.
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// Waits between replacements of a worker that keeps ending at once. The first replacement does not wait.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// A worker that lived this long has proved that its inputs do not kill it.
+const PROVEN: Duration = Duration::from_secs(10);
+
+/// Workers ended within [`PROVEN`] after which cached media are not replayed: one of those packets may be what kills them.
+const SUSPECT_REPLAY: u32 = 2;
+
+/// How long a snapshot may take.
+const SNAPSHOT: Duration = Duration::from_secs(2);
+
+/// Most snapshots asked for at once.
+const MAX_SNAPSHOTS: usize = 8;
+
+/// Gap left on the time line when a worker is replaced faster than time passes on it: one frame at 30 fps.
+const SEAM: Duration = Duration::from_millis(34);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Production {
+    room: RoomId,
+    engine: Local,
+    /// The program, for outputs and players.
+    pub(super) fanout: Fanout,
+    worker: Option<Worker>,
+    state: WorkerState,
+    pid: Option<u32>,
+    started: u64,
+    started_at: Instant,
+    heard_at: Instant,
+    last_exit: Option<String>,
+    restart_at: Option<Instant>,
+    backoff: Backoff,
+    quick_ends: u32,
+    zero: Instant,
+    offset: Duration,
+    last_dts: [Option<Timestamp>; 2],
+    stats: Stats,
+    snapshots: Vec<(u64, Instant, oneshot::Sender<Option<Bytes>>)>,
+    next_snapshot: u64,
+}
+
+/// What the room must do about what its worker did.
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// Nothing.
+    Nothing,
+    /// A report for the room to read.
+    Report(Report),
+    /// The worker ended; a new one starts by itself.
+    Ended(String),
+}
+
+impl Production {
+    pub(super) fn new(room: RoomId, engine: Local, now: Instant) -> Self {
+        Self {
+            room,
+            engine,
+            fanout: Fanout::new(),
+            worker: None,
+            state: WorkerState::Waiting,
+            pid: None,
+            started: 0,
+            started_at: now,
+            heard_at: now,
+            last_exit: None,
+            restart_at: Some(now),
+            backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
+            quick_ends: 0,
+            zero: now,
+            offset: Duration::ZERO,
+            last_dts: [None; 2],
+            stats: Stats::default(),
+            snapshots: Vec::new(),
+            next_snapshot: 0,
+        }
+    }
+
+    /// True when a worker is to be started now.
+    pub(super) fn wants_worker(&self, now: Instant) -> bool {
+        self.worker.is_none() && self.restart_at.is_some_and(|at| at <= now)
+    }
+
+    /// Starts a worker. Afterwards the room tells it everything it knows.
+    pub(super) fn start(&mut self, settings: Settings, now: Instant) {
+        self.restart_at = None;
+        self.started_at = now;
+        self.heard_at = now;
+        match self.engine.start(&self.room) {
+            Ok(worker) => {
+                self.started += 1;
+                self.state = WorkerState::Starting;
+                self.worker = Some(worker);
+                self.control(Control::Start(Box::new(settings)));
+            }
+            Err(error) => {
+                self.plan_restart(format!("worker could not be started: {error}"), now);
+            }
+        }
+    }
+
+    /// Lets the present worker finish and starts the next at once: for settings that a running worker cannot change.
+    pub(super) fn replace(&mut self, now: Instant) {
+        if self.worker.is_some() {
+            self.control(Control::Stop);
+            self.worker = None;
+            self.state = WorkerState::Waiting;
+            self.pid = None;
+        }
+        self.restart_at = Some(now);
+    }
+
+    /// True when cached media may be replayed into a new worker.
+    pub(super) fn trusts_replay(&self) -> bool {
+        self.quick_ends < SUSPECT_REPLAY
+    }
+
+    /// Sends a control message; a worker that cannot take it is ended, and the next one is told everything.
+    pub(super) fn control(&mut self, control: Control) {
+        let refused = self.worker.as_ref().is_some_and(|w| w.outbox.send(&ToWorker::Control(control)).is_err());
+        if refused {
+            self.abandon("worker stopped reading its link");
+        }
+    }
+
+    /// Sends media. False when the worker cannot take it now: the rest of the GOP is then useless to it.
+    pub(super) fn media(&self, feed: Feed, replay: bool, packet: Packet) -> bool {
+        self.worker.as_ref().is_none_or(|w| w.outbox.send(&ToWorker::Packet { feed, replay, packet }).is_ok())
+    }
+
+    /// The worker's next event; never resolves while there is no worker. Cancel safe.
+    pub(super) async fn next(&mut self) -> engine::Event {
+        match &mut self.worker {
+            Some(worker) => match worker.inbox.recv().await {
+                Some(event) => event,
+                None => engine::Event::Ended("worker vanished".to_owned()),
+            },
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes in what the worker did.
+    pub(super) fn take(&mut self, event: engine::Event, now: Instant) -> Happening {
+        self.heard_at = now;
+        match event {
+            engine::Event::Message(FromWorker::Program(packet)) => {
+                self.publish(packet);
+                Happening::Nothing
+            }
+            engine::Event::Message(FromWorker::Snapshot { id, jpeg }) => {
+                if let Some(index) = self.snapshots.iter().position(|(wanted, ..)| *wanted == id) {
+                    let (.., reply) = self.snapshots.swap_remove(index);
+                    // The one who asked may have gone.
+                    let _ = reply.send(Some(jpeg).filter(|jpeg| !jpeg.is_empty()));
+                }
+                Happening::Nothing
+            }
+            engine::Event::Message(FromWorker::Report(report)) => {
+                match &report {
+                    Report::Ready { pid, .. } => {
+                        self.state = WorkerState::Running;
+                        self.pid = Some(*pid);
+                        self.join_time_line(now);
+                    }
+                    Report::Stats(stats) => self.stats = stats.clone(),
+                    _ => {}
+                }
+                Happening::Report(report)
+            }
+            engine::Event::Ended(reason) => {
+                self.worker = None;
+                self.plan_restart(reason.clone(), now);
+                Happening::Ended(reason)
+            }
+        }
+    }
+
+    /// Sees to what time alone brings: silence, snapshots that nobody answers.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if self.worker.is_some() && now.duration_since(self.heard_at) > SILENCE {
+            self.abandon("worker was silent for 4 s");
+        }
+        // Dropping the sender tells the one who waits.
+        self.snapshots.retain(|(_, asked, _)| now.duration_since(*asked) < SNAPSHOT);
+    }
+
+    /// Asks for the newest frame. `None` comes back, or the sender is dropped, when there is none.
+    pub(super) fn snapshot(&mut self, now: Instant) -> oneshot::Receiver<Option<Bytes>> {
+        let (reply, answer) = oneshot::channel();
+        if self.snapshots.len() < MAX_SNAPSHOTS && self.state == WorkerState::Running {
+            let id = self.next_snapshot;
+            self.next_snapshot += 1;
+            self.snapshots.push((id, now, reply));
+            self.control(Control::Snapshot(id));
+        }
+        answer
+    }
+
+    /// A worker's zero is the moment it began; the program's is the room's. A new worker goes on where time is now, and
+    /// never before what was already sent.
+    fn join_time_line(&mut self, now: Instant) {
+        let last = self.last_dts.iter().flatten().max().copied();
+        let after_last = last.map_or(Duration::ZERO, |dts| dts.since(Timestamp::ZERO) + SEAM);
+        self.offset = now.duration_since(self.zero).max(after_last);
+    }
+
+    fn publish(&mut self, mut packet: Packet) {
+        packet.pts = packet.pts + self.offset;
+        packet.dts = packet.dts + self.offset;
+        let last = &mut self.last_dts[usize::from(packet.track() == Track::Audio)];
+        match last {
+            // Sound of a new worker that belongs before the seam.
+            Some(last) if packet.dts < *last && packet.role != Role::Config => return,
+            Some(last) => packet.dts = packet.dts.max(*last),
+            None => {}
+        }
+        *last = Some(packet.dts);
+        self.fanout.push(&packet);
+    }
+
+    fn abandon(&mut self, reason: &str) {
+        tracing::warn!(room = %self.room, pid = self.pid, "{reason}; it is being replaced");
+        // Its link closes, it is killed after a moment's grace, and nobody listens to it any more.
+        self.worker = None;
+        self.plan_restart(reason.to_owned(), Instant::now());
+    }
+
+    fn plan_restart(&mut self, reason: String, now: Instant) {
+        let proven = self.state == WorkerState::Running && now.duration_since(self.started_at) >= PROVEN;
+        self.quick_ends = if proven { 0 } else { self.quick_ends + 1 };
+        let wait = match self.quick_ends {
+            0 | 1 => {
+                self.backoff.reset();
+                Duration::ZERO
+            }
+            _ => self.backoff.next(rand::random()),
+        };
+        self.state = WorkerState::Waiting;
+        self.pid = None;
+        self.last_exit = Some(reason);
+        self.restart_at = Some(now + wait);
+    }
+
+    pub(super) fn worker_status(&self) -> WorkerStatus {
+        WorkerStatus {
+            state: self.state,
+            pid: self.pid,
+            started: self.started,
+            last_exit: self.last_exit.clone(),
+            cpu_ms: self.stats.cpu_ms,
+            rss_kib: self.stats.rss_kib,
+        }
+    }
+
+    pub(super) fn program_status(&self) -> ProgramStatus {
+        ProgramStatus {
+            frames: self.stats.frames,
+            missed: self.stats.missed,
+            pts_ms: self.last_dts[0].map_or(0, Timestamp::millis),
+            readers: self.fanout.readers(),
+            compose_us: self.stats.compose_us,
+            encode_us: self.stats.encode_us,
+            levels: None,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Media from a peer: one that publishes to us, or a server we play from.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    Error,
+    chunk::{Message, kind},
+    client,
+    flv::{Incoming, Unsupported},
+    session::{command, courtesy, status},
+    wire::{FAREWELL, STREAM_EOF, Wire},
+};
+use crate::media::Packet;
+
+/// The receiving end: a peer that publishes to us, or a stream we play.
+#[derive(Debug)]
+pub struct Receiver<S> {
+    wire: Wire<S>,
+    incoming: Incoming,
+    stream: u32,
+    serves: bool,
+    idle: Duration,
+    last: Instant,
+    /// The peer said that the stream is over, or is about to.
+    over: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
+    /// From a peer that was let in to publish.
+    pub(super) fn publisher(wire: Wire<S>, stream: u32, idle: Duration) -> Self {
+        Self { wire, incoming: Incoming::default(), stream, serves: true, idle, last: Instant::now(), over: false }
+    }
+
+    /// From a server that lets us play; `first` may have come before it said so.
+    pub(super) fn playback(wire: Wire<S>, stream: u32, idle: Duration, first: Option<Message>) -> Result<Self, Error> {
+        let mut incoming = Incoming::default();
+        if let Some(message) = first {
+            incoming.take(message, std::time::Instant::now())?;
+        }
+        Ok(Self { wire, incoming, stream, serves: false, idle, last: Instant::now(), over: false })
+    }
+
+    /// The next packet; `None` when the peer ended the stream or closed. Cancel safe.
+    ///
+    /// On media that nothing here decodes, a publishing peer is told so before this fails.
+    pub async fn next(&mut self) -> Result<Option<Packet>, Error> {
+        loop {
+            if let Some(packet) = self.incoming.pop() {
+                return Ok(Some(packet));
+            }
+            let deadline = self.last + self.idle;
+            let message = timeout_at(deadline, self.wire.next()).await.map_err(|_| Error::Idle(self.idle))?;
+            let message = match message {
+                // An acknowledgement of ours that crossed the farewell, unread, turns it into a reset.
+                Err(Error::Io(_)) if self.over => None,
+                message => message?,
+            };
+            let Some(message) = message else { return Ok(None) };
+            if matches!(message.kind, kind::AUDIO | kind::VIDEO | kind::AGGREGATE) {
+                self.last = Instant::now();
+                if let Err(unsupported) = self.incoming.take(message, self.last.into_std()) {
+                    return self.refuse(unsupported).await;
+                }
+            } else if self.ends(&message)? {
+                self.over = true;
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn refuse(&mut self, unsupported: Unsupported) -> Result<Option<Packet>, Error> {
+        if self.serves {
+            status(&mut self.wire, self.stream, "error", "NetStream.Publish.Denied", &unsupported.to_string());
+            // The peer is being dropped; whether it still listens changes nothing.
+            let _ = self.wire.flush().await;
+        }
+        Err(unsupported.into())
+    }
+
+    /// True when a message says that the stream is over.
+    fn ends(&mut self, message: &Message) -> Result<bool, Error> {
+        if message.kind == kind::USER_CONTROL {
+            return Ok(!self.serves && message.payload.starts_with(&STREAM_EOF.to_be_bytes()));
+        }
+        let Some(command) = command(message).map_err(|fault| self.wire.fault(fault))? else { return Ok(false) };
+        match command.name.as_str() {
+            "FCUnpublish" if self.serves => {
+                self.over = true;
+                Ok(false)
+            }
+            "deleteStream" | "closeStream" if self.serves => {
+                status(&mut self.wire, self.stream, "status", "NetStream.Unpublish.Success", "Unpublished.");
+                Ok(true)
+            }
+            "onStatus" if !self.serves => match command.property(1, "code") {
+                Some("NetStream.Play.Stop" | "NetStream.Play.Complete" | "NetStream.Play.UnpublishNotify") => Ok(true),
+                _ if command.property(1, "level") == Some("error") => Err(Error::Refused(client::reason(&command))),
+                _ => Ok(false),
+            },
+            "close" if !self.serves => Ok(true),
+            _ => {
+                if self.serves {
+                    courtesy(&mut self.wire, &command);
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// Ends the stream properly and within 2 s; worth calling after [`Receiver::next`] gave `None` too, since GStreamer takes a
+    /// connection that closes before it does so itself for a fault. `reason` reaches the user of a publishing peer.
+    pub async fn finish(mut self, reason: Option<&str>) {
+        match (self.serves, reason) {
+            (true, Some(reason)) => status(&mut self.wire, self.stream, "error", "NetStream.Publish.Denied", reason),
+            (true, None) => {}
+            (false, _) => self.wire.delete_stream(self.stream),
+        }
+        self.wire.close(self.serves && self.over, FAREWELL).await;
+    }
+}

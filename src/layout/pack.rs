@@ -1,0 +1,129 @@
+//! Rectangles in whole, even px.
+
+use super::template::{Aspect, Pack, Place, Region};
+use crate::media::{Rect, Size};
+
+/// The nearest even px to a fraction of a length, itself even.
+fn even(fraction: f64, length: u32) -> u32 {
+    let px = fraction * f64::from(length);
+    // Casts from floats saturate, and not-a-number becomes 0.
+    ((px / 2.0).round() as u32).min(length / 2) * 2
+}
+
+/// A place's rectangle on the canvas. Edges are rounded, not sizes, so that places which touch in fractions touch in px.
+fn rect(region: &Region, canvas: Size) -> Rect {
+    let span = |from: f64, length: f64, whole: u32| {
+        let start = even(from, whole).min(whole - 2);
+        let end = even(from + length, whole).clamp(start + 2, whole);
+        (start as i32, end - start)
+    };
+    let (x, width) = span(region.x, region.width, canvas.width);
+    let (y, height) = span(region.y, region.height, canvas.height);
+    Rect { x, y, width, height }
+}
+
+/// The largest size of a shape that fits, even and at least 2 px.
+fn shaped(aspect: Aspect, room: Size) -> Size {
+    let (a, b) = (f64::from(aspect.width), f64::from(aspect.height));
+    let (width, height) = (f64::from(room.width), f64::from(room.height));
+    let side = |px: f64, most: u32| (((px / 2.0).round() as u32) * 2).clamp(2, most);
+    if width * b <= height * a {
+        Size { width: room.width, height: side(width * b / a, room.height) }
+    } else {
+        Size { width: side(height * a / b, room.width), height: room.height }
+    }
+}
+
+/// Half of what is left over, rounded down to even px.
+fn margin(whole: u32, part: u32) -> u32 {
+    whole.saturating_sub(part) / 4 * 2
+}
+
+/// The rectangles of `count` people in a place, in their order; fewer where they would be smaller than 2x2 px.
+pub(super) fn pack(place: &Place, count: usize, canvas: Size) -> Vec<Rect> {
+    let room = rect(&place.rect, canvas);
+    if count == 0 {
+        return Vec::new();
+    }
+    let (pack, gap) = match &place.flow {
+        Some(flow) => (flow.pack, even(flow.gap, canvas.width.min(canvas.height) & !1)),
+        None => (Pack::Row, 0),
+    };
+    let most = match pack {
+        Pack::Grid => (room.width / 2) * (room.height / 2),
+        Pack::Row => room.width / 2,
+        Pack::Column => room.height / 2,
+    };
+    let count = (count as u32).min(most);
+    // Where gaps leave no room for the tiles, tiles matter more.
+    let grid = Grid::best(pack, count, room.size(), gap, place.aspect)
+        .or_else(|| Grid::best(pack, count, room.size(), 0, place.aspect));
+    grid.map_or_else(Vec::new, |grid| (0..count).map(|index| grid.rect(index, room)).collect())
+}
+
+/// Equal tiles in rows and columns.
+struct Grid {
+    count: u32,
+    columns: u32,
+    rows: u32,
+    tile: Size,
+    gap: u32,
+    /// Tiles fill the room to its edges: the first few columns and rows take the px that do not divide.
+    fill: bool,
+}
+
+/// A grid of fewer columns must make tiles larger by this factor to be preferred, so that rounding does not turn a row of two
+/// into a stack of two.
+const CLEARLY: f64 = 1.02;
+
+impl Grid {
+    /// The grid with the largest tiles; in a wide room more columns win between equals, in a high one more rows.
+    fn best(pack: Pack, count: u32, room: Size, gap: u32, aspect: Option<Aspect>) -> Option<Self> {
+        let rows = match pack {
+            Pack::Grid => 1..=count,
+            Pack::Row => 1..=1,
+            Pack::Column => count..=count,
+        };
+        let wide = room.width >= room.height;
+        let mut best: Option<(f64, Self)> = None;
+        for step in rows.clone() {
+            let rows = if wide { step } else { *rows.start() + *rows.end() - step };
+            let columns = count.div_ceil(rows);
+            let rows = count.div_ceil(columns);
+            let Some(cell) = cell(room, columns, rows, gap) else { continue };
+            let seen = shaped(aspect.unwrap_or(Aspect::WIDE), cell);
+            let area = f64::from(seen.width) * f64::from(seen.height);
+            if best.as_ref().is_none_or(|(most, _)| area > most * CLEARLY) {
+                let tile = if aspect.is_some() { seen } else { cell };
+                best = Some((area, Self { count, columns, rows, tile, gap, fill: aspect.is_none() }));
+            }
+        }
+        best.map(|(_, grid)| grid)
+    }
+
+    /// Where tile `index` lies in `room`.
+    fn rect(&self, index: u32, room: Rect) -> Rect {
+        let (row, column) = (index / self.columns, index % self.columns);
+        let in_row = self.columns.min(self.count - row * self.columns);
+        let (x, width) = self.along(column, in_row, self.columns, self.tile.width, room.width);
+        let (y, height) = self.along(row, self.rows, self.rows, self.tile.height, room.height);
+        Rect { x: room.x + x as i32, y: room.y + y as i32, width, height }
+    }
+
+    /// Start and length of tile `index` of a centred line of `present` tiles, where a full line has `full`.
+    fn along(&self, index: u32, present: u32, full: u32, tile: u32, room: u32) -> (u32, u32) {
+        let over = if self.fill { (room + self.gap - full * (tile + self.gap)) / 2 } else { 0 };
+        let start = |index: u32| index * (tile + self.gap) + index.min(over) * 2;
+        let line = start(present) - self.gap;
+        (margin(room, line) + start(index), tile + if index < over { 2 } else { 0 })
+    }
+}
+
+/// The size of a cell, even and at least 2x2 px.
+fn cell(room: Size, columns: u32, rows: u32, gap: u32) -> Option<Size> {
+    let share = |whole: u32, parts: u32| {
+        let share = (whole.checked_sub(gap * (parts - 1))? / parts) & !1;
+        (share >= 2).then_some(share)
+    };
+    Some(Size { width: share(room.width, columns)?, height: share(room.height, rows)? })
+}

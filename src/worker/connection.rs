@@ -1,0 +1,115 @@
+//! One connection of one participant: its playout clock, its decoder while it is seen, what has gone wrong.
+
+use std::{
+    io,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::{
+    clock::Clock,
+    decode::{Decoding, FeedVideo, Target},
+    sound::Sound,
+};
+use crate::{
+    link::{Feed, message::FeedStats},
+    media::{Packet, Role, Timestamp},
+};
+
+/// Time between two faults of one feed: often enough for an operator who watches, seldom enough for the log.
+const FAULT_EVERY: Duration = Duration::from_secs(10);
+
+/// One connection of one participant.
+pub struct Connection {
+    video: Arc<FeedVideo>,
+    /// There while the feed is visible.
+    decoding: Option<Decoding>,
+    /// The latest configuration, for a decoder that starts later.
+    config: Option<Packet>,
+    corrupt_told: u64,
+    told: Option<Timestamp>,
+}
+
+impl Connection {
+    /// A connection that has sent nothing yet.
+    pub fn new(feed: Feed) -> Self {
+        let video = Arc::new(FeedVideo::new(feed));
+        Self { video, decoding: None, config: None, corrupt_told: 0, told: None }
+    }
+
+    /// Its tile, or that it is not seen: it has a decoder exactly while it is.
+    pub fn set_target(&mut self, target: Option<Target>, clock: Clock) -> io::Result<()> {
+        match (target, &self.decoding) {
+            (None, _) => self.decoding = None,
+            (Some(target), Some(decoding)) => decoding.set_target(target),
+            (Some(target), None) => {
+                let decoding = Decoding::start(Arc::clone(&self.video), target, clock)?;
+                if let Some(config) = &self.config {
+                    decoding.push(false, config.clone());
+                }
+                self.decoding = Some(decoding);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of its picture.
+    pub fn video(&self) -> &Arc<FeedVideo> {
+        &self.video
+    }
+
+    /// Tells the playout clock of a packet that has just come.
+    pub fn arrived(&self, replay: bool, packet: &Packet, now: Timestamp) {
+        if !replay && packet.role != Role::Config {
+            let mut playout = self.video.playout.lock().unwrap_or_else(PoisonError::into_inner);
+            playout.arrived(packet.track(), packet.pts, now);
+        }
+    }
+
+    /// Takes a packet of video.
+    pub fn picture(&mut self, replay: bool, packet: Packet) {
+        if packet.role == Role::Config {
+            // A copy: the slice would hold on to everything that was read with it.
+            self.config = Some(Packet { data: Bytes::copy_from_slice(&packet.data), ..packet.clone() });
+        }
+        if let Some(decoding) = &self.decoding {
+            decoding.push(replay, packet);
+        }
+    }
+
+    /// What is wrong with it, if that is worth telling the operator again.
+    pub fn fault(&mut self, corrupt: u64, now: Timestamp) -> Option<String> {
+        let new = corrupt.saturating_sub(self.corrupt_told);
+        if new == 0 || self.told.is_some_and(|told| now.since(told) < FAULT_EVERY) {
+            return None;
+        }
+        self.corrupt_told = corrupt;
+        self.told = Some(now);
+        let patched = || format!("{new} of its packets were damaged; picture and sound are patched where they can be");
+        Some(self.video.take_trouble().unwrap_or_else(patched))
+    }
+
+    /// How it does.
+    pub fn stats(&self, feed: Feed, sound: &Sound) -> FeedStats {
+        let counters = &self.video.counters;
+        let (width, height) = counters.size();
+        let heard = sound.stats(feed);
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let delay = self.video.playout.lock().unwrap_or_else(PoisonError::into_inner).delay();
+        FeedStats {
+            feed,
+            width,
+            height,
+            decoded: count(&counters.decoded),
+            corrupt: count(&counters.corrupt) + heard.corrupt,
+            skipped: count(&counters.skipped),
+            delay_ms: delay.as_secs_f32() * 1000.0,
+            underruns: heard.underruns,
+        }
+    }
+}

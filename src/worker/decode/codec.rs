@@ -1,0 +1,141 @@
+//! libavcodec's video decoders, opened the way a live tile needs them.
+
+use ff::ffi;
+use ffmpeg_next as ff;
+
+use crate::media::{Packet, Size, VideoCodec};
+
+/// Largest picture decoded, px: 4K. A stream that claims more is refused before anything is allocated for it.
+const MAX_PIXELS: i64 = 3840 * 2160;
+
+/// Longest side decoded, px: 4K on its side, with room for a wall of screens; bounds the scaler's tables.
+const MAX_SIDE: u32 = 8192;
+
+/// One open decoder.
+pub struct Decoder {
+    inner: ff::decoder::Video,
+}
+
+fn name(codec: VideoCodec) -> &'static str {
+    match codec {
+        VideoCodec::H264 => "h264",
+        VideoCodec::Hevc => "hevc",
+        VideoCodec::Vp8 => "vp8",
+        VideoCodec::Vp9 => "vp9",
+        // FFmpeg's own AV1 decoder needs hardware.
+        VideoCodec::Av1 => "libdav1d",
+    }
+}
+
+impl Decoder {
+    /// Opens a decoder; `config` is what the stream's configuration packet held, if it had one.
+    pub fn open(codec: VideoCodec, config: Option<&[u8]>) -> Result<Self, ff::Error> {
+        let decoder = ff::decoder::find_by_name(name(codec)).ok_or(ff::Error::DecoderNotFound)?;
+        let mut context = ff::codec::Context::new_with_codec(decoder);
+        // One thread: there are many streams, and frame threads would each hold a picture back.
+        context.set_threading(ff::threading::Config {
+            kind: ff::threading::Type::Slice,
+            count: 1,
+            ..Default::default()
+        });
+        // SAFETY: the context is allocated, not yet open, and ours alone; these are plain fields meant to be set before
+        // opening. The extradata is allocated by libavcodec's allocator with the padding it asks for, and freed with the context.
+        unsafe {
+            let raw = context.as_mut_ptr();
+            (*raw).flags |= ffi::AV_CODEC_FLAG_LOW_DELAY as i32;
+            (*raw).flags2 |= ffi::AV_CODEC_FLAG2_FAST;
+            (*raw).pkt_timebase = ffi::AVRational { num: 1, den: 1_000_000_000 };
+            (*raw).max_pixels = MAX_PIXELS;
+            if let Some(config) = config.filter(|config| !config.is_empty()) {
+                let extradata = ffi::av_mallocz(config.len() + ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize).cast::<u8>();
+                if extradata.is_null() {
+                    return Err(ff::Error::Other { errno: ff::error::ENOMEM });
+                }
+                std::ptr::copy_nonoverlapping(config.as_ptr(), extradata, config.len());
+                (*raw).extradata = extradata;
+                (*raw).extradata_size = config.len() as i32;
+            }
+        }
+        Ok(Self { inner: context.decoder().open_as(decoder)?.video()? })
+    }
+
+    /// From the next packet on, leaves out the loop filter: a quarter less work. It is not seen in a tile of half the
+    /// picture's size or less, and hardly in a replay, whose pictures but the last are not seen at all.
+    pub fn set_light(&mut self, light: bool) {
+        let discard = if light { ff::Discard::All } else { ff::Discard::Default };
+        self.inner.skip_loop_filter(discard);
+    }
+
+    /// Hands over one packet.
+    pub fn send(&mut self, packet: &Packet) -> Result<(), ff::Error> {
+        let mut coded = ff::Packet::copy(&packet.data);
+        coded.set_pts(Some(packet.pts.nanos()));
+        coded.set_dts(Some(packet.dts.nanos()));
+        if packet.is_keyframe() {
+            coded.set_flags(ff::packet::Flags::KEY);
+        }
+        self.inner.send_packet(&coded)
+    }
+
+    /// The next picture, if one is ready.
+    pub fn receive(&mut self) -> Result<Option<Frame>, ff::Error> {
+        let mut frame = ff::frame::Video::empty();
+        match self.inner.receive_frame(&mut frame) {
+            Ok(()) => Ok(Some(Frame(frame))),
+            Err(ff::Error::Other { errno: ff::error::EAGAIN } | ff::Error::Eof) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// One decoded picture, still in the decoder's format and memory.
+pub struct Frame(ff::frame::Video);
+
+impl Frame {
+    /// px
+    pub fn size(&self) -> Size {
+        Size { width: self.0.width(), height: self.0.height() }
+    }
+
+    /// How much wider than high its pixels are; 1 where the stream does not say or says nonsense.
+    pub fn aspect(&self) -> f64 {
+        let ratio = self.0.aspect_ratio();
+        let value = f64::from(ratio.numerator()) / f64::from(ratio.denominator());
+        if (0.1..=10.0).contains(&value) { value } else { 1.0 }
+    }
+
+    /// Its time on the stream's line, ns; `None` if the decoder lost it.
+    pub fn pts(&self) -> Option<i64> {
+        // SAFETY: reads a plain field of a frame we own.
+        let pts = unsafe { (*self.0.as_ptr()).best_effort_timestamp };
+        (pts != ffi::AV_NOPTS_VALUE).then_some(pts)
+    }
+
+    /// True when the decoder had to make parts of it up.
+    pub fn damaged(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { (*self.0.as_ptr()).decode_error_flags != 0 }
+    }
+
+    /// True when it is of a size that can be scaled.
+    pub fn sane(&self) -> bool {
+        let Size { width, height } = self.size();
+        (2..=MAX_SIDE).contains(&width) && (2..=MAX_SIDE).contains(&height)
+    }
+
+    /// Its pixel format.
+    pub fn format(&self) -> ff::format::Pixel {
+        self.0.format()
+    }
+
+    /// True when the stream says that its samples use all of 0 to 255.
+    pub fn full_range(&self) -> bool {
+        self.0.color_range() == ff::color::Range::JPEG
+    }
+
+    /// The frame as libav knows it.
+    pub fn raw(&self) -> *const ffi::AVFrame {
+        // SAFETY: the pointer is only handed out, not read.
+        unsafe { self.0.as_ptr() }
+    }
+}

@@ -1,0 +1,239 @@
+//! The packets on their way to one decoder: bounded, and when it falls behind, cut to the next keyframe.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::scale::Target;
+use crate::media::{Packet, Role};
+
+/// Most bytes waiting: the largest GOP cache the front replays.
+const MAX_BYTES: usize = crate::media::gop::MAX_BYTES + (1 << 20);
+
+/// Most packets waiting that are not of a replay: the longest playout delay, 1 s at 60 fps, and as much again while a long
+/// replay is decoded. A decoder that is further behind is too slow for its stream.
+const MAX_LIVE: usize = 150;
+
+/// Most packets waiting: the longest GOP cache and what is live behind it.
+const MAX_PACKETS: usize = crate::media::gop::MAX_PACKETS + MAX_LIVE;
+
+/// What a decoder has to do next.
+#[derive(Debug)]
+pub enum Work {
+    /// Decode this.
+    Packet {
+        /// From a GOP cache, late by design.
+        replay: bool,
+        /// The packet.
+        packet: Packet,
+        /// The packet after it, if that is waiting already.
+        next: Option<Packet>,
+    },
+    /// The tile has a new shape: show the newest picture in it.
+    Target(Target),
+    /// Nothing came for the time given.
+    Idle,
+    /// No more is to be done.
+    Closed,
+}
+
+/// The queue. The link's reader puts in, the decoder's thread takes out.
+#[derive(Debug)]
+pub struct Inbox {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    packets: VecDeque<(bool, Packet)>,
+    bytes: usize,
+    live: usize,
+    awaits_keyframe: bool,
+    target: Option<Target>,
+    closed: bool,
+}
+
+impl Inbox {
+    /// Empty; the first work is the target.
+    pub fn new(target: Target) -> Self {
+        let state = State {
+            packets: VecDeque::new(),
+            bytes: 0,
+            live: 0,
+            awaits_keyframe: true,
+            target: Some(target),
+            closed: false,
+        };
+        Self { state: Mutex::new(state), wake: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every update leaves the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a packet; never waits. When there is no room everything waiting is dropped, and what follows up to the next
+    /// keyframe.
+    pub fn push(&self, replay: bool, packet: Packet) {
+        let mut state = self.lock();
+        state.push(replay, packet);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Gives the tile a new shape.
+    pub fn set_target(&self, target: Target) {
+        self.lock().target = Some(target);
+        self.wake.notify_one();
+    }
+
+    /// Ends the decoder after what it is doing now.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.wake.notify_one();
+    }
+
+    /// The next work; waits for it, at most `patience` if that is given.
+    pub fn next(&self, patience: Option<Duration>) -> Work {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return Work::Closed;
+            }
+            if let Some(target) = state.target.take() {
+                return Work::Target(target);
+            }
+            if let Some((replay, packet)) = state.packets.pop_front() {
+                state.bytes -= packet.data.len();
+                state.live -= usize::from(!replay);
+                let next = state.packets.front().map(|(_, packet)| packet.clone());
+                return Work::Packet { replay, packet, next };
+            }
+            state = match patience {
+                None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let (state, waited) =
+                        self.wake.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+                    if waited.timed_out() && state.is_idle() {
+                        return Work::Idle;
+                    }
+                    state
+                }
+            };
+        }
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.packets.is_empty() && self.target.is_none() && !self.closed
+    }
+
+    fn push(&mut self, replay: bool, packet: Packet) {
+        if packet.role == Role::Config {
+            // Only the latest matters if several come without a picture between them.
+            if let Some((_, last)) = self.packets.back_mut().filter(|(_, last)| last.role == Role::Config) {
+                self.bytes = self.bytes - last.data.len() + packet.data.len();
+                *last = packet;
+                return;
+            }
+        } else if packet.is_keyframe() {
+            self.awaits_keyframe = false;
+        } else if self.awaits_keyframe {
+            return;
+        }
+        let full = self.bytes + packet.data.len() > MAX_BYTES || self.packets.len() >= MAX_PACKETS;
+        if full || self.live >= MAX_LIVE {
+            self.drop_waiting();
+            self.awaits_keyframe = !packet.is_keyframe();
+            if packet.role == Role::Delta {
+                return;
+            }
+        }
+        self.bytes += packet.data.len();
+        self.live += usize::from(!replay);
+        self.packets.push_back((replay, packet));
+    }
+
+    fn drop_waiting(&mut self) {
+        let config = self.packets.iter().rfind(|(_, packet)| packet.role == Role::Config).cloned();
+        self.packets.clear();
+        self.bytes = 0;
+        self.live = 0;
+        if let Some(config) = config {
+            self.bytes = config.1.data.len();
+            self.live = usize::from(!config.0);
+            self.packets.push_back(config);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        layout::{Color, Fit},
+        media::{Codec, Size, Timestamp, VideoCodec},
+    };
+
+    fn target() -> Target {
+        let background = Color { red: 0, green: 0, blue: 0 };
+        Target { size: Size { width: 2, height: 2 }, fit: Fit::Cover, background }
+    }
+
+    fn packet(role: Role, bytes: usize) -> Packet {
+        let codec = Codec::Video(VideoCodec::H264);
+        Packet { codec, role, pts: Timestamp::ZERO, dts: Timestamp::ZERO, data: Bytes::from(vec![0; bytes]) }
+    }
+
+    fn drain(inbox: &Inbox) -> Vec<Role> {
+        let mut roles = Vec::new();
+        loop {
+            match inbox.next(Some(Duration::ZERO)) {
+                Work::Packet { packet, .. } => roles.push(packet.role),
+                Work::Target(_) => {}
+                Work::Idle | Work::Closed => return roles,
+            }
+        }
+    }
+
+    #[test]
+    fn begins_at_a_keyframe_and_keeps_the_latest_config() {
+        let inbox = Inbox::new(target());
+        for role in [Role::Config, Role::Config, Role::Delta, Role::Key, Role::Delta] {
+            inbox.push(false, packet(role, 1));
+        }
+        assert_eq!(drain(&inbox), [Role::Config, Role::Key, Role::Delta]);
+    }
+
+    #[test]
+    fn a_slow_decoder_goes_on_at_the_next_keyframe() {
+        let inbox = Inbox::new(target());
+        inbox.push(false, packet(Role::Config, 1));
+        inbox.push(false, packet(Role::Key, 1));
+        for _ in 0..MAX_LIVE {
+            inbox.push(false, packet(Role::Delta, 1));
+        }
+        inbox.push(false, packet(Role::Key, 1));
+        inbox.push(false, packet(Role::Delta, 1));
+        assert_eq!(drain(&inbox), [Role::Config, Role::Key, Role::Delta]);
+        let state = inbox.lock();
+        assert_eq!((state.bytes, state.live), (0, 0));
+    }
+
+    #[test]
+    fn a_long_replay_is_kept_whole() {
+        let inbox = Inbox::new(target());
+        inbox.push(true, packet(Role::Key, 1));
+        for _ in 0..crate::media::gop::MAX_PACKETS {
+            inbox.push(true, packet(Role::Delta, 1));
+        }
+        inbox.push(false, packet(Role::Delta, 1));
+        assert_eq!(drain(&inbox).len(), crate::media::gop::MAX_PACKETS + 2);
+    }
+}

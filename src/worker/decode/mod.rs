@@ -1,0 +1,127 @@
+//! Packets of one feed → pictures of its tile's size.
+//!
+//! Owns one thread per visible feed, its decoder and its scaler. Never decides what is visible and never touches the stage:
+//! pictures lie in [`Pictures`] until the tick takes them. A decoder ends when its [`Decoding`] is dropped; hostile or broken
+//! packets are counted, and cost at most the pictures up to the next keyframe.
+
+mod codec;
+mod fit;
+mod inbox;
+mod pictures;
+mod scale;
+mod thread;
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use self::{inbox::Inbox, thread::Thread};
+pub use self::{pictures::Pictures, scale::Target};
+use crate::{
+    link::Feed,
+    media::Packet,
+    worker::{clock::Clock, playout::Playout, process},
+};
+
+/// What is known of one feed's picture, shared by the link's reader, the decoder and the tick.
+#[derive(Debug)]
+pub struct FeedVideo {
+    /// Which feed.
+    pub feed: Feed,
+    /// When its pictures are to be shown.
+    pub playout: Arc<Mutex<Playout>>,
+    /// Those that are ready.
+    pub pictures: Pictures,
+    /// What became of them.
+    pub counters: Counters,
+    trouble: Mutex<Option<String>>,
+}
+
+/// Counted from the feed's start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Width (upper half) and height of the newest picture, px.
+    size: AtomicU64,
+    /// Pictures decoded.
+    pub decoded: AtomicU64,
+    /// Packets refused or damaged.
+    pub corrupt: AtomicU64,
+    /// Pictures never shown.
+    pub skipped: AtomicU64,
+}
+
+impl Counters {
+    /// Width and height of the newest picture, px.
+    pub fn size(&self) -> (u32, u32) {
+        let both = self.size.load(Ordering::Relaxed);
+        ((both >> 32) as u32, both as u32)
+    }
+}
+
+impl FeedVideo {
+    /// A feed without pictures yet.
+    pub fn new(feed: Feed) -> Self {
+        let playout = Arc::new(Mutex::new(Playout::new()));
+        Self { feed, playout, pictures: Pictures::default(), counters: Counters::default(), trouble: Mutex::default() }
+    }
+
+    /// Notes what is wrong with its stream, for the operator.
+    fn note(&self, trouble: String) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+    }
+
+    /// What was noted since last asked.
+    pub fn take_trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A running decoder.
+#[derive(Debug)]
+pub struct Decoding {
+    inbox: Arc<Inbox>,
+    video: Arc<FeedVideo>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Decoding {
+    /// Starts decoding for a tile.
+    pub fn start(video: Arc<FeedVideo>, target: Target, clock: Clock) -> io::Result<Self> {
+        let inbox = Arc::new(Inbox::new(target));
+        video.pictures.open();
+        let (work, shown) = (Arc::clone(&inbox), Arc::clone(&video));
+        let name = format!("decode-{}", video.feed.0);
+        let work = move || {
+            process::yield_to_stage();
+            Thread::new(work, shown, clock).run();
+        };
+        let thread = std::thread::Builder::new().name(name).spawn(work)?;
+        Ok(Self { inbox, video, thread: Some(thread) })
+    }
+
+    /// Hands over the feed's next video packet. Never waits.
+    pub fn push(&self, replay: bool, packet: Packet) {
+        self.inbox.push(replay, packet);
+    }
+
+    /// The tile has a new shape.
+    pub fn set_target(&self, target: Target) {
+        self.inbox.set_target(target);
+    }
+}
+
+impl Drop for Decoding {
+    fn drop(&mut self) {
+        self.inbox.close();
+        self.video.pictures.close();
+        // At most the decoding of one picture.
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!(feed = self.video.feed.0, "a decoder panicked");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Finished tiles of one feed between its decoder and the tick.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    media::Timestamp,
+    worker::{clock::Clock, i420::Picture, playout::Playout},
+};
+
+/// Most pictures waiting for their time. The decoder waits beyond it: packets are a hundredth of their pictures' size, so
+/// a long playout delay is kept in packets.
+const MAX_AHEAD: usize = 4;
+
+/// A picture due later than this is shown at once: its time line has jumped, and waiting for it would freeze the tile.
+const MAX_WAIT: Duration = Duration::from_secs(3);
+
+/// The queue. The decoder puts in, the tick takes out.
+#[derive(Debug, Default)]
+pub struct Pictures {
+    state: Mutex<State>,
+    room: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Waiting>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// When it is to be shown, on the feed's time line; `None` for at once.
+    pts: Option<Timestamp>,
+    /// When it was put in.
+    ready: Timestamp,
+    picture: Picture,
+}
+
+/// A picture taken for a tick.
+#[derive(Debug)]
+pub struct Taken {
+    /// The newest that was due.
+    pub picture: Picture,
+    /// How long it was both due and ready.
+    pub waited: Duration,
+    /// Older ones it passed over.
+    pub passed: u64,
+}
+
+impl Waiting {
+    /// When it is to be shown; `now` or before for at once.
+    fn due(&self, playout: &Mutex<Playout>, now: Timestamp) -> Timestamp {
+        let playout = playout.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = self.pts.and_then(|pts| playout.due(pts));
+        due.filter(|due| due.since(now) <= MAX_WAIT).unwrap_or(now)
+    }
+}
+
+impl Pictures {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every update leaves the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a picture that is to be shown at `pts`, or at once. Waits while the queue is full of pictures that are still to
+    /// be shown; returns how many gave way because a newer one is due already.
+    pub fn push(&self, pts: Option<Timestamp>, picture: Picture, playout: &Mutex<Playout>, clock: Clock) -> u64 {
+        let mut state = self.lock();
+        let mut gave_way = 0;
+        while state.waiting.len() >= MAX_AHEAD && !state.closed {
+            let now = clock.now();
+            let second = state.waiting.get(1).map_or(now, |second| second.due(playout, now));
+            if second <= now {
+                state.waiting.pop_front();
+                gave_way += 1;
+            } else {
+                let patience = second.since(now);
+                state = self.room.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+        if !state.closed {
+            state.waiting.push_back(Waiting { pts, ready: clock.now(), picture });
+        }
+        gave_way
+    }
+
+    /// Ends the waiting of [`Pictures::push`] and drops what is queued.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.waiting.clear();
+        self.room.notify_all();
+    }
+
+    /// Takes pictures again after a close, for the feed's next decoder.
+    pub fn open(&self) {
+        self.lock().closed = false;
+    }
+
+    /// The newest picture that is due.
+    pub fn take_due(&self, playout: &Mutex<Playout>, now: Timestamp) -> Option<Taken> {
+        let mut state = self.lock();
+        if state.waiting.is_empty() {
+            return None;
+        }
+        let taken = state.waiting.iter().take_while(|waiting| waiting.due(playout, now) <= now).count();
+        let newest = state.waiting.drain(..taken).next_back()?;
+        drop(state);
+        self.room.notify_one();
+        let waited = now.since(newest.due(playout, now).max(newest.ready));
+        Some(Taken { picture: newest.picture, waited, passed: taken as u64 - 1 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::{Size, Track};
+
+    fn picture(width: u32) -> Picture {
+        gstreamer::init().expect("GStreamer starts");
+        Picture { size: Size { width, height: 2 }, buffer: gstreamer::Buffer::new() }
+    }
+
+    #[test]
+    fn the_newest_that_is_due_is_taken() {
+        let (pictures, clock) = (Pictures::default(), Clock::start());
+        let ms = Timestamp::from_millis;
+        let playout = Mutex::new(Playout::new());
+        playout.lock().expect("not poisoned").arrived(Track::Video, ms(0), ms(0));
+        for at in [0, 30, 60] {
+            pictures.push(Some(ms(at)), picture(at as u32), &playout, clock);
+        }
+        let due = |media| playout.lock().expect("not poisoned").due(ms(media)).expect("anchored");
+        let taken = |now| pictures.take_due(&playout, now).map(|taken| (taken.picture.size.width, taken.passed));
+        assert_eq!(taken(due(30)), Some((30, 1)));
+        assert_eq!(taken(due(59)), None);
+        assert_eq!(taken(due(60)), Some((60, 0)));
+    }
+
+    #[test]
+    fn what_a_slow_tick_will_not_show_gives_way() {
+        let (pictures, playout, clock) = (Pictures::default(), Mutex::new(Playout::new()), Clock::start());
+        let gave_way: u64 = (0..30).map(|n| pictures.push(None, picture(n), &playout, clock)).sum();
+        let newest = pictures.take_due(&playout, clock.now()).expect("some are due");
+        assert_eq!((newest.picture.size.width, gave_way + newest.passed), (29, 29));
+    }
+}

@@ -1,0 +1,187 @@
+//! swscale: any decoded picture → the I420 tile, in one pass.
+
+use std::ptr;
+
+use ffmpeg_next::{ffi, format::Pixel};
+
+use super::{
+    codec::Frame,
+    fit::{Plan, plan},
+};
+use crate::{
+    layout::{Color, Fit},
+    media::Size,
+    worker::i420::{Picture, Planes, Pool},
+};
+
+/// Why a picture cannot become a tile.
+#[derive(Debug, thiserror::Error)]
+pub enum ScaleError {
+    /// A pixel format that swscale does not read, or one with a palette.
+    #[error("pictures of format {0:?} cannot be scaled")]
+    Format(Pixel),
+    /// Buffers.
+    #[error("{0}")]
+    Buffer(#[from] gstreamer::glib::BoolError),
+}
+
+/// What a scaler was built for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Key {
+    picture: Size,
+    aspect: f64,
+    format: Pixel,
+    full_range: bool,
+    target: Target,
+}
+
+/// What the tile asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Target {
+    /// px, even
+    pub size: Size,
+    /// How the picture meets it.
+    pub fit: Fit,
+    /// Of the bars, if there are any.
+    pub background: Color,
+}
+
+/// Scales the pictures of one decoder. Builds its tables when a size changes, and not again.
+#[derive(Default)]
+pub struct Scaler {
+    ready: Option<(Key, Context, Pool, Plan)>,
+}
+
+impl Scaler {
+    /// The picture as a finished tile.
+    pub fn scale(&mut self, frame: &Frame, target: Target) -> Result<Picture, ScaleError> {
+        let key = Key::of(frame, target);
+        if self.ready.as_ref().is_none_or(|(built, ..)| *built != key) {
+            let plan = plan(key.picture, key.aspect, target.size, target.fit);
+            let context = Context::new(&key, plan)?;
+            let pool = match self.ready.take() {
+                Some((_, _, pool, _)) if pool.size() == target.size => pool,
+                _ => Pool::new(target.size)?,
+            };
+            self.ready = Some((key, context, pool, plan));
+        }
+        let (_, context, pool, plan) = self.ready.as_mut().expect("built above");
+        pool.draw(|planes| {
+            if plan.target.size != target.size {
+                planes.fill_around((plan.target.x, plan.target.y), plan.target.size, target.background);
+            }
+            context.run(frame, plan, planes)
+        })
+    }
+}
+
+impl Key {
+    fn of(frame: &Frame, target: Target) -> Self {
+        let (picture, aspect, format) = (frame.size(), frame.aspect(), frame.format());
+        // Formats whose name alone says full range.
+        let named = matches!(format, Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P | Pixel::YUVJ440P);
+        Self { picture, aspect, format, full_range: named || frame.full_range(), target }
+    }
+}
+
+/// An `SwsContext` and what cropping needs to know of the source format. Stays on the thread that made it.
+struct Context {
+    sws: ptr::NonNull<ffi::SwsContext>,
+    /// For each source plane: bytes a sample, and how often it is halved across and down.
+    planes: Vec<(usize, u32, u32)>,
+}
+
+impl Context {
+    fn new(key: &Key, plan: Plan) -> Result<Self, ScaleError> {
+        let unsupported = ScaleError::Format(key.format);
+        let planes = source_planes(key.format).ok_or(ScaleError::Format(key.format))?;
+        let (source, target) = (plan.source.size, plan.target.size);
+        // SAFETY: sizes are positive and bounded (Frame::sane, the scene's check); null filters and parameters are allowed.
+        // The coefficient tables are static.
+        unsafe {
+            let sws = ffi::sws_getContext(
+                source.width as i32,
+                source.height as i32,
+                key.format.into(),
+                target.width as i32,
+                target.height as i32,
+                ffi::AVPixelFormat::AV_PIX_FMT_YUV420P,
+                // Area is the quickest of the good ones when shrinking, and is bilinear when growing.
+                ffi::SWS_AREA,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null(),
+            );
+            let sws = ptr::NonNull::new(sws).ok_or(unsupported)?;
+            // The same matrix on both sides: only the range is ever converted.
+            let matrix = ffi::sws_getCoefficients(ffi::SWS_CS_ITU709);
+            let (from, one) = (i32::from(key.full_range), 1 << 16);
+            ffi::sws_setColorspaceDetails(sws.as_ptr(), matrix, from, matrix, 0, 0, one, one);
+            Ok(Self { sws, planes })
+        }
+    }
+
+    fn run(&mut self, frame: &Frame, plan: &Plan, planes: &mut Planes) -> Result<(), ScaleError> {
+        let mut data = [ptr::null(); 4];
+        let mut strides = [0; 4];
+        for (index, (bytes, across, down)) in self.planes.iter().enumerate() {
+            // SAFETY: the decoder filled this many planes of the format we looked up; the plan's source lies inside the
+            // picture, so the offset stays inside the plane.
+            unsafe {
+                strides[index] = (*frame.raw()).linesize[index];
+                let skipped = (plan.source.y >> down) as isize * strides[index] as isize;
+                let offset = skipped + ((plan.source.x >> across) as usize * bytes) as isize;
+                data[index] = (*frame.raw()).data[index].offset(offset).cast_const();
+            }
+        }
+        let mut out = [ptr::null_mut(); 4];
+        let mut out_strides = [0; 4];
+        for index in 0..3 {
+            let plane = planes.plane(index);
+            let shift = u32::from(index > 0);
+            let at = (plan.target.y >> shift) as usize * plane.stride + (plan.target.x >> shift) as usize;
+            out[index] = plane.data[at..].as_mut_ptr();
+            out_strides[index] = plane.stride as i32;
+        }
+        // SAFETY: source planes as argued above; the target area lies inside the tile, whose rows and end are padded for
+        // swscale's widest stores. swscale reads and writes nothing beyond the sizes it was built for.
+        let rows = unsafe {
+            ffi::sws_scale(
+                self.sws.as_ptr(),
+                data.as_ptr(),
+                strides.as_ptr(),
+                0,
+                plan.source.size.height as i32,
+                out.as_ptr(),
+                out_strides.as_ptr(),
+            )
+        };
+        let whole = rows == plan.target.size.height as i32;
+        if whole { Ok(()) } else { Err(ScaleError::Format(frame.format())) }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: made by sws_getContext, freed once.
+        unsafe { ffi::sws_freeContext(self.sws.as_ptr()) }
+    }
+}
+
+/// Bytes a sample and halvings of each plane, or `None` for formats without plain planes.
+fn source_planes(format: Pixel) -> Option<Vec<(usize, u32, u32)>> {
+    // SAFETY: descriptors are static tables of libavutil.
+    let descriptor = unsafe { format.descriptor()?.as_ptr().as_ref()? };
+    let is = |flag: i32| descriptor.flags & flag as u64 != 0;
+    if is(ffi::AV_PIX_FMT_FLAG_PAL) || is(ffi::AV_PIX_FMT_FLAG_BITSTREAM) || is(ffi::AV_PIX_FMT_FLAG_HWACCEL) {
+        return None;
+    }
+    let mut planes = [None; 4];
+    for (index, component) in descriptor.comp.iter().take(usize::from(descriptor.nb_components)).enumerate() {
+        let chroma = !is(ffi::AV_PIX_FMT_FLAG_RGB) && (index == 1 || index == 2);
+        let (across, down) = if chroma { (descriptor.log2_chroma_w, descriptor.log2_chroma_h) } else { (0, 0) };
+        let plane = planes.get_mut(component.plane as usize)?;
+        *plane = Some((component.step as usize, u32::from(across), u32::from(down)));
+    }
+    Some(planes.into_iter().map_while(|plane| plane).collect())
+}

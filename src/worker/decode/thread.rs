@@ -1,0 +1,212 @@
+//! The decoder's thread: packet by packet, and which pictures are worth scaling.
+
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use super::{
+    FeedVideo,
+    codec::{Decoder, Frame},
+    inbox::{Inbox, Work},
+    scale::{Scaler, Target},
+};
+use crate::{
+    media::{Codec, Packet, Role, Timestamp, VideoCodec},
+    worker::clock::Clock,
+};
+
+/// How long a burst may pause before its newest picture is shown: longer than the front takes from one cached packet to the
+/// next, shorter than a viewer sees.
+const BURST_PAUSE: Duration = Duration::from_millis(15);
+
+/// A decoder that is behind still shows a picture this often.
+const MAX_UNSHOWN: Duration = Duration::from_millis(100);
+
+/// Refusals in a row after which the decoder is opened afresh: one second at 30 fps.
+const MAX_REFUSALS: u32 = 30;
+
+/// One feed's decoder, and what it is in the middle of.
+pub struct Thread {
+    inbox: Arc<Inbox>,
+    video: Arc<FeedVideo>,
+    clock: Clock,
+    decoder: Option<(VideoCodec, Decoder)>,
+    config: Option<Packet>,
+    scaler: Scaler,
+    target: Option<Target>,
+    refusals: u32,
+    /// Decoded but not scaled, since a newer one is about to come.
+    held: Option<Held>,
+    /// The newest scaled, kept for a change of the tile's shape. It is the decoder's reference picture anyway.
+    newest: Option<Frame>,
+    published: Timestamp,
+}
+
+struct Held {
+    frame: Frame,
+    replay: bool,
+}
+
+impl Thread {
+    /// Nothing open yet.
+    pub fn new(inbox: Arc<Inbox>, video: Arc<FeedVideo>, clock: Clock) -> Self {
+        Self {
+            inbox,
+            video,
+            clock,
+            decoder: None,
+            config: None,
+            scaler: Scaler::default(),
+            target: None,
+            refusals: 0,
+            held: None,
+            newest: None,
+            published: Timestamp::ZERO,
+        }
+    }
+
+    /// Works until the inbox is closed.
+    pub fn run(mut self) {
+        loop {
+            let patience = self.held.is_some().then_some(BURST_PAUSE);
+            match self.inbox.next(patience) {
+                Work::Packet { replay, packet, next } => self.packet(replay, packet, next),
+                Work::Target(target) => self.retarget(target),
+                Work::Idle => self.publish_held(),
+                Work::Closed => return,
+            }
+        }
+    }
+
+    fn packet(&mut self, replay: bool, packet: Packet, next: Option<Packet>) {
+        let Codec::Video(codec) = packet.codec else { return };
+        if packet.role == Role::Config {
+            if self.config.as_ref().is_none_or(|old| old.data != packet.data || old.codec != packet.codec) {
+                self.config = Some(packet);
+                self.decoder = None;
+            }
+            return;
+        }
+        if self.decoder.as_ref().is_some_and(|(open, _)| *open != codec) {
+            self.decoder = None;
+        }
+        if packet.is_keyframe() && self.refusals >= MAX_REFUSALS {
+            self.refusals = 0;
+            self.decoder = None;
+        }
+        if self.decoder.is_none() && packet.is_keyframe() {
+            self.open(codec);
+        }
+        let light = replay || self.is_small();
+        let Some((_, decoder)) = &mut self.decoder else { return };
+        decoder.set_light(light);
+        if decoder.send(&packet).is_err() {
+            self.refused();
+        } else {
+            self.refusals = 0;
+        }
+        while let Some((_, decoder)) = &mut self.decoder {
+            match decoder.receive() {
+                Ok(Some(frame)) => self.decoded(frame, replay, next.as_ref()),
+                Ok(None) => return,
+                Err(_) => {
+                    self.refused();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn refused(&mut self) {
+        self.refusals += 1;
+        self.video.counters.corrupt.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// True when the tile is half the picture's size or less, both ways.
+    fn is_small(&self) -> bool {
+        let (width, height) = self.video.counters.size();
+        self.target.is_some_and(|target| target.size.width * 2 <= width && target.size.height * 2 <= height)
+    }
+
+    fn open(&mut self, codec: VideoCodec) {
+        let config = self.config.as_ref().filter(|config| config.codec == Codec::Video(codec));
+        match Decoder::open(codec, config.map(|config| &config.data[..])) {
+            Ok(decoder) => self.decoder = Some((codec, decoder)),
+            Err(error) => {
+                self.video.note(format!("its {codec:?} video cannot be decoded here: {error}"));
+                self.refused();
+            }
+        }
+    }
+
+    fn decoded(&mut self, frame: Frame, replay: bool, next: Option<&Packet>) {
+        let counters = &self.video.counters;
+        counters.decoded.fetch_add(1, Ordering::Relaxed);
+        if frame.damaged() {
+            counters.corrupt.fetch_add(1, Ordering::Relaxed);
+        }
+        if !frame.sane() {
+            let size = frame.size();
+            self.video.note(format!("its pictures of {}x{} px cannot be shown", size.width, size.height));
+            return;
+        }
+        let size = frame.size();
+        counters.size.store(u64::from(size.width) << 32 | u64::from(size.height), Ordering::Relaxed);
+        let now = self.clock.now();
+        let behind = next.is_some_and(|next| self.is_past(next.pts, now)) && now.since(self.published) < MAX_UNSHOWN;
+        // The end of a replay: its newest picture is to be seen until this one's time comes.
+        if !replay && self.held.as_ref().is_some_and(|held| held.replay) {
+            self.publish_held();
+        }
+        self.drop_held();
+        if replay || behind {
+            self.held = Some(Held { frame, replay });
+        } else {
+            let pts = frame.pts().map(Timestamp::from_nanos);
+            self.publish(frame, pts);
+        }
+    }
+
+    fn is_past(&self, pts: Timestamp, now: Timestamp) -> bool {
+        let playout = self.video.playout.lock().unwrap_or_else(PoisonError::into_inner);
+        playout.due(pts).is_some_and(|due| due <= now)
+    }
+
+    fn drop_held(&mut self) {
+        if self.held.take().is_some() {
+            self.video.counters.skipped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn publish_held(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.publish(held.frame, None);
+        }
+    }
+
+    fn retarget(&mut self, target: Target) {
+        if self.target.replace(target) == Some(target) {
+            return;
+        }
+        if let Some(frame) = self.newest.take() {
+            self.publish(frame, None);
+        }
+    }
+
+    fn publish(&mut self, frame: Frame, pts: Option<Timestamp>) {
+        let Some(target) = self.target else { return };
+        match self.scaler.scale(&frame, target) {
+            Ok(picture) => {
+                self.published = self.clock.now();
+                let passed = self.video.pictures.push(pts, picture, &self.video.playout, self.clock);
+                self.video.counters.skipped.fetch_add(passed, Ordering::Relaxed);
+                self.newest = Some(frame);
+            }
+            Err(error) => {
+                self.video.note(format!("its pictures cannot be shown: {error}"));
+                self.refused();
+            }
+        }
+    }
+}

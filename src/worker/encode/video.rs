@@ -1,0 +1,279 @@
+//! The video encoder: one pipeline, `appsrc` → encoder → `appsink`.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+
+use crate::{
+    layout::Canvas,
+    link::{
+        FromWorker,
+        launch::{self, LaunchError, Value},
+        message::VideoSettings,
+    },
+    media::{Codec, Packet, Role, Timestamp, VideoCodec},
+    worker::{clock::Clock, i420, out::Out, pipeline},
+};
+
+/// Frames that may wait for the encoder. With the one it works on the program is two frames behind; a third is not composed.
+const MAX_WAITING: u64 = 2;
+
+/// Longest it may work on one frame: 4K at the slowest preset takes about 2 s. Then it is stuck, and another worker does better.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// Longest the encoder may take to give up what it holds at the end.
+const FINISH: Duration = Duration::from_secs(2);
+
+/// Encoding times kept until the next report, a bound for when nobody asks: a minute at 60 fps.
+const MAX_TIMES: usize = 3600;
+
+/// Why there is no encoder.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// Placeholders or values.
+    #[error("the video encoder's launch text: {0}")]
+    Launch(#[from] LaunchError),
+    /// Does not parse, or elements are missing on this machine.
+    #[error("the video encoder's launch text does not build: {0}")]
+    Build(#[from] gst::glib::Error),
+    /// No `appsrc name=in`, `appsink name=out` or `name=encoder`.
+    #[error("the video encoder's launch text has no element called {0}")]
+    Missing(&'static str),
+    /// It did at start or while running.
+    #[error("the video encoder failed: {0}")]
+    Failed(String),
+}
+
+/// The running encoder.
+pub struct Video {
+    pipeline: gst::Pipeline,
+    input: gst_app::AppSrc,
+    output: gst_app::AppSink,
+    encoder: gst::Element,
+    /// Property of the target rate, and how many of its units are one kbit/s.
+    rate: Option<(String, u32)>,
+    fault: pipeline::Fault,
+    shared: Arc<Shared>,
+}
+
+/// What the appsink's callback and the tick both know.
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    ended: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every update leaves the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    ended: bool,
+    /// Frames in the encoder: program time, and when each was handed over.
+    pending: VecDeque<(Timestamp, Timestamp)>,
+    times: Vec<Duration>,
+    config: Bytes,
+    /// It gives H.264 in a form the program cannot carry.
+    unusable: bool,
+    last_dts: Option<Timestamp>,
+}
+
+impl Video {
+    /// Builds and starts it.
+    pub fn start(
+        text: &str,
+        canvas: &Canvas,
+        settings: &VideoSettings,
+        clock: Clock,
+        out: Out,
+    ) -> Result<Self, EncodeError> {
+        let pipeline = build(text, canvas, settings)?;
+        let named = |name| pipeline.by_name(name).ok_or(EncodeError::Missing(name));
+        let input = named("in")?.downcast::<gst_app::AppSrc>().map_err(|_| EncodeError::Missing("in"))?;
+        let output = named("out")?.downcast::<gst_app::AppSink>().map_err(|_| EncodeError::Missing("out"))?;
+        let encoder = named("encoder")?;
+        input.set_caps(Some(&i420::caps(canvas.size(), canvas.fps)));
+        input.set_format(gst::Format::Time);
+        input.set_stream_type(gst_app::AppStreamType::Stream);
+        let shared = Arc::<Shared>::default();
+        let (encoded, ended) = (Arc::clone(&shared), Arc::clone(&shared));
+        let callbacks = gst_app::AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                encoded.lock().encoded(&sample, clock.now(), &out);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .eos(move |_| {
+                ended.lock().ended = true;
+                ended.ended.notify_all();
+            });
+        output.set_callbacks(callbacks.build());
+        let fault = pipeline::watch(&pipeline);
+        pipeline.set_state(gst::State::Playing).map_err(|error| EncodeError::Failed(error.to_string()))?;
+        let rate = [("bitrate_kbps", 1), ("bitrate_bps", 1000)].into_iter();
+        let rate = rate.filter_map(|(name, units)| Some((launch::property_of(text, name)?.to_owned(), units))).next();
+        Ok(Self { pipeline, input, output, encoder, rate, fault, shared })
+    }
+
+    /// True while another frame would only wait; an error when that has gone on for too long, or its output is of no use.
+    pub fn is_behind(&self, now: Timestamp) -> Result<bool, EncodeError> {
+        let behind = self.input.current_level_buffers() >= MAX_WAITING;
+        if self.shared.lock().unusable {
+            let text =
+                "it gives no avcC record: its launch text must end in video/x-h264,stream-format=avc,alignment=au";
+            return Err(EncodeError::Failed(text.to_owned()));
+        }
+        let oldest = self.shared.lock().pending.front().map_or(now, |(_, handed)| *handed);
+        if behind && now.since(oldest) > STUCK {
+            return Err(self.failed(format!("no frame within {} s", STUCK.as_secs())));
+        }
+        Ok(behind)
+    }
+
+    /// The pipeline's own reason, if it gave one.
+    fn failed(&self, otherwise: String) -> EncodeError {
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+        EncodeError::Failed(fault.unwrap_or(otherwise))
+    }
+
+    /// Hands over one frame, shown at `pts` of program time. Never waits.
+    pub fn push(&self, frame: gst::Buffer, pts: Timestamp, now: Timestamp) -> Result<(), EncodeError> {
+        self.shared.lock().pending.push_back((pts, now));
+        self.input.push_buffer(frame).map_err(|error| self.failed(error.to_string()))?;
+        Ok(())
+    }
+
+    /// Target rate from the next frame on, kbit/s. Left alone if the launch text has no placeholder for it.
+    pub fn set_bitrate(&self, kbps: u32) {
+        let Some((property, units)) = &self.rate else { return };
+        let value = kbps.saturating_mul(*units);
+        let spec = self.encoder.find_property(property);
+        if let Some(spec) = spec.as_ref().and_then(|spec| spec.downcast_ref::<gst::glib::ParamSpecUInt>()) {
+            self.encoder.set_property(property, value.clamp(spec.minimum(), spec.maximum()));
+        } else {
+            tracing::warn!(property, "the encoder's rate cannot be changed while it runs");
+        }
+    }
+
+    /// The next frame is to be a keyframe.
+    pub fn force_keyframe(&self) {
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+        if !self.output.send_event(event) {
+            tracing::warn!("the video encoder does not take requests for keyframes");
+        }
+    }
+
+    /// The encoding times since the last call.
+    pub fn take_times(&self) -> Vec<Duration> {
+        std::mem::take(&mut self.shared.lock().times)
+    }
+
+    /// Has what the encoder still holds sent. No frame can follow.
+    pub fn finish(&self) {
+        if self.input.end_of_stream().is_ok() {
+            let waited = self.shared.ended.wait_timeout_while(self.shared.lock(), FINISH, |state| !state.ended);
+            drop(waited);
+        }
+    }
+}
+
+impl Drop for Video {
+    fn drop(&mut self) {
+        pipeline::end(&self.pipeline);
+    }
+}
+
+/// Pixels a second that one thread encodes in time with x264's quicker presets, with half its time to spare: 720p at 30 fps.
+const PIXELS_PER_THREAD: u64 = 1280 * 720 * 30;
+
+/// As few threads as keep up: slices of one frame cost 8 % more CPU than the frame whole, and a little quality.
+fn threads(canvas: &Canvas) -> u64 {
+    let pixels = u64::from(canvas.width) * u64::from(canvas.height) * u64::from(canvas.fps);
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    pixels.div_ceil(PIXELS_PER_THREAD).clamp(1, cores)
+}
+
+fn build(text: &str, canvas: &Canvas, settings: &VideoSettings) -> Result<gst::Pipeline, EncodeError> {
+    let description = launch::fill(
+        text,
+        &[
+            ("width", Value::Number(canvas.width.into())),
+            ("height", Value::Number(canvas.height.into())),
+            ("fps", Value::Number(canvas.fps.into())),
+            ("preset", Value::Word(&settings.preset)),
+            ("bitrate_kbps", Value::Number(settings.bitrate_kbps.into())),
+            ("bitrate_bps", Value::Number(u64::from(settings.bitrate_kbps) * 1000)),
+            ("keyframe_frames", Value::Number(settings.keyframe_frames.into())),
+            ("threads", Value::Number(threads(canvas))),
+        ],
+    )?;
+    let pipeline = gst::parse::launch_full(&description, None, gst::ParseFlags::FATAL_ERRORS)?;
+    pipeline.downcast::<gst::Pipeline>().map_err(|_| EncodeError::Missing("in"))
+}
+
+impl State {
+    fn encoded(&mut self, sample: &gst::Sample, now: Timestamp, out: &Out) {
+        let Some(buffer) = sample.buffer() else { return };
+        self.send_config(sample, out);
+        self.unusable |= self.config.is_empty();
+        if self.unusable {
+            return;
+        }
+        let Some((pts, dts)) = self.times_of(sample, buffer) else { return };
+        // Whatever left the encoder is no longer in it, and neither is what it dropped before.
+        while let Some((frame, handed)) = self.pending.front().copied().filter(|(frame, _)| *frame <= pts) {
+            self.pending.pop_front();
+            if frame == pts && self.times.len() < MAX_TIMES {
+                self.times.push(now.since(handed));
+            }
+        }
+        let delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let role = if delta { Role::Delta } else { Role::Key };
+        let Ok(data) = buffer.map_readable() else { return };
+        let data = Bytes::copy_from_slice(&data);
+        let codec = Codec::Video(VideoCodec::H264);
+        out.send(&FromWorker::Program(Packet { codec, role, pts, dts, data }));
+    }
+
+    /// The encoder's `avcC`, when it is new or has changed.
+    fn send_config(&mut self, sample: &gst::Sample, out: &Out) {
+        let caps = sample.caps().and_then(|caps| caps.structure(0));
+        let Some(config) = caps.and_then(|caps| caps.get::<gst::Buffer>("codec_data").ok()) else { return };
+        let Ok(config) = config.map_readable() else { return };
+        if self.config[..] == config[..] {
+            return;
+        }
+        self.config = Bytes::copy_from_slice(&config);
+        let time = self.pending.front().map_or(Timestamp::ZERO, |(pts, _)| *pts);
+        let codec = Codec::Video(VideoCodec::H264);
+        let data = self.config.clone();
+        out.send(&FromWorker::Program(Packet { codec, role: Role::Config, pts: time, dts: time, data }));
+    }
+
+    /// Program time of a packet. Encoders shift their segment, so it is running time that counts; dts never falls.
+    fn times_of(&mut self, sample: &gst::Sample, buffer: &gst::BufferRef) -> Option<(Timestamp, Timestamp)> {
+        let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+        let running = |time: gst::ClockTime| {
+            let running = segment.to_running_time_full(time)?;
+            let nanos = i64::try_from(running.abs().nseconds()).ok()?;
+            Some(Timestamp::from_nanos(if running.is_negative() { -nanos } else { nanos }))
+        };
+        let pts = running(buffer.pts()?)?;
+        let dts = buffer.dts().and_then(running).unwrap_or(pts).min(pts);
+        let dts = self.last_dts.map_or(dts, |last| dts.max(last));
+        self.last_dts = Some(dts);
+        Some((pts, dts))
+    }
+}

@@ -1,0 +1,199 @@
+//! The one pixel format of the stage: I420, limited range, BT.709, and the buffers that carry it.
+
+use gstreamer as gst;
+use gstreamer_video as gst_video;
+use gstreamer_video::{VideoBufferPoolConfig, prelude::*};
+
+use crate::{layout::Color, media::Size};
+
+/// Alignment of rows and of buffers, bytes: the widest vectors swscale stores with.
+const ALIGN: usize = 64;
+
+/// Caps of pictures of this size. The same colorimetry everywhere is what keeps the compositor from converting.
+pub fn caps(size: Size, fps: u32) -> gst::Caps {
+    gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", size.width as i32)
+        .field("height", size.height as i32)
+        .field("framerate", gst::Fraction::new(fps as i32, 1))
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .field("interlace-mode", "progressive")
+        .field("colorimetry", "bt709")
+        .field("chroma-site", "mpeg2")
+        .build()
+}
+
+/// A finished picture: its size, and the buffer, which carries a video meta with its strides.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// px, even
+    pub size: Size,
+    /// I420
+    pub buffer: gst::Buffer,
+}
+
+/// Buffers of one size, used again when the last user lets go.
+#[derive(Debug)]
+pub struct Pool {
+    size: Size,
+    info: gst_video::VideoInfo,
+    pool: gst_video::VideoBufferPool,
+}
+
+impl Pool {
+    /// Of pictures of `size`, which must be even and at least 2x2.
+    pub fn new(size: Size) -> Result<Self, gst::glib::BoolError> {
+        let caps = caps(size, 1);
+        let info = gst_video::VideoInfo::from_caps(&caps)?;
+        let pool = gst_video::VideoBufferPool::new();
+        let mut config = pool.config();
+        config.set_params(Some(&caps), info.size() as u32, 0, 0);
+        config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META);
+        config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_ALIGNMENT);
+        config.set_video_alignment(&gst_video::VideoAlignment::new(0, 0, 0, 0, &[ALIGN as u32 - 1; 4]));
+        // swscale may write a vector beyond the last pixel; the padding keeps that inside the buffer.
+        let params = gst::AllocationParams::new(gst::MemoryFlags::empty(), ALIGN - 1, 0, ALIGN);
+        config.set_allocator(gst::Allocator::NONE, Some(&params));
+        pool.set_config(config)?;
+        pool.set_active(true)?;
+        Ok(Self { size, info, pool })
+    }
+
+    /// Size of its pictures.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// A picture drawn by `draw`, which gets a buffer of unspecified content.
+    pub fn draw<E: From<gst::glib::BoolError>>(
+        &self,
+        draw: impl FnOnce(&mut Planes) -> Result<(), E>,
+    ) -> Result<Picture, E> {
+        let failed = |what| E::from(gst::glib::bool_error!("{what}"));
+        let buffer = self.pool.acquire_buffer(None).map_err(|_| failed("no picture buffer could be allocated"))?;
+        let frame = gst_video::VideoFrame::from_buffer_writable(buffer, &self.info)
+            .map_err(|_| failed("a picture buffer could not be mapped"))?;
+        let mut planes = Planes { frame, size: self.size };
+        draw(&mut planes)?;
+        Ok(Picture { size: self.size, buffer: planes.frame.into_buffer() })
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // Buffers still in use are freed when they come back. It only fails for a pool that never was active.
+        let _ = self.pool.set_active(false);
+    }
+}
+
+/// The three planes of a picture being drawn.
+#[derive(Debug)]
+pub struct Planes {
+    frame: gst_video::VideoFrame<gst_video::video_frame::Writable>,
+    size: Size,
+}
+
+/// One plane: its bytes, bytes from row to row, and its size in samples.
+#[derive(Debug)]
+pub struct Plane<'a> {
+    /// Rows of samples; may be longer than `stride * height`.
+    pub data: &'a mut [u8],
+    /// Bytes from one row to the next.
+    pub stride: usize,
+    /// Samples in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+impl Planes {
+    /// Plane 0 (Y), 1 (U) or 2 (V).
+    pub fn plane(&mut self, index: usize) -> Plane<'_> {
+        let shift = usize::from(index > 0);
+        let stride = self.frame.plane_stride()[index].unsigned_abs() as usize;
+        let (width, height) = (self.size.width as usize >> shift, self.size.height as usize >> shift);
+        let data = self.frame.plane_data_mut(index as u32).expect("an I420 frame has three planes");
+        Plane { data, stride, width, height }
+    }
+
+    /// Fills everything with one colour.
+    pub fn fill(&mut self, color: Color) {
+        for (index, value) in yuv(color).into_iter().enumerate() {
+            let plane = self.plane(index);
+            for row in plane.data.chunks_mut(plane.stride).take(plane.height) {
+                row[..plane.width].fill(value);
+            }
+        }
+    }
+
+    /// Paints an RGB picture of the same size.
+    pub fn paint(&mut self, picture: &image::RgbImage) {
+        let color = |x: usize, y: usize| {
+            let [red, green, blue] = picture.get_pixel(x as u32, y as u32).0;
+            yuv(Color { red, green, blue })
+        };
+        let luma = self.plane(0);
+        for (y, row) in luma.data.chunks_mut(luma.stride).take(luma.height).enumerate() {
+            for (x, sample) in row[..luma.width].iter_mut().enumerate() {
+                *sample = color(x, y)[0];
+            }
+        }
+        for index in [1, 2] {
+            let chroma = self.plane(index);
+            for (y, row) in chroma.data.chunks_mut(chroma.stride).take(chroma.height).enumerate() {
+                for (x, sample) in row[..chroma.width].iter_mut().enumerate() {
+                    let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(right, down)| color(2 * x + right, 2 * y + down));
+                    let sum: u16 = four.iter().map(|color| u16::from(color[index])).sum();
+                    *sample = ((sum + 2) / 4) as u8;
+                }
+            }
+        }
+    }
+
+    /// Fills everything outside the rectangle, whose numbers are even, with one colour.
+    pub fn fill_around(&mut self, (x, y): (u32, u32), inside: Size, color: Color) {
+        for (index, value) in yuv(color).into_iter().enumerate() {
+            let shift = usize::from(index > 0);
+            let [left, top, width, height] = [x, y, inside.width, inside.height].map(|n| n as usize >> shift);
+            let plane = self.plane(index);
+            for (y, row) in plane.data.chunks_mut(plane.stride).take(plane.height).enumerate() {
+                if y < top || y >= top + height {
+                    row[..plane.width].fill(value);
+                } else {
+                    row[..left].fill(value);
+                    row[left + width..plane.width].fill(value);
+                }
+            }
+        }
+    }
+}
+
+/// A colour in BT.709, limited range.
+pub fn yuv(color: Color) -> [u8; 3] {
+    let [r, g, b] = [color.red, color.green, color.blue].map(|c| f32::from(c) / 255.0);
+    let y = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    let (u, v) = ((b - y) / 1.8556, (r - y) / 1.5748);
+    [16.0 + 219.0 * y, 128.0 + 224.0 * u, 128.0 + 224.0 * v].map(|x| x.round() as u8)
+}
+
+/// The sRGB bytes of a colour in BT.709, limited range: the inverse of [`yuv`].
+pub fn rgb([y, u, v]: [u8; 3]) -> [u8; 3] {
+    let (y, u, v) = ((f32::from(y) - 16.0) / 219.0, (f32::from(u) - 128.0) / 224.0, (f32::from(v) - 128.0) / 224.0);
+    let (red, blue) = (y + 1.5748 * v, y + 1.8556 * u);
+    let green = (y - 0.2126 * red - 0.0722 * blue) / 0.7152;
+    [red, green, blue].map(|c| (c * 255.0).round().clamp(0.0, 255.0) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_land_where_bt709_puts_them() {
+        let of = |red, green, blue| yuv(Color { red, green, blue });
+        assert_eq!(of(0, 0, 0), [16, 128, 128]);
+        assert_eq!(of(255, 255, 255), [235, 128, 128]);
+        assert_eq!(of(255, 0, 0), [63, 102, 240]);
+        assert_eq!(rgb(of(0x10, 0x14, 0x18)), [0x10, 0x14, 0x18]);
+    }
+}

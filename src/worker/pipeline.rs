@@ -1,0 +1,36 @@
+//! What every GStreamer pipeline here shares: how its faults are noticed and how it ends.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+/// The first fault of a pipeline, in its own words.
+pub type Fault = Arc<Mutex<Option<String>>>;
+
+/// Notes the pipeline's faults from now on. Messages are looked at where they arise, so nothing queues on the bus.
+pub fn watch(pipeline: &gst::Pipeline) -> Fault {
+    let fault = Fault::default();
+    let noted = Arc::clone(&fault);
+    let bus = pipeline.bus().expect("a pipeline has a bus");
+    bus.set_sync_handler(move |_, message| {
+        match message.view() {
+            gst::MessageView::Error(error) => {
+                let text = format!("{} ({})", error.error(), error.debug().unwrap_or_default());
+                tracing::error!(pipeline = %text, "a pipeline failed");
+                noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+            }
+            gst::MessageView::Warning(warning) => tracing::warn!(pipeline = %warning.error(), "a pipeline warns"),
+            _ => {}
+        }
+        gst::BusSyncReply::Drop
+    });
+    fault
+}
+
+/// Stops it and joins its threads.
+pub fn end(pipeline: &gst::Pipeline) {
+    if let Err(error) = pipeline.set_state(gst::State::Null) {
+        tracing::warn!(%error, "a pipeline does not stop");
+    }
+}

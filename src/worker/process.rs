@@ -1,0 +1,48 @@
+//! The worker as a process: its place below the front, and what it uses.
+
+use rustix::process::{getpriority_process, setpriority_process};
+
+/// Priority below the front's, so that the door stays quick on a full machine; by a step only, since a program that waits
+/// for others misses ticks.
+const NICE: i32 = 1;
+
+/// Priority of decoders, below the stage's and the encoder's: a late picture costs its own tile, a late tick the program.
+const NICE_OF_DECODERS: i32 = 4;
+
+/// Whom the kernel ends first when memory runs out: a worker is replaced within a second, the front holds every room.
+const OOM_SCORE: &str = "500";
+
+/// Yields to the front. Threads started after this inherit it. Failing costs only that.
+pub fn step_back() {
+    let now = getpriority_process(None).unwrap_or(0);
+    if let Err(error) = setpriority_process(None, now.max(NICE)) {
+        tracing::warn!(%error, "the worker keeps its priority");
+    }
+    if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
+        tracing::warn!(%error, "the worker keeps its place in the out-of-memory order");
+    }
+}
+
+/// Puts the calling thread below the stage. On Linux priority 0's owner is the calling thread (setpriority(2), "C
+/// library/kernel differences").
+pub fn yield_to_stage() {
+    if let Err(error) = setpriority_process(None, NICE_OF_DECODERS) {
+        tracing::warn!(%error, "a decoder keeps its priority");
+    }
+}
+
+/// CPU time of the whole process, ms.
+pub fn cpu_ms() -> u64 {
+    // utime and stime, the 14th and 15th fields; the 2nd may hold spaces, so count from its closing bracket.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = after.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    ticks * 1000 / rustix::param::clock_ticks_per_second()
+}
+
+/// Resident memory, KiB.
+pub fn rss_kib() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
+    pages * rustix::param::page_size() as u64 / 1024
+}

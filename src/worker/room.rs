@@ -1,0 +1,216 @@
+//! The room as the link's reader keeps it: who is connected, what is visible, where each packet goes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    Error,
+    clock::Clock,
+    connection::Connection,
+    decode::Target,
+    out::Out,
+    process,
+    reader::{Event, Reader},
+    sound::Sound,
+    stage::{self, Command, People, Person, Stage},
+};
+use crate::{
+    base::ParticipantId,
+    layout::{Canvas, Scene},
+    link::{
+        Control, Feed, Report, ToWorker,
+        message::{FeedStats, Participant, Settings, Stats},
+    },
+    media::{Packet, Timestamp, Track},
+};
+
+/// Time between two reports of statistics.
+const STATS_EVERY: Duration = Duration::from_secs(1);
+
+/// Most participants of a room, which bounds what one message can make the worker hold.
+const MAX_PARTICIPANTS: usize = 1024;
+
+/// Longest name shown on a card, bytes.
+const MAX_NAME_BYTES: usize = 256;
+
+/// The room.
+pub struct Room {
+    stage: Stage,
+    sound: Sound,
+    canvas: Canvas,
+    clock: Clock,
+    out: Out,
+    participants: Vec<Participant>,
+    connections: HashMap<Feed, Connection>,
+    scene: Scene,
+    stats_due: Timestamp,
+}
+
+impl Room {
+    /// Starts stage and sound, with nobody there.
+    pub fn start(settings: &Settings, clock: Clock, out: Out) -> Result<Self, Error> {
+        let stage = Stage::start(settings, clock, &out)?;
+        let voice = out.clone();
+        let sink = Arc::new(move |message| voice.send(&message));
+        let sound = Sound::start(clock, &settings.audio, &settings.pipelines.audio, sink)?;
+        let canvas = settings.canvas.clone();
+        let stats_due = clock.now() + STATS_EVERY;
+        let (participants, connections, scene) = (Vec::new(), HashMap::new(), Scene::default());
+        Ok(Self { stage, sound, canvas, clock, out, participants, connections, scene, stats_due })
+    }
+
+    /// Serves the link until its end.
+    pub fn run(mut self, reader: &mut Reader) -> Result<(), Error> {
+        let served = self.serve(reader);
+        // Decoders first: the stage may finish what it has, and nothing more comes.
+        self.connections.clear();
+        self.sound.stop();
+        let stopped = self.stage.stop();
+        // A stage that failed has shut the link; its reason is the one to tell.
+        stopped?;
+        served
+    }
+
+    fn serve(&mut self, reader: &mut Reader) -> Result<(), Error> {
+        loop {
+            match reader.next()? {
+                Event::Message(ToWorker::Packet { feed, replay, packet }) => self.packet(feed, replay, packet),
+                Event::Message(ToWorker::Control(Control::Stop)) | Event::End => return Ok(()),
+                Event::Message(ToWorker::Control(control)) => self.control(control)?,
+                Event::Quiet => {}
+            }
+            let now = self.clock.now();
+            if now >= self.stats_due {
+                self.stats_due = now + STATS_EVERY;
+                self.report(now);
+                if !self.sound.is_running() {
+                    return Err(Error::SoundEnded);
+                }
+            }
+        }
+    }
+
+    fn control(&mut self, control: Control) -> Result<(), Error> {
+        match control {
+            Control::Start(_) => return Err(Error::NotStarted),
+            Control::Participants(list) => self.set_participants(list),
+            Control::Scene { scene, transition_ms } => self.set_scene(scene, transition_ms),
+            Control::VideoBitrate(kbps) => self.stage.tell(Command::Bitrate(kbps)),
+            Control::Keyframe => self.stage.tell(Command::Keyframe),
+            Control::Snapshot(id) => self.stage.tell(Command::Snapshot(id)),
+            Control::Stop => {}
+        }
+        Ok(())
+    }
+
+    fn fault(&self, feed: Option<Feed>, text: String) {
+        tracing::warn!(feed = feed.map(|feed| feed.0), %text, "fault");
+        self.out.report(Report::Fault { feed, text });
+    }
+
+    fn set_participants(&mut self, list: Vec<Participant>) {
+        let ids: HashSet<&ParticipantId> = list.iter().map(|person| &person.id).collect();
+        let feeds: HashSet<Feed> = list.iter().filter_map(|person| person.feed).collect();
+        let connected = list.iter().filter(|person| person.feed.is_some()).count();
+        if list.len() > MAX_PARTICIPANTS || ids.len() != list.len() || feeds.len() != connected {
+            let text =
+                format!("the list of participants is refused: at most {MAX_PARTICIPANTS}, each id and feed once");
+            return self.fault(None, text);
+        }
+        self.connections.retain(|feed, _| {
+            let stays = feeds.contains(feed);
+            if !stays {
+                self.sound.forget(*feed);
+            }
+            stays
+        });
+        for feed in feeds {
+            self.connections.entry(feed).or_insert_with(|| Connection::new(feed));
+        }
+        self.sound.participants(&list);
+        self.participants = list;
+        self.stage.tell(Command::People(self.people()));
+        self.decode_what_is_seen();
+    }
+
+    fn people(&self) -> People {
+        let person = |person: &Participant| {
+            let end = (0..=MAX_NAME_BYTES).rev().find(|end| person.name.is_char_boundary(*end)).unwrap_or(0);
+            let name = person.name.get(..end).unwrap_or(&person.name).to_owned();
+            let video = person.feed.and_then(|feed| self.connections.get(&feed));
+            (person.id.clone(), Person { name, video: video.map(|connection| Arc::clone(connection.video())) })
+        };
+        self.participants.iter().map(person).collect()
+    }
+
+    fn set_scene(&mut self, scene: Scene, transition_ms: u32) {
+        if let Err(error) = stage::check(&scene, &self.canvas) {
+            return self.fault(None, format!("the scene is refused: {error}"));
+        }
+        let takes = Duration::from_millis(transition_ms.min(crate::layout::choice::MAX_TRANSITION_MS).into());
+        self.scene = scene.clone();
+        self.decode_what_is_seen();
+        self.stage.tell(Command::Scene { scene, takes });
+    }
+
+    /// Starts, reshapes and ends decoders, so that exactly the visible feeds have one.
+    fn decode_what_is_seen(&mut self) {
+        let mut targets = HashMap::new();
+        for tile in &self.scene.tiles {
+            let person = self.participants.iter().find(|person| person.id == tile.participant);
+            if let Some(feed) = person.and_then(|person| person.feed) {
+                let background = self.canvas.background;
+                targets.insert(feed, Target { size: tile.rect.size(), fit: tile.fit, background });
+            }
+        }
+        for (feed, connection) in &mut self.connections {
+            if let Err(error) = connection.set_target(targets.get(feed).copied(), self.clock) {
+                tracing::error!(feed = feed.0, %error, "no thread for a decoder");
+            }
+        }
+    }
+
+    fn packet(&mut self, feed: Feed, replay: bool, packet: Packet) {
+        // A feed that has just ended may still have packets on the way.
+        let Some(connection) = self.connections.get_mut(&feed) else { return };
+        connection.arrived(replay, &packet, self.clock.now());
+        match packet.track() {
+            Track::Video => connection.picture(replay, packet),
+            Track::Audio => self.sound.packet(feed, replay, packet, &connection.video().playout),
+        }
+    }
+
+    fn report(&mut self, now: Timestamp) {
+        let timings = self.stage.take_timings();
+        let mut feeds: Vec<FeedStats> =
+            self.connections.iter().map(|(feed, connection)| connection.stats(*feed, &self.sound)).collect();
+        feeds.sort_by_key(|stats| stats.feed);
+        for stats in &feeds {
+            let connection = self.connections.get_mut(&stats.feed);
+            if let Some(text) = connection.and_then(|connection| connection.fault(stats.corrupt, now)) {
+                self.fault(Some(stats.feed), text);
+            }
+        }
+        self.out.report(Report::Stats(Stats {
+            frames: timings.frames,
+            missed: timings.missed,
+            compose_us: median_us(timings.compose),
+            encode_us: median_us(timings.encode),
+            cpu_ms: process::cpu_ms(),
+            rss_kib: process::rss_kib(),
+            feeds,
+        }));
+    }
+}
+
+fn median_us(mut times: Vec<Duration>) -> u32 {
+    let middle = times.len() / 2;
+    if times.is_empty() {
+        return 0;
+    }
+    let (_, median, _) = times.select_nth_unstable(middle);
+    u32::try_from(median.as_micros()).unwrap_or(u32::MAX)
+}

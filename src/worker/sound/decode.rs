@@ -1,0 +1,196 @@
+//! Packets of one feed to samples of the mix: decoder, then resampler, both FFmpeg's.
+
+use ff::{
+    ChannelLayout,
+    codec::{Context, Id, decoder},
+    format::{Sample, sample::Type},
+    frame,
+    software::resampling,
+};
+use ffmpeg_next as ff;
+
+use super::{RATE, Stereo};
+use crate::media::{AudioCodec, Timestamp};
+
+/// Longest decoder configuration taken, bytes: an AudioSpecificConfig with every field a meeting's device sets is under
+/// 64.
+pub const MAX_CONFIG: usize = 1024;
+
+/// Most channels and the range of rates taken; what lies outside is a broken header, not a microphone.
+const MAX_CHANNELS: u16 = 8;
+const RATES: std::ops::RangeInclusive<u32> = 7_350..=96_000;
+
+/// Room in the resampler's output for what it held back, samples.
+const RESAMPLER_SLACK: usize = 1024;
+
+/// Largest amplitude let through: decoders make up to a few times full scale out of legal streams, anything out of
+/// broken ones.
+const MAX_AMPLITUDE: f32 = 4.0;
+
+/// Why a packet gave no sound.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The configuration is longer than [`MAX_CONFIG`].
+    #[error("a decoder configuration of {0} bytes; it must be at most {MAX_CONFIG}")]
+    Config(usize),
+    /// AAC came before its configuration.
+    #[error("AAC without its AudioSpecificConfig: the sender must send the sequence header first")]
+    NoConfig,
+    /// A frame of this many channels at this rate.
+    #[error("{channels} channels at {rate} Hz: send 1 to {MAX_CHANNELS} channels at 8 to 96 kHz")]
+    Shape {
+        /// Channels of the frame.
+        channels: u16,
+        /// Hz
+        rate: u32,
+    },
+    /// The library refuses it.
+    #[error("the decoder refuses it: {0}")]
+    Library(#[from] ff::Error),
+}
+
+/// A decoder with the resampler its frames need.
+pub struct Decoder {
+    decoder: decoder::Audio,
+    frame: frame::Audio,
+    resampler: Option<Resampler>,
+    /// Length of the last frame, samples of the mix.
+    last: usize,
+}
+
+struct Resampler {
+    context: resampling::Context,
+    output: frame::Audio,
+    capacity: usize,
+}
+
+impl Decoder {
+    /// Opens a decoder; `config` is the codec's own (AudioSpecificConfig for AAC, OpusHead for Opus), if it came.
+    pub fn open(codec: AudioCodec, config: Option<&[u8]>) -> Result<Self, DecodeError> {
+        let id = match codec {
+            AudioCodec::Aac => Id::AAC,
+            AudioCodec::Mp3 => Id::MP3,
+            AudioCodec::Opus => Id::OPUS,
+        };
+        let found = decoder::find(id).ok_or(ff::Error::DecoderNotFound)?;
+        let mut context = Context::new_with_codec(found);
+        match (codec, config) {
+            (AudioCodec::Aac, None) => return Err(DecodeError::NoConfig),
+            (AudioCodec::Mp3, _) | (_, None) => {}
+            (_, Some(config)) => set_extradata(&mut context, config)?,
+        }
+        let decoder = context.decoder().open_as(found)?.audio()?;
+        Ok(Self { decoder, frame: frame::Audio::empty(), resampler: None, last: 0 })
+    }
+
+    /// Decodes one packet and hands each frame's samples to `sink` with the presentation time of the first.
+    pub fn decode(
+        &mut self,
+        pts: Timestamp,
+        data: &[u8],
+        mut sink: impl FnMut(Timestamp, &[Stereo]),
+    ) -> Result<(), DecodeError> {
+        let mut packet = ff::Packet::copy(data);
+        packet.set_pts(Some(pts.nanos()));
+        self.decoder.send_packet(&packet)?;
+        while self.decoder.receive_frame(&mut self.frame).is_ok() {
+            let at = self.frame.pts().map_or(pts, Timestamp::from_nanos);
+            let (at, samples) = self.resample(at)?;
+            self.last = samples.len();
+            sink(at, &samples);
+        }
+        Ok(())
+    }
+
+    /// Length of the last frame, samples of the mix; what a packet that cannot be decoded most likely held.
+    pub fn last(&self) -> usize {
+        self.last
+    }
+
+    fn resample(&mut self, at: Timestamp) -> Result<(Timestamp, Vec<Stereo>), DecodeError> {
+        let (channels, rate) = (self.frame.channels(), self.frame.rate());
+        if !(1..=MAX_CHANNELS).contains(&channels) || !RATES.contains(&rate) {
+            return Err(DecodeError::Shape { channels, rate });
+        }
+        if self.frame.channel_layout().is_empty() {
+            self.frame.set_channel_layout(ChannelLayout::default(i32::from(channels)));
+        }
+        let fits = self.resampler.as_ref().is_some_and(|resampler| resampler.fits(&self.frame));
+        let resampler = match &mut self.resampler {
+            Some(resampler) if fits => resampler,
+            other => other.insert(Resampler::new(&self.frame)?),
+        };
+        resampler.run(&self.frame, at)
+    }
+}
+
+impl Resampler {
+    fn new(frame: &frame::Audio) -> Result<Self, ff::Error> {
+        let context = resampling::Context::get(
+            frame.format(),
+            frame.channel_layout(),
+            frame.rate(),
+            Sample::F32(Type::Packed),
+            output_layout(frame),
+            RATE,
+        )?;
+        Ok(Self { context, output: frame::Audio::empty(), capacity: 0 })
+    }
+
+    fn fits(&self, frame: &frame::Audio) -> bool {
+        let input = self.context.input();
+        input.format == frame.format() && input.channel_layout == frame.channel_layout() && input.rate == frame.rate()
+    }
+
+    /// The frame's samples, and the time of the first: what the resampler still held comes before the frame.
+    fn run(&mut self, frame: &frame::Audio, at: Timestamp) -> Result<(Timestamp, Vec<Stereo>), DecodeError> {
+        let held = self.context.delay().map_or(0, |delay| delay.input);
+        let needed = (frame.samples() + held.max(0) as usize) * RATE as usize / frame.rate() as usize + RESAMPLER_SLACK;
+        let layout = output_layout(frame);
+        if needed > self.capacity {
+            self.output = frame::Audio::new(Sample::F32(Type::Packed), needed, layout);
+            self.capacity = needed;
+        }
+        self.output.set_samples(self.capacity);
+        self.context.run(frame, &mut self.output)?;
+        let at = at - Timestamp::from_units(held, frame.rate()).since(Timestamp::ZERO);
+        let channels = usize::from(self.output.channels());
+        let bytes = &self.output.data(0)[..self.output.samples() * channels * size_of::<f32>()];
+        let mut values = bytes.as_chunks::<4>().0.iter().map(|raw| tame(f32::from_ne_bytes(*raw)));
+        let mut samples = Vec::with_capacity(self.output.samples());
+        while let Some(left) = values.next() {
+            // One channel is heard at full strength on both sides; a mixing matrix would take 3 dB off.
+            let right = if channels == 1 { left } else { values.next().unwrap_or(left) };
+            samples.push([left, right]);
+        }
+        Ok((at, samples))
+    }
+}
+
+fn output_layout(frame: &frame::Audio) -> ChannelLayout {
+    if frame.channels() == 1 { ChannelLayout::MONO } else { ChannelLayout::STEREO }
+}
+
+fn tame(value: f32) -> f32 {
+    if value.is_finite() { value.clamp(-MAX_AMPLITUDE, MAX_AMPLITUDE) } else { 0.0 }
+}
+
+fn set_extradata(context: &mut Context, config: &[u8]) -> Result<(), DecodeError> {
+    if config.len() > MAX_CONFIG {
+        return Err(DecodeError::Config(config.len()));
+    }
+    let padded = config.len() + ff::ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+    // SAFETY: the context is owned and not yet open; `extradata` must come from av_malloc with zeroed padding behind
+    // it, and belongs to the context afterwards, which frees it. The copy stays within what was just allocated.
+    unsafe {
+        let extradata = ff::ffi::av_mallocz(padded).cast::<u8>();
+        if extradata.is_null() {
+            return Err(ff::Error::Other { errno: ff::error::ENOMEM }.into());
+        }
+        std::ptr::copy_nonoverlapping(config.as_ptr(), extradata, config.len());
+        let context = context.as_mut_ptr();
+        (*context).extradata = extradata;
+        (*context).extradata_size = config.len() as i32;
+    }
+    Ok(())
+}

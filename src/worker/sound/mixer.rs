@@ -1,0 +1,120 @@
+//! Everyone's sound into one.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use super::{BLOCK, Block, RATE, SoundStats, limiter::Limiter, meter::Meter, sinc::Sinc, voice::Voice};
+use crate::{
+    link::{Feed, Report, message::Participant},
+    media::{Codec, Packet, Timestamp},
+    worker::playout::Playout,
+};
+
+/// Blocks from one level report to the next: 100 ms.
+const LEVEL_BLOCKS: u32 = RATE / BLOCK as u32 / 10;
+
+/// Most feeds held; what a room may have at once, with as many again about to be forgotten.
+const MAX_FEEDS: usize = 128;
+
+/// Gain beyond this, dB, is taken as this: no microphone needs more, and a wrong sign must not hurt.
+const MAX_GAIN_DB: f32 = 30.0;
+
+/// All feeds, mixed block by block. No clock, no thread: the program time of a block is an argument.
+pub struct Mixer {
+    voices: BTreeMap<Feed, Voice>,
+    participants: Vec<Participant>,
+    sinc: Sinc,
+    limiter: Limiter,
+    meter: Meter,
+    blocks: u32,
+}
+
+impl Default for Mixer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Mixer {
+    /// Nobody in it.
+    pub fn new() -> Self {
+        Self {
+            voices: BTreeMap::new(),
+            participants: Vec::new(),
+            sinc: Sinc::new(),
+            limiter: Limiter::new(),
+            meter: Meter::default(),
+            blocks: 0,
+        }
+    }
+
+    /// Who is heard, and how loud, from the next block on. Feeds of nobody fade away.
+    pub fn participants(&mut self, participants: Vec<Participant>) {
+        self.participants = participants;
+        self.voices.iter_mut().for_each(|(feed, voice)| place(*feed, voice, &self.participants));
+    }
+
+    /// Takes a packet of a feed; anything but sound is ignored. A fault is returned once per feed.
+    pub fn packet(
+        &mut self,
+        feed: Feed,
+        replay: bool,
+        packet: Packet,
+        playout: &Arc<Mutex<Playout>>,
+    ) -> Option<Report> {
+        let Codec::Audio(codec) = packet.codec else { return None };
+        if !self.voices.contains_key(&feed) {
+            if self.voices.len() >= MAX_FEEDS {
+                return None;
+            }
+            let mut voice = Voice::new(Arc::clone(playout));
+            place(feed, &mut voice, &self.participants);
+            self.voices.insert(feed, voice);
+        }
+        let error = self.voices.get_mut(&feed)?.packet(replay, codec, packet).err()?;
+        Some(Report::Fault { feed: Some(feed), text: format!("sound that cannot be decoded: {error}") })
+    }
+
+    /// Lets a feed fade away, for good.
+    pub fn forget(&mut self, feed: Feed) {
+        if let Some(voice) = self.voices.get_mut(&feed) {
+            voice.leave();
+        }
+    }
+
+    /// Mixes the block that begins at program time `at`. Every tenth comes with a report of levels.
+    pub fn block(&mut self, at: Timestamp) -> (Block, Option<Report>) {
+        let mut mix = [[0.0; 2]; BLOCK];
+        self.voices.values_mut().for_each(|voice| voice.add_to(&mut mix, at, &self.sinc));
+        self.voices.retain(|_, voice| !voice.is_gone());
+        self.limiter.limit(&mut mix);
+        self.meter.add(&mix);
+        self.blocks += 1;
+        let report = self.blocks.is_multiple_of(LEVEL_BLOCKS).then(|| self.levels());
+        (mix, report)
+    }
+
+    fn levels(&mut self) -> Report {
+        let heard = self.voices.values_mut().filter_map(|voice| {
+            let levels = voice.take_levels()?;
+            Some((voice.owner.clone()?, levels))
+        });
+        Report::Levels { participants: heard.collect(), program: self.meter.take() }
+    }
+
+    /// Counters of every feed that sent sound.
+    pub fn stats(&self) -> impl Iterator<Item = (Feed, SoundStats)> {
+        self.voices.iter().map(|(feed, voice)| (*feed, voice.stats()))
+    }
+}
+
+fn place(feed: Feed, voice: &mut Voice, participants: &[Participant]) {
+    let owner = participants.iter().find(|participant| participant.feed == Some(feed));
+    voice.owner = owner.map(|participant| participant.id.clone());
+    voice.set_gain(owner.filter(|participant| !participant.muted).map_or(0.0, |participant| {
+        let db = if participant.gain_db.is_nan() { 0.0 } else { participant.gain_db.min(MAX_GAIN_DB) };
+        10.0_f32.powf(db / 20.0)
+    }));
+}

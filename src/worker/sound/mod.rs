@@ -1,0 +1,193 @@
+//! The program's sound: every feed decoded, read at its playout clock's pace, mixed in float, measured, and encoded
+//! once.
+//!
+//! One thread does it all, every 10 ms: [`decode`] to 48 kHz, [`timeline`] by media time, [`reader`] against drift,
+//! [`voice`] for gain, [`mixer`] and [`limiter`] for the sum, [`super::encode::Audio`] for AAC. It never waits for a
+//! participant: what is not there is silence. It stops when [`Sound::stop`] is called or the [`Sound`] is dropped, and
+//! finishes its encoder.
+
+pub mod decode;
+pub mod limiter;
+pub mod meter;
+pub mod mixer;
+pub mod reader;
+mod run;
+pub mod sinc;
+pub mod timeline;
+pub mod voice;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use super::{
+    clock::Clock,
+    encode::{Audio, AudioError},
+    playout::Playout,
+};
+use crate::{
+    link::{
+        Feed, FromWorker,
+        message::{AudioSettings, Participant},
+    },
+    media::{Packet, Timestamp},
+};
+
+/// Samples a second in the mix.
+pub const RATE: u32 = 48_000;
+
+/// Samples in a block of the mix: 10 ms, half the shortest codec frame, so that mixing adds little to the wait for it.
+pub const BLOCK: usize = RATE as usize / 100;
+
+/// A sample of the mix, left and right, full scale 1.0.
+pub type Stereo = [f32; 2];
+
+/// 10 ms of the mix.
+pub type Block = [Stereo; BLOCK];
+
+/// Sound of program time `t` is mixed this long after `t`, and stamped `t`. The picture of `t` leaves at `t`; a player
+/// lines the two up by their stamps, so lips match whatever this is. A frame of AAC begins 21 ms before it is whole (43
+/// ms at 24 kHz) and leaves its encoder one frame later; RTMP senders hold it for the next picture besides: FFmpeg's
+/// comes up to 40 ms after the picture of its time. 80 ms has that in time without holding the picture, and is less
+/// than any player buffers.
+pub const LAG: Duration = Duration::from_millis(80);
+
+/// Most commands waiting for the thread: 2 s of sixteen feeds with 8 ms frames. It empties the queue every 10 ms.
+const MAX_WAITING: usize = 4096;
+
+/// Longest packet taken, bytes: AAC of eight channels has at most 6 KiB, and what waits is bounded with it.
+const MAX_PACKET: usize = 16 << 10;
+
+/// Dropped packets from one log line to the next: 10 s of one feed.
+const LOG_EVERY: u64 = 500;
+
+/// Where messages to the front go. It must not wait.
+pub type Sink = Arc<dyn Fn(FromWorker) + Send + Sync>;
+
+/// Counters of one feed's sound, from its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SoundStats {
+    /// Times it ran dry.
+    pub underruns: u64,
+    /// Packets the decoder refused.
+    pub corrupt: u64,
+}
+
+/// Why there is no sound.
+#[derive(Debug, thiserror::Error)]
+pub enum SoundError {
+    /// The encoder does not start.
+    #[error(transparent)]
+    Encoder(#[from] AudioError),
+    /// The thread does not start.
+    #[error("the sound thread does not start: {0}; raise the limit of threads (ulimit -u, TasksMax)")]
+    Thread(#[from] std::io::Error),
+}
+
+enum Command {
+    Participants(Vec<Participant>),
+    Packet { feed: Feed, replay: bool, packet: Packet, playout: Arc<Mutex<Playout>> },
+    Forget(Feed),
+    Stop,
+}
+
+type SharedStats = Arc<Mutex<BTreeMap<Feed, SoundStats>>>;
+
+fn lock(stats: &SharedStats) -> MutexGuard<'_, BTreeMap<Feed, SoundStats>> {
+    // The map is replaced whole.
+    stats.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The program's sound, running.
+#[derive(Debug)]
+pub struct Sound {
+    commands: SyncSender<Command>,
+    stats: SharedStats,
+    dropped: AtomicU64,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sound {
+    /// Starts the encoder and the thread. `launch` is the text of `pipelines/audio/*.launch`; packets and reports go to
+    /// `sink`, sound from now on, on the time line of `clock`.
+    pub fn start(clock: Clock, settings: &AudioSettings, launch: &str, sink: Sink) -> Result<Self, SoundError> {
+        let begin = clock.now().nanos() / 10_000_000 * BLOCK as i64;
+        let encoder = Audio::start(launch, settings, begin, Arc::clone(&sink))?;
+        let (commands, queue) = sync_channel(MAX_WAITING);
+        let stats = SharedStats::default();
+        let run = run::Run::new(clock, begin, encoder, (launch.to_owned(), settings.clone()), sink, Arc::clone(&stats));
+        let thread = std::thread::Builder::new().name("sound".to_owned()).spawn(move || run.run(&queue))?;
+        Ok(Self { commands, stats, dropped: AtomicU64::new(0), thread: Some(thread) })
+    }
+
+    /// Everyone in the room now; replaces the list before.
+    pub fn participants(&self, participants: &[Participant]) {
+        self.control(Command::Participants(participants.to_vec()));
+    }
+
+    /// One packet of a feed, sound or config of sound; others are ignored. `playout` is the feed's clock, to which the
+    /// caller has reported the arrival unless it is a replay. Never waits: beyond the bounds the packet is dropped.
+    pub fn packet(&self, feed: Feed, replay: bool, packet: Packet, playout: &Arc<Mutex<Playout>>) {
+        let playout = Arc::clone(playout);
+        let fits = packet.data.len() <= MAX_PACKET;
+        if !fits || self.commands.try_send(Command::Packet { feed, replay, packet, playout }).is_err() {
+            let before = self.dropped.fetch_add(1, Ordering::Relaxed);
+            if before.is_multiple_of(LOG_EVERY) {
+                tracing::warn!(
+                    feed = feed.0,
+                    before,
+                    "a packet of sound is dropped: it is too long, or the thread is behind"
+                );
+            }
+        }
+    }
+
+    /// The feed has ended: it fades within 20 ms and is forgotten.
+    pub fn forget(&self, feed: Feed) {
+        self.control(Command::Forget(feed));
+    }
+
+    /// Counters of a feed, at most 100 ms old; zero for one that never sent sound.
+    pub fn stats(&self, feed: Feed) -> SoundStats {
+        lock(&self.stats).get(&feed).copied().unwrap_or_default()
+    }
+
+    /// False once the thread has ended by itself, which is a defect: the worker should end too.
+    pub fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Finishes what is in the encoder, at most 1 s, and ends the thread.
+    pub fn stop(self) {}
+
+    /// Control must not be lost. The wait for room in the queue is one turn of the thread, 10 ms.
+    fn control(&self, command: Command) {
+        if self.commands.send(command).is_err() {
+            tracing::error!("the sound thread has ended");
+        }
+    }
+}
+
+impl Drop for Sound {
+    fn drop(&mut self) {
+        self.control(Command::Stop);
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the sound thread panicked");
+        }
+    }
+}
+
+/// Program time of a sample.
+fn time_of(sample: i64) -> Timestamp {
+    Timestamp::from_units(sample, RATE)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! One feed in the mix.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::{
+    BLOCK, Block, RATE, SoundStats,
+    decode::{DecodeError, Decoder},
+    meter::Meter,
+    reader::{Read, Reader},
+    sinc::Sinc,
+    timeline::Timeline,
+};
+use crate::{
+    base::ParticipantId,
+    media::{AudioCodec, Levels, Packet, Role, Timestamp},
+    worker::playout::Playout,
+};
+
+/// A change of gain takes this long, samples: 20 ms, no click and no wait.
+const RAMP: usize = RATE as usize / 50;
+
+/// Packets refused in a row after which the decoder is opened anew: some states it does not leave by itself.
+const REOPEN_AFTER: u32 = 8;
+
+/// A feed whose last sound is older than this, in blocks of 10 ms, has none: 2 s, the age at which a picture goes too.
+const SILENT_AFTER: u32 = 200;
+
+/// A feed's decoder, its sound on its media time, and its place in the mix.
+pub struct Voice {
+    /// Whose it is now; a feed nobody owns fades away.
+    pub owner: Option<ParticipantId>,
+    playout: Arc<Mutex<Playout>>,
+    codec: Option<AudioCodec>,
+    config: Option<Bytes>,
+    decoder: Option<Decoder>,
+    refused: u32,
+    live: bool,
+    timeline: Timeline,
+    reader: Reader,
+    gain: Ramp,
+    leaving: bool,
+    meter: Meter,
+    silent: u32,
+    stats: SoundStats,
+}
+
+/// A gain on its way to another.
+#[derive(Debug, Clone, Copy)]
+struct Ramp {
+    now: f32,
+    target: f32,
+    left: usize,
+}
+
+impl Ramp {
+    fn to(&mut self, target: f32) {
+        if target != self.target {
+            (self.target, self.left) = (target, RAMP);
+        }
+    }
+
+    fn step(&mut self) -> f32 {
+        match self.left {
+            0 => self.now = self.target,
+            left => {
+                self.now += (self.target - self.now) / left as f32;
+                self.left -= 1;
+            }
+        }
+        self.now
+    }
+}
+
+impl Voice {
+    /// A feed that has sent nothing yet and is not heard.
+    pub fn new(playout: Arc<Mutex<Playout>>) -> Self {
+        Self {
+            owner: None,
+            playout,
+            codec: None,
+            config: None,
+            decoder: None,
+            refused: 0,
+            live: false,
+            timeline: Timeline::default(),
+            reader: Reader::default(),
+            gain: Ramp { now: 0.0, target: 0.0, left: 0 },
+            leaving: false,
+            meter: Meter::default(),
+            silent: SILENT_AFTER,
+            stats: SoundStats::default(),
+        }
+    }
+
+    /// Sets the linear gain, reached within 20 ms.
+    pub fn set_gain(&mut self, gain: f32) {
+        if !self.leaving {
+            self.gain.to(gain);
+        }
+    }
+
+    /// Fades away, whatever gain is set from now on.
+    pub fn leave(&mut self) {
+        self.gain.to(0.0);
+        (self.leaving, self.owner) = (true, None);
+    }
+
+    /// True once it has left and faded.
+    pub fn is_gone(&self) -> bool {
+        self.leaving && self.gain.left == 0
+    }
+
+    /// Takes a packet. An error is the first of its kind, worth telling; all are counted.
+    pub fn packet(&mut self, replay: bool, codec: AudioCodec, packet: Packet) -> Result<(), DecodeError> {
+        if self.codec != Some(codec) {
+            (self.codec, self.config, self.decoder) = (Some(codec), None, None);
+        }
+        if packet.role == Role::Config {
+            if self.config.as_ref().is_none_or(|old| *old != packet.data) {
+                // A copy: the slice would hold on to everything that was read with it.
+                (self.config, self.decoder) = (Some(Bytes::copy_from_slice(&packet.data)), None);
+            }
+            return Ok(());
+        }
+        // Once live packets came, a replay brings nothing that was not heard.
+        if replay && self.live {
+            return Ok(());
+        }
+        self.live |= !replay;
+        let first = self.refused == 0;
+        match self.decode(codec, &packet) {
+            Ok(()) => self.refused = 0,
+            Err(error) => {
+                self.refused += 1;
+                self.stats.corrupt += 1;
+                let lost = self.decoder.as_ref().map_or(0, Decoder::last);
+                self.timeline.lose(lost);
+                if self.refused.is_multiple_of(REOPEN_AFTER) {
+                    self.decoder = None;
+                }
+                if first && self.stats.corrupt == 1 {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn decode(&mut self, codec: AudioCodec, packet: &Packet) -> Result<(), DecodeError> {
+        let decoder = match &mut self.decoder {
+            Some(decoder) => decoder,
+            none => none.insert(Decoder::open(codec, self.config.as_deref())?),
+        };
+        decoder.decode(packet.pts, &packet.data, |pts, samples| self.timeline.push(pts, samples))
+    }
+
+    /// Adds what is due in the block that begins at program time `at` to `mix`.
+    pub fn add_to(&mut self, mix: &mut Block, at: Timestamp, sinc: &Sinc) {
+        let mut block = [[0.0; 2]; BLOCK];
+        match self.read(at, sinc, &mut block) {
+            Read::Sound => self.silent = 0,
+            Read::RanDry => self.stats.underruns += 1,
+            Read::Nothing => self.silent = self.silent.saturating_add(1),
+        }
+        self.meter.add(&block);
+        for (sum, sample) in mix.iter_mut().zip(&block) {
+            let gain = self.gain.step();
+            *sum = [sum[0] + sample[0] * gain, sum[1] + sample[1] * gain];
+        }
+    }
+
+    fn read(&mut self, at: Timestamp, sinc: &Sinc, block: &mut Block) -> Read {
+        let due = self.playout.lock().unwrap_or_else(PoisonError::into_inner).due(Timestamp::ZERO);
+        let wanted = due.and_then(|offset| {
+            let media = Timestamp::from_nanos(at.nanos().saturating_sub(offset.nanos()));
+            self.timeline.index(media)
+        });
+        wanted.map_or(Read::Nothing, |wanted| self.reader.read(&mut self.timeline, wanted, sinc, block))
+    }
+
+    /// Levels since the last call, before gain; `None` if there is no sound.
+    pub fn take_levels(&mut self) -> Option<Levels> {
+        let levels = self.meter.take();
+        (self.silent < SILENT_AFTER).then_some(levels)
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> SoundStats {
+        self.stats
+    }
+}

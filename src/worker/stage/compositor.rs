@@ -1,0 +1,190 @@
+//! GStreamer's compositor, driven by hand: one buffer to every pad, one composed frame out.
+//!
+//! Buffers are pushed on pads of our own, from the tick's thread: no `appsrc`, so no queue and no thread a tile. The
+//! compositor is not live; it waits for nothing but a buffer on each pad.
+
+use std::sync::PoisonError;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+
+use crate::{
+    link::launch::{self, LaunchError, Value},
+    media::{Rect, Size},
+    worker::{
+        i420::{self, Picture},
+        pipeline,
+    },
+};
+
+/// Longest a frame may take. Twice what 64 scaled tiles on a 4K canvas take on a loaded machine of two cores.
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
+
+/// Why the stage cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum CompositorError {
+    /// The launch text's placeholders.
+    #[error("pipelines/stage.launch: {0}")]
+    Launch(#[from] LaunchError),
+    /// The launch text, or GStreamer without the plugins it needs.
+    #[error("pipelines/stage.launch does not build: {0}; is gstreamer1.0-plugins-base installed?")]
+    Build(#[from] gst::glib::Error),
+    /// An element that the stage needs by name.
+    #[error("pipelines/stage.launch has no {kind} called {name}")]
+    Missing {
+        /// Factory.
+        kind: &'static str,
+        /// Name in the text.
+        name: &'static str,
+    },
+    /// GStreamer refused.
+    #[error("the compositor refused: {0}")]
+    Refused(String),
+    /// No frame in time.
+    #[error("the compositor gave no frame within {PATIENCE}")]
+    Stalled,
+}
+
+/// The running compositor.
+pub struct Compositor {
+    pipeline: gst::Pipeline,
+    compositor: gst::Element,
+    out: gst_app::AppSink,
+    /// Frames composed; also the compositor's private time, in seconds.
+    frame: u64,
+    fault: pipeline::Fault,
+}
+
+/// Where and how a pad's picture appears.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Appearance {
+    /// px on the canvas
+    pub rect: Rect,
+    /// Higher lies in front.
+    pub z: u32,
+    /// 0 to 1
+    pub alpha: f64,
+}
+
+/// One input of the compositor, for pictures of one size: videoaggregator takes the pictures of all inputs before it notices
+/// that one has changed its caps, and then wants another of each. Dropping it takes it out.
+pub struct Input {
+    source: gst::Pad,
+    sink: gst::Pad,
+    compositor: gst::Element,
+    size: Size,
+    appearance: Option<Appearance>,
+}
+
+impl Compositor {
+    /// Builds and starts it for a canvas of this size.
+    pub fn start(text: &str, canvas: Size) -> Result<Self, CompositorError> {
+        let values = [("width", Value::Number(canvas.width.into())), ("height", Value::Number(canvas.height.into()))];
+        let description = launch::fill(text, &values)?;
+        let pipeline = gst::parse::launch_full(&description, None, gst::ParseFlags::FATAL_ERRORS)?;
+        let missing = |kind, name| CompositorError::Missing { kind, name };
+        let pipeline = pipeline.downcast::<gst::Pipeline>().map_err(|_| missing("pipeline", "at all"))?;
+        let compositor = pipeline.by_name("stage").ok_or(missing("compositor", "stage"))?;
+        let out = pipeline.by_name("out").and_then(|out| out.downcast::<gst_app::AppSink>().ok());
+        let out = out.ok_or(missing("appsink", "out"))?;
+        let fault = pipeline::watch(&pipeline);
+        pipeline.set_state(gst::State::Playing).map_err(|error| CompositorError::Refused(error.to_string()))?;
+        Ok(Self { pipeline, compositor, out, frame: 0, fault })
+    }
+
+    /// Another input for pictures of this size, which must be fed from the next frame on. All inputs of a frame must be there
+    /// before the first of them is fed: the compositor begins when every one it knows of has a picture.
+    pub fn input(&self, size: Size) -> Result<Input, CompositorError> {
+        let refused = |what: &str| CompositorError::Refused(what.to_owned());
+        let sink = self.compositor.request_pad_simple("sink_%u").ok_or_else(|| refused("no more pads"))?;
+        let source = gst::Pad::new(gst::PadDirection::Src);
+        source.set_active(true).map_err(|error| refused(&error.to_string()))?;
+        source.link(&sink).map_err(|error| refused(&error.to_string()))?;
+        source.push_event(gst::event::StreamStart::new(&sink.name()));
+        source.push_event(gst::event::Caps::new(&i420::caps(size, 1)));
+        source.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+        Ok(Input { source, sink, compositor: self.compositor.clone(), size, appearance: None })
+    }
+
+    /// The frame made of what every input was fed since the last one. Every input must have been fed once.
+    pub fn compose(&mut self) -> Result<gst::Buffer, CompositorError> {
+        self.frame += 1;
+        let sample = self.out.try_pull_sample(PATIENCE).ok_or_else(|| self.stalled())?;
+        sample.buffer_owned().ok_or(CompositorError::Stalled)
+    }
+
+    /// Number of the frame being fed.
+    pub fn frame(&self) -> u64 {
+        self.frame
+    }
+
+    fn stalled(&self) -> CompositorError {
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+        fault.map_or(CompositorError::Stalled, CompositorError::Refused)
+    }
+}
+
+impl Drop for Compositor {
+    fn drop(&mut self) {
+        pipeline::end(&self.pipeline);
+    }
+}
+
+impl Input {
+    /// Puts it in place; what does not change is not touched.
+    pub fn appear(&mut self, appearance: Appearance) {
+        let before = self.appearance.replace(appearance);
+        let differs = |of: fn(&Appearance) -> i64| before.as_ref().is_none_or(|before| of(before) != of(&appearance));
+        if differs(|a| a.rect.x.into()) {
+            self.sink.set_property("xpos", appearance.rect.x);
+        }
+        if differs(|a| a.rect.y.into()) {
+            self.sink.set_property("ypos", appearance.rect.y);
+        }
+        if differs(|a| a.rect.width.into()) {
+            self.sink.set_property("width", appearance.rect.width as i32);
+        }
+        if differs(|a| a.rect.height.into()) {
+            self.sink.set_property("height", appearance.rect.height as i32);
+        }
+        if differs(|a| a.z.into()) {
+            // 0 is the background's.
+            self.sink.set_property("zorder", appearance.z.saturating_add(1));
+        }
+        if before.is_none_or(|before| before.alpha != appearance.alpha) {
+            self.sink.set_property("alpha", appearance.alpha.clamp(0.0, 1.0));
+        }
+    }
+
+    /// Puts it behind everything else, for good.
+    pub fn lie_behind(&mut self, rect: Rect) {
+        self.appear(Appearance { rect, z: 0, alpha: 1.0 });
+        self.sink.set_property("zorder", 0u32);
+    }
+
+    /// Size of its pictures.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Its picture for frame number `frame`, of its size.
+    pub fn feed(&self, picture: &Picture, frame: u64) -> Result<(), CompositorError> {
+        // Shares the pixels; only the time is this frame's own.
+        let mut buffer = picture.buffer.clone();
+        let own = buffer.make_mut();
+        own.set_pts(gst::ClockTime::from_seconds(frame));
+        own.set_duration(gst::ClockTime::SECOND);
+        self.source.push(buffer).map_err(|error| CompositorError::Refused(error.to_string()))?;
+        Ok(())
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        // Neither fails for a pad that was active and linked.
+        let _ = self.source.set_active(false);
+        let _ = self.source.unlink(&self.sink);
+        self.compositor.release_request_pad(&self.sink);
+    }
+}

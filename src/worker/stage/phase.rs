@@ -1,0 +1,168 @@
+//! PURE: where between two pictures of the participants the tick best falls.
+//!
+//! Cameras and the program run at the same rate more often than not, and then every picture of a camera waits the same time
+//! for its tick, anything up to a whole frame, for as long as the meeting lasts. Moving the tick by a fraction of a
+//! frame, unseen, makes the wait short. With many cameras at once there is less to gain, and with other rates nothing.
+
+use std::time::Duration;
+
+/// Ticks that are watched before the phase is judged: a second at 30 fps.
+const WATCHED: u32 = 30;
+
+/// Steps of one frame in which waits are counted; 1 ms at 30 fps.
+const STEPS: usize = 32;
+
+/// A picture should be ready this many steps before its tick: what a scheduler on a busy machine may delay either.
+const MARGIN: usize = 4;
+
+/// Least mean gain worth moving for, in steps. Below it the best place is a matter of chance and would be chased for ever.
+const WORTH: f64 = 2.5;
+
+/// Most the tick moves from one frame to the next, as a part of the frame: 0.2 ms at 30 fps, 6 ms a second.
+const SLEW: u32 = 160;
+
+/// Watches how long pictures wait for their tick, and moves it.
+#[derive(Debug)]
+pub struct Phase {
+    frame: Duration,
+    waits: [f64; STEPS],
+    ticks: u32,
+    /// How much earlier than its frame's program time the tick is made, ns; within half a frame either way, which keeps
+    /// picture and sound together.
+    early: i64,
+    /// How much earlier (positive) or later the tick is still to move, ns.
+    to_go: i64,
+}
+
+impl Phase {
+    /// For a program of `fps`.
+    pub fn new(fps: u32) -> Self {
+        Self { frame: Duration::from_secs(1) / fps.max(1), waits: [0.0; STEPS], ticks: 0, early: 0, to_go: 0 }
+    }
+
+    /// A picture was ready `waited` before the tick that shows it; `weight` is how much it matters, such as its tile's area.
+    pub fn waited(&mut self, waited: Duration, weight: f64) {
+        if self.to_go != 0 {
+            // On the way somewhere else.
+            return;
+        }
+        let step = waited.as_nanos() * STEPS as u128 / self.frame.as_nanos();
+        // A picture that waited longer than a frame was held back by its own clock, which says nothing of the phase.
+        if let Some(count) = usize::try_from(step).ok().and_then(|step| self.waits.get_mut(step)) {
+            *count += weight;
+        }
+    }
+
+    /// A tick is over: how much earlier than a frame from now the next is to be, ns; negative for later.
+    pub fn ticked(&mut self) -> i64 {
+        if self.to_go == 0 {
+            self.ticks += 1;
+            if self.ticks == WATCHED {
+                self.to_go = self.best();
+                self.ticks = 0;
+                self.waits = [0.0; STEPS];
+            }
+        }
+        let most = (self.frame / SLEW).as_nanos() as i64;
+        let now = self.to_go.clamp(-most, most);
+        self.to_go -= now;
+        self.early += now;
+        now
+    }
+
+    /// The move, in ns, that makes the mean wait shortest; 0 when none is worth it.
+    fn best(&self) -> i64 {
+        let total: f64 = self.waits.iter().sum();
+        if total <= 0.0 {
+            return 0;
+        }
+        // A tick that is `earlier` steps earlier finds a picture that waits `wait` steps now still waiting, less than the
+        // margin before which it might come too late, or just missed, and then it waits for the next tick.
+        let mean = |earlier: usize| -> f64 {
+            let wait = |wait: usize| (wait + 2 * STEPS - earlier - MARGIN) % STEPS + MARGIN;
+            self.waits.iter().enumerate().map(|(at, weight)| wait(at) as f64 * weight).sum::<f64>() / total
+        };
+        let present = mean(0);
+        let best = (0..STEPS).min_by(|a, b| mean(*a).total_cmp(&mean(*b))).unwrap_or(0);
+        if present - mean(best) < WORTH {
+            return 0;
+        }
+        // Earlier by a part of a frame is later by the rest of it: whichever stays within half a frame.
+        let frame = self.frame.as_nanos() as i64;
+        let earlier = best as i64 * (frame / STEPS as i64);
+        if self.early + earlier > frame / 2 { earlier - frame } else { earlier }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs ticks against cameras of the same rate, each with its own phase (part of a frame), and returns the waits at the
+    /// end, ms.
+    fn settle(cameras: &[f64]) -> Vec<f64> {
+        let frame = 1000.0 / 30.0;
+        let mut phase = Phase::new(30);
+        let (mut tick, mut waits) = (0.0, vec![0.0; cameras.len()]);
+        for _ in 0..600 {
+            for (wait, camera) in waits.iter_mut().zip(cameras) {
+                *wait = (tick - camera * frame).rem_euclid(frame);
+                phase.waited(Duration::from_secs_f64(*wait / 1000.0), 1.0);
+            }
+            let earlier = phase.ticked() as f64 / 1e6;
+            assert!(earlier.abs() < 0.25, "the tick moves unseen");
+            tick += frame - earlier;
+            assert!(phase.early.abs() <= phase.frame.as_nanos() as i64 / 2);
+        }
+        waits
+    }
+
+    #[test]
+    fn one_camera_waits_a_few_ms_whatever_its_phase() {
+        for tenth in 0..10 {
+            let wait = settle(&[f64::from(tenth) / 10.0])[0];
+            assert!((2.0..8.0).contains(&wait), "phase 0.{tenth}: {wait} ms");
+        }
+    }
+
+    #[test]
+    fn two_cameras_wait_as_little_as_they_can_together() {
+        let waits = settle(&[0.3, 0.5]);
+        let mean = waits.iter().sum::<f64>() / 2.0;
+        assert!(mean < 9.0, "{waits:?}");
+    }
+
+    #[test]
+    fn a_camera_whose_clock_runs_fast_is_followed_within_half_a_frame() {
+        let (frame, mut phase, mut tick, mut long) = (1000.0 / 30.0, Phase::new(30), 0.0, 0);
+        // 500 ppm over 10 min: nine frames.
+        for n in 0..18_000 {
+            let picture = f64::from(n) * frame * 0.9995;
+            let wait = (tick - picture).rem_euclid(frame);
+            phase.waited(Duration::from_secs_f64(wait / 1000.0), 1.0);
+            long += u32::from(wait > 10.0);
+            tick += frame - phase.ticked() as f64 / 1e6;
+            assert!(phase.early.abs() <= phase.frame.as_nanos() as i64 / 2);
+        }
+        assert!(long < 18_000 / 5, "{long} of 18000 pictures waited more than 10 ms");
+    }
+
+    #[test]
+    fn other_rates_leave_the_tick_alone() {
+        let mut phase = Phase::new(30);
+        let moved: i64 = (0..300)
+            .map(|tick| {
+                // 25 fps against 30: every phase in turn.
+                phase.waited(Duration::from_secs_f64((f64::from(tick) / 30.0).rem_euclid(0.04)), 1.0);
+                phase.ticked().abs()
+            })
+            .sum();
+        assert_eq!(moved, 0);
+    }
+
+    #[test]
+    fn nothing_to_see_moves_nothing() {
+        let mut phase = Phase::new(60);
+        assert!((0..200).all(|_| phase.ticked() == 0));
+    }
+}

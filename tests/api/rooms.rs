@@ -1,0 +1,290 @@
+//! Rooms by REST: every change is answered with what is now true, and a refused one changes nothing.
+
+use axum::{Router, body::Body};
+use futures_util::StreamExt;
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::support::{Answer, ask, request, router, settings};
+
+async fn tell(router: &Router, method: &str, path: &str, body: Value) -> Answer {
+    ask(router, method, path, body.to_string()).await
+}
+
+async fn weekly(router: &Router) -> Value {
+    ask(router, "GET", "/v1/rooms/weekly", "").await.json()
+}
+
+fn publish(key: &str) -> Value {
+    json!({"source": {"type": "publish", "key": key}})
+}
+
+/// A router with a room of alice and bob.
+async fn room() -> Router {
+    let router = router(settings(&[]));
+    let document = json!({"participants": {"alice": publish("a"), "bob": publish("b")}});
+    assert_eq!(tell(&router, "PUT", "/v1/rooms/weekly", document).await.status, StatusCode::CREATED);
+    router
+}
+
+#[tokio::test]
+async fn putting_a_room_twice_is_putting_it_once() {
+    let router = room().await;
+    let document = json!({"participants": {"alice": publish("a"), "bob": publish("b")}});
+    let again = tell(&router, "PUT", "/v1/rooms/weekly", document).await;
+    assert_eq!(again.status, StatusCode::OK);
+    let room = again.json();
+    assert_eq!(room["id"], "weekly");
+    assert_eq!(room["canvas"]["width"], 1280);
+    assert_eq!(room["participants"]["alice"]["source"]["key"], "a");
+    assert_eq!(room["status"]["participants"]["alice"]["state"], "absent");
+    let list = ask(&router, "GET", "/v1/rooms", "").await.json();
+    assert_eq!(list["rooms"].as_array().map(Vec::len), Some(1));
+    assert_eq!(list["rooms"][0]["id"], "weekly");
+    assert_eq!(ask(&router, "DELETE", "/v1/rooms/weekly", "").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(ask(&router, "GET", "/v1/rooms/weekly", "").await.problem(), "no-room");
+}
+
+#[tokio::test]
+async fn a_patch_changes_what_it_names_and_nothing_else() {
+    let router = room().await;
+    let before = weekly(&router).await;
+    let patch = json!({"participants": {"alice": {"gain_db": -3.3, "name": "愛麗絲"}, "bob": null}, "video": {"bitrate_kbps": 4000}});
+    let answer = tell(&router, "PATCH", "/v1/rooms/weekly", patch).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.text().contains("\"gain_db\":-3.3,"), "{}", answer.text());
+    let after = weekly(&router).await;
+    assert_eq!(after["participants"]["alice"]["name"], "愛麗絲");
+    assert_eq!(after["participants"]["alice"]["source"], before["participants"]["alice"]["source"]);
+    assert!(after["participants"].get("bob").is_none());
+    assert_eq!(after["video"]["bitrate_kbps"], 4000);
+    assert_eq!(after["video"]["encoder"], before["video"]["encoder"]);
+    assert_eq!(after["canvas"], before["canvas"]);
+}
+
+#[tokio::test]
+async fn a_refused_change_changes_nothing() {
+    let router = room().await;
+    let document = |room: &Value| {
+        let mut room = room.clone();
+        room.as_object_mut().expect("an object").remove("status");
+        room
+    };
+    let before = document(&weekly(&router).await);
+    for (method, path, body, pointers) in [
+        ("PUT", "", json!({"canvas": {"width": 100_000}}), vec!["/canvas/width"]),
+        (
+            "PATCH",
+            "",
+            json!({"participants": {"bob": null, "alice": {"gain_db": 21}}}),
+            vec!["/participants/alice/gain_db"],
+        ),
+        ("PATCH", "", json!({"canvas": {"fps": null, "depth": 3}}), vec!["/canvas/depth"]),
+        ("PATCH", "", json!([1, 2]), vec![""]),
+        (
+            "PUT",
+            "/participants/carol",
+            json!({"source": {"type": "publish", "key": ""}, "role": "a b"}),
+            vec!["/role", "/source/key"],
+        ),
+        ("PATCH", "/participants/alice", json!({"gain_db": 99, "muted": "yes"}), vec!["/muted"]),
+        ("PATCH", "/participants/alice", json!({"gain_db": -61}), vec!["/gain_db"]),
+        (
+            "PATCH",
+            "/participants/alice",
+            json!({"source": {"type": "pull", "url": "rtmp://srs.invalid/a/b"}}),
+            vec!["/source/key"],
+        ),
+        ("PUT", "/outputs/srs", json!({"type": "rtmp", "url": "rtmp://127.0.0.1/live/x"}), vec!["/url"]),
+        ("PUT", "/outputs/srs", json!({"type": "rtmp", "url": "rtmp://[::ffff:10.0.0.1]/live/x"}), vec!["/url"]),
+        ("PUT", "/layout", json!({"template": "mosaic", "transition_ms": 9000}), vec!["/template", "/transition_ms"]),
+        (
+            "PUT",
+            "/layout",
+            json!({"template": {"arrangements": [{"places": []}]}}),
+            vec!["/template/arrangements/0/places"],
+        ),
+        (
+            "PUT",
+            "/layout",
+            json!({"template": {"arrangments": []}}),
+            vec!["/template/arrangements", "/template/arrangments"],
+        ),
+        ("PUT", "/speaker", json!({"participant": "nobody"}), vec!["/participant"]),
+    ] {
+        let answer = tell(&router, method, &format!("/v1/rooms/weekly{path}"), body.clone()).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{method} {path} {body}: {}", answer.text());
+        assert_eq!(answer.problem(), "invalid-document");
+        let mut found = answer.pointers();
+        found.sort();
+        assert_eq!(found, pointers, "{method} {path} {body}");
+        assert_eq!(document(&weekly(&router).await), before, "{method} {path} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_patch_that_leaves_something_behind_is_told_so() {
+    let router = room().await;
+    let pull = json!({"source": {"type": "pull", "url": "rtmp://srs.invalid/a/b"}});
+    let answer = tell(&router, "PATCH", "/v1/rooms/weekly/participants/alice", pull).await;
+    assert!(answer.text().contains("null in the patch removes it"), "{}", answer.text());
+    let pull = json!({"source": {"type": "pull", "url": "rtmp://srs.invalid/a/b", "key": null}});
+    let answer = tell(&router, "PATCH", "/v1/rooms/weekly/participants/alice", pull).await;
+    assert_eq!(answer.json()["source"], json!({"type": "pull", "url": "rtmp://srs.invalid/a/b"}));
+}
+
+#[tokio::test]
+async fn participants_come_and_go() {
+    let router = room().await;
+    let path = "/v1/rooms/weekly/participants/carol";
+    assert_eq!(ask(&router, "GET", path, "").await.problem(), "no-participant");
+    assert_eq!(tell(&router, "PATCH", path, json!({"muted": true})).await.problem(), "no-participant");
+    assert_eq!(ask(&router, "DELETE", path, "").await.problem(), "no-participant");
+    let added = tell(&router, "PUT", path, publish("c")).await;
+    assert_eq!(added.status, StatusCode::CREATED);
+    assert_eq!(added.json()["status"]["state"], "absent");
+    assert_eq!(tell(&router, "PUT", path, publish("c")).await.status, StatusCode::OK);
+    let muted = tell(&router, "PATCH", path, json!({"muted": true})).await.json();
+    assert_eq!((&muted["id"], &muted["muted"], &muted["source"]["key"]), (&json!("carol"), &json!(true), &json!("c")));
+    assert_eq!(ask(&router, "GET", path, "").await.json()["muted"], true);
+    let rest = ask(&router, "DELETE", path, "").await.json();
+    assert_eq!(rest["participants"].as_object().map(|people| people.len()), Some(2));
+}
+
+#[tokio::test]
+async fn outputs_come_and_go() {
+    let router = room().await;
+    let path = "/v1/rooms/weekly/outputs/srs";
+    assert_eq!(ask(&router, "GET", path, "").await.problem(), "no-output");
+    assert_eq!(ask(&router, "DELETE", path, "").await.problem(), "no-output");
+    // Nobody answers to a name under .invalid (RFC 6761).
+    let output = json!({"type": "rtmp", "url": "rtmp://srs.invalid/live/weekly"});
+    let added = tell(&router, "PUT", path, output.clone()).await;
+    assert_eq!(added.status, StatusCode::CREATED);
+    assert_eq!(added.json()["url"], output["url"]);
+    assert_eq!(added.json()["status"]["sent_bytes"], 0);
+    assert_eq!(tell(&router, "PUT", path, output).await.status, StatusCode::OK);
+    assert_eq!(ask(&router, "GET", path, "").await.json()["id"], "srs");
+    assert_eq!(ask(&router, "DELETE", path, "").await.json()["outputs"], json!({}));
+}
+
+#[tokio::test]
+async fn layout_and_floor_are_the_operators() {
+    let router = room().await;
+    let layout =
+        tell(&router, "PUT", "/v1/rooms/weekly/layout", json!({"template": "speaker", "transition_ms": 300})).await;
+    assert_eq!(layout.json()["template"], "speaker");
+    assert_eq!(layout.json()["scene"].as_array().map(Vec::len), Some(2), "{}", layout.text());
+    assert_eq!(ask(&router, "GET", "/v1/rooms/weekly/layout", "").await.json()["transition_ms"], 300);
+    let held = tell(&router, "PUT", "/v1/rooms/weekly/speaker", json!({"participant": "bob"})).await.json();
+    assert_eq!(held, json!({"mode": "auto", "participant": "bob", "held": true}));
+    assert_eq!(weekly(&router).await["status"]["floor"], "bob");
+    let given = ask(&router, "DELETE", "/v1/rooms/weekly/speaker", "").await.json();
+    assert_eq!(given["held"], false);
+    assert_eq!(ask(&router, "GET", "/v1/rooms/weekly/speaker", "").await.json()["held"], false);
+}
+
+#[tokio::test]
+async fn a_picture_that_is_not_there_yet_is_asked_for_again() {
+    let answer = ask(&room().await, "GET", "/v1/rooms/weekly/snapshot.jpg", "").await;
+    assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "no-picture"));
+    assert_eq!(answer.header(header::RETRY_AFTER), "1");
+}
+
+/// Reads an event stream up to the first event that `wanted` accepts.
+async fn until(body: &mut axum::body::BodyDataStream, wanted: impl Fn(&str, &Value) -> bool) -> Value {
+    let mut text = String::new();
+    while let Some(chunk) = body.next().await {
+        text.push_str(std::str::from_utf8(&chunk.expect("a chunk")).expect("UTF-8"));
+        while let Some((event, rest)) = text.clone().split_once("\n\n") {
+            text = rest.to_owned();
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            let data: Value = serde_json::from_str(field("data: ")).unwrap_or_default();
+            assert_eq!(data["type"], field("event: "), "{event}");
+            if wanted(field("event: "), &data) {
+                return data;
+            }
+        }
+    }
+    panic!("the stream ended")
+}
+
+async fn listen(router: &Router) -> axum::body::BodyDataStream {
+    let request = request("GET", "/v1/rooms/weekly/events?levels=false", Body::empty());
+    let response = router.clone().oneshot(request).await.expect("an answer");
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    response.into_body().into_data_stream()
+}
+
+#[tokio::test]
+async fn events_begin_with_the_room_and_end_with_it() {
+    let router = room().await;
+    let mut events = listen(&router).await;
+    let first = until(&mut events, |_, _| true).await;
+    assert_eq!((&first["type"], &first["room"]["id"]), (&json!("room"), &json!("weekly")));
+    tell(&router, "PUT", "/v1/rooms/weekly/speaker", json!({"participant": "bob"})).await;
+    let speaker = until(&mut events, |name, _| name == "speaker").await;
+    assert_eq!(speaker, json!({"type": "speaker", "participant": "bob", "held": true}));
+    ask(&router, "DELETE", "/v1/rooms/weekly", "").await;
+    while let Some(chunk) = events.next().await {
+        chunk.expect("a proper end");
+    }
+}
+
+#[tokio::test]
+async fn events_end_when_the_server_stops() {
+    let settings = settings(&[]);
+    let stopping = settings.stopping.clone();
+    let router = router(settings);
+    tell(&router, "PUT", "/v1/rooms/weekly", json!({})).await;
+    let mut events = listen(&router).await;
+    stopping.cancel();
+    while let Some(chunk) = events.next().await {
+        chunk.expect("a proper end");
+    }
+}
+
+#[tokio::test]
+async fn layouts_are_kept_replaced_and_forgotten() {
+    let router = room().await;
+    let list = ask(&router, "GET", "/v1/layouts", "").await.json();
+    let named = |list: &Value, name: &str| {
+        let layouts = list["layouts"].as_array().expect("layouts");
+        layouts.iter().find(|layout| layout["name"] == name).cloned()
+    };
+    let grid = named(&list, "grid").expect("built in");
+    assert_eq!(grid["built_in"], true);
+    let template = ask(&router, "GET", "/v1/layouts/grid", "").await.json();
+    assert_eq!(grid["template"], template);
+    assert_eq!(tell(&router, "PUT", "/v1/layouts/mine", template.clone()).await.status, StatusCode::CREATED);
+    assert_eq!(tell(&router, "PUT", "/v1/layouts/mine", template.clone()).await.status, StatusCode::OK);
+    tell(&router, "PUT", "/v1/rooms/weekly/layout", json!({"template": "mine"})).await;
+    let refused = ask(&router, "DELETE", "/v1/layouts/mine", "").await;
+    assert_eq!((refused.status, refused.problem().as_str()), (StatusCode::CONFLICT, "layout-in-use"));
+    tell(&router, "PUT", "/v1/rooms/weekly/layout", json!({"template": "grid"})).await;
+    assert_eq!(ask(&router, "DELETE", "/v1/layouts/mine", "").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(ask(&router, "DELETE", "/v1/layouts/mine", "").await.problem(), "no-layout");
+    assert_eq!(ask(&router, "DELETE", "/v1/layouts/grid", "").await.problem(), "layout-in-use");
+    let refused = tell(&router, "PUT", "/v1/layouts/bad", json!({"arrangements": [], "colour": 1})).await;
+    assert_eq!(refused.pointers(), ["/colour", "/arrangements"]);
+}
+
+#[tokio::test]
+async fn previews_are_pictures_of_the_asked_size() {
+    let router = router(settings(&[]));
+    let answer = ask(&router, "GET", "/v1/layouts/grid/preview.png?participants=7&width=320&height=180", "").await;
+    assert_eq!(answer.header(header::CONTENT_TYPE), "image/png");
+    let picture = image::load_from_memory(&answer.body).expect("a picture");
+    assert_eq!((picture.width(), picture.height()), (320, 180));
+    let colours: std::collections::BTreeSet<_> = picture.to_rgb8().pixels().map(|pixel| pixel.0).collect();
+    assert!(colours.len() > 7, "seven people in one colour");
+    for (query, part) in
+        [("participants=65", "0 to 64"), ("width=321", "odd"), ("height=99999", "2160"), ("size=1", "size")]
+    {
+        let answer = ask(&router, "GET", &format!("/v1/layouts/grid/preview.png?{query}"), "").await;
+        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::BAD_REQUEST, "invalid-address"), "{query}");
+        assert!(answer.text().contains(part), "{}", answer.text());
+    }
+    assert_eq!(ask(&router, "GET", "/v1/layouts/none/preview.png", "").await.problem(), "no-layout");
+}

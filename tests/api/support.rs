@@ -1,0 +1,119 @@
+//! A router and ways to ask it.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body};
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tilecast::{
+    app::pipelines::Pipelines,
+    base::{Secret, tasks::Tasks},
+    front::{
+        api::{self, ApiState, Settings},
+        auth::{
+            address::{AddressPolicy, Connector},
+            keys::ApiKeys,
+            rate::Allowance,
+        },
+        engine::Local,
+        metrics::Counters,
+        room::{Context, Rooms, Templates, check::Rules},
+    },
+};
+use tower::ServiceExt;
+
+pub const KEY: &str = "a-key-for-tests-0123456789";
+
+/// Settings of a server with these keys and no rooms. Its workers end at once, as these tests need no media.
+pub fn settings(keys: &[&str]) -> Settings {
+    let tasks = Tasks::new();
+    let pipelines = Pipelines::load(None).expect("built in");
+    let connector = Connector::new(AddressPolicy::new(Vec::new()));
+    let reach = connector.clone();
+    let address = move |url: &url::Url| reach.check(url.as_str()).map(drop).map_err(|error| error.to_string());
+    let rules = Arc::new(Rules { encoders: pipelines.presets(), address: Box::new(address) });
+    let context = Context {
+        engine: Local::new("/bin/false".into(), "off".to_owned(), tasks.clone()),
+        connector,
+        templates: Templates::new(Vec::new(), Vec::new()),
+        store: None,
+        stage: pipelines.stage,
+        video_encoders: pipelines.video,
+        audio_encoder: pipelines.audio,
+        rules: rules.clone(),
+    };
+    Settings {
+        rooms: Rooms::new(context, tasks.clone()),
+        rules,
+        keys: ApiKeys::new(keys.iter().copied().map(Secret::new).collect()),
+        allowance: Allowance::REQUESTS,
+        counters: Counters::default(),
+        stopping: tasks.token(),
+    }
+}
+
+pub fn router(settings: Settings) -> Router {
+    api::router(ApiState::new(settings))
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("UTF-8")
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    pub fn header(&self, name: header::HeaderName) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+
+    /// The last part of a problem's type, after checking that it is a whole problem document.
+    pub fn problem(&self) -> String {
+        assert_eq!(self.header(header::CONTENT_TYPE), "application/problem+json", "{}", self.text());
+        let json = self.json();
+        assert_eq!(json["status"], self.status.as_u16());
+        assert!(json["title"].as_str().is_some_and(|title| !title.is_empty()));
+        assert!(json["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{json}");
+        let kind = json["type"].as_str().expect("a type");
+        kind.strip_prefix("/problems/").expect("one of ours").to_owned()
+    }
+
+    pub fn pointers(&self) -> Vec<String> {
+        let json = self.json();
+        let faults = json["faults"].as_array().expect("faults");
+        faults.iter().map(|fault| fault["pointer"].as_str().expect("a pointer").to_owned()).collect()
+    }
+}
+
+pub async fn send(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.expect("a router always answers");
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.expect("a whole body").to_bytes().to_vec();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+/// A request of a client on this machine, with whatever body as JSON.
+pub fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::builder()
+        .method(Method::from_bytes(method.as_bytes()).expect("a method"))
+        .uri(path)
+        .header(header::HOST, "127.0.0.1:8080")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .expect("a request")
+}
+
+pub async fn ask(router: &Router, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+    send(router, request(method, path, body)).await
+}

@@ -1,0 +1,108 @@
+//! Things break: workers are killed, cameras freeze, streams are corrupt.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tilecast::app::lab::{
+    people::FOUR,
+    picture::difference,
+    process::Process,
+    relay::Relay,
+    watch::{Look, Player, Seen},
+};
+
+use crate::support::{CANVAS, LIMIT, camera, document, join, no_frame_is_lost, recent, service, shows, tile, until};
+
+#[tokio::test]
+async fn a_killed_worker_is_replaced_and_the_push_stays_connected() {
+    let relay = Relay::start().await.expect("nginx");
+    let service = service(&[]).await;
+    let [alice, ..] = FOUR;
+    let mut room = document(&[alice]);
+    room["outputs"] = json!({"relay": {"type": "rtmp", "url": relay.url("weekly")}});
+    service.api().put("/v1/rooms/r", &room).await.expect("a room");
+    let _camera = join(&service, "r", &alice, &camera()).await;
+    let view = until(&service, "r", |view| view["status"]["outputs"]["relay"]["state"] == "live").await;
+
+    let look = Look::whole(CANVAS).in_colour().with_packets();
+    let mut player = Player::open(&relay.url("weekly"), &look).await.expect("plays");
+    player.picture(LIMIT).await.expect("a picture");
+    let pid = view["status"]["worker"]["pid"].as_i64().expect("a pid") as i32;
+    kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL).expect("killed");
+    let killed = Instant::now();
+
+    let violet = |frame: &tilecast::app::lab::picture::Frame| {
+        let mean = frame.mean(frame.part(tile(&view, "alice"), CANVAS));
+        mean[2] > mean[1] + 30.0
+    };
+    let mut times = Vec::new();
+    let mut gap_passed = false;
+    let back = loop {
+        match tokio::time::timeout(LIMIT, player.next()).await.expect("goes on").expect("the push never ended") {
+            Seen::Packet { track: tilecast::media::Track::Video, pts_ms } => {
+                gap_passed |= times.last().is_some_and(|last| pts_ms - last > 40);
+                times.push(pts_ms);
+            }
+            Seen::Picture(frame) if gap_passed && violet(&frame) => break frame.at,
+            _ => {}
+        }
+    };
+    assert!(times.windows(2).all(|two| two[1] > two[0]), "timestamps rise");
+    let gap = times.windows(2).map(|two| two[1] - two[0]).max().expect("packets");
+    assert!(gap < 2000, "the program's gap was {gap} ms");
+    println!("picture back {:?} after the kill, gap on the time line {gap} ms", back.duration_since(killed));
+    let view = service.api().get("/v1/rooms/r").await.expect("the room");
+    assert_eq!(view["status"]["outputs"]["relay"]["connects"], 1);
+    assert_eq!(view["status"]["worker"]["started"], 2);
+}
+
+#[tokio::test]
+async fn a_frozen_camera_becomes_a_card_and_the_others_go_on() {
+    let service = service(&[]).await;
+    let [alice, bob, ..] = FOUR;
+    service.api().put("/v1/rooms/r", &document(&[alice, bob])).await.expect("a room");
+    let frozen = join(&service, "r", &alice, &camera()).await;
+    let _bob = join(&service, "r", &bob, &camera()).await;
+    frozen.signal(Signal::STOP);
+    let view = until(&service, "r", |view| {
+        let alice = &view["status"]["participants"]["alice"];
+        alice["state"] == "stalled" && alice["showing"] == false
+    })
+    .await;
+    let url = format!("{}/out/r", service.rtmp());
+    let seen =
+        tilecast::app::lab::watch::record(&url, &Look::whole(CANVAS), Duration::from_secs(2)).await.expect("plays");
+    let [first, .., last] = recent(&seen) else { panic!("frames") };
+    assert!(difference(first, last, first.part(tile(&view, "alice"), CANVAS)) < 0.5, "a card stands still");
+    assert!(difference(first, last, first.part(tile(&view, "bob"), CANVAS)) > 0.5, "bob moves");
+    frozen.signal(Signal::CONT);
+    shows(&service, "r", "alice", true).await;
+}
+
+#[tokio::test]
+async fn a_corrupt_stream_spoils_its_own_tile_alone() {
+    let service = service(&[]).await;
+    let [alice, bob, ..] = FOUR;
+    service.api().put("/v1/rooms/r", &document(&[alice, bob])).await.expect("a room");
+    let _alice = join(&service, "r", &alice, &camera()).await;
+    // FFmpeg's noise filter flips bytes in every other packet after encoding.
+    let mut command = tilecast::app::lab::process::ffmpeg();
+    bob.describe(&camera(), &mut command);
+    command.args(["-bsf:v", "noise=amount=200", "-bsf:a", "noise=amount=200", "-f", "flv"]);
+    command.arg(crate::support::address(&service, "r", &bob));
+    let _bob = Process::start("a broken camera", &mut command).expect("FFmpeg");
+    until(&service, "r", |view| {
+        view["status"]["participants"]["bob"]["decoded"].as_u64() > Some(60)
+            || view["status"]["participants"]["bob"]["corrupt"].as_u64() > Some(30)
+    })
+    .await;
+    let view = service.api().get("/v1/rooms/r").await.expect("the room");
+    let url = format!("{}/out/r", service.rtmp());
+    let look = Look::whole(CANVAS).with_packets();
+    let seen = tilecast::app::lab::watch::record(&url, &look, Duration::from_secs(2)).await.expect("plays");
+    no_frame_is_lost(&service, "r", &seen).await;
+    let [first, .., last] = recent(&seen) else { panic!("frames") };
+    assert!(difference(first, last, first.part(tile(&view, "alice"), CANVAS)) > 0.5, "alice moves");
+    assert_eq!(view["status"]["worker"]["started"], 1);
+}

@@ -1,0 +1,9 @@
+//! Whole rooms, end to end: a real service, real FFmpeg cameras through the RTMP door, nginx-rtmp as the cluster, and what comes
+//! out is decoded and looked at.
+
+mod failures;
+mod operator;
+mod outputs;
+mod program;
+mod restart;
+mod support;

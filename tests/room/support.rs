@@ -1,0 +1,102 @@
+//! What every test of a room needs.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::{Value, json};
+use tilecast::{
+    app::lab::{
+        cadence::Cadence,
+        people::{Camera, Person},
+        picture::Frame,
+        process::Process,
+        service::{Service, Setup},
+        watch::Recording,
+    },
+    media::{Rect, Size},
+};
+
+/// Longest anything may take to come about on a busy machine. Nothing waits this long when it works.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// A small canvas: these tests are about what is where and when, not about pixels.
+pub const CANVAS: Size = Size { width: 640, height: 360 };
+
+/// A small picture is quick to make and to decode.
+pub fn camera() -> Camera {
+    Camera { picture: Some(Size { width: 320, height: 180 }), bitrate_kbps: 300, ..Camera::default() }
+}
+
+/// A service of this build.
+pub async fn service(arguments: &[&str]) -> Service {
+    let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    let program = Path::new(env!("CARGO_BIN_EXE_tilecast"));
+    Service::start(program, Setup { arguments, ..Setup::default() }).await.expect("the service starts")
+}
+
+/// A room document in which these people publish with the key `key-ID`.
+pub fn document(people: &[Person]) -> Value {
+    let participants: serde_json::Map<String, Value> = people
+        .iter()
+        .map(|person| {
+            let source = json!({"type": "publish", "key": format!("key-{}", person.id)});
+            (person.id.to_owned(), json!({"name": person.name, "source": source}))
+        })
+        .collect();
+    json!({
+        "canvas": {"width": CANVAS.width, "height": CANVAS.height},
+        "video": {"preset": "ultrafast", "bitrate_kbps": 1500},
+        "speaker": {"mode": "manual"},
+        "participants": participants,
+    })
+}
+
+/// Where a person publishes.
+pub fn address(service: &Service, room: &str, person: &Person) -> String {
+    format!("{}/in/{room}/{}?key=key-{}", service.rtmp(), person.id, person.id)
+}
+
+/// Starts a camera and waits until its picture is on the program.
+pub async fn join(service: &Service, room: &str, person: &Person, camera: &Camera) -> Process {
+    let process = person.publish(camera, &address(service, room, person)).expect("FFmpeg starts");
+    shows(service, room, person.id, true).await;
+    process
+}
+
+/// Waits until a participant's picture is (or is no more) on the program.
+pub async fn shows(service: &Service, room: &str, id: &str, wanted: bool) {
+    until(service, room, |view| view["status"]["participants"][id]["showing"] == wanted).await;
+}
+
+/// Waits until a room's view is as wanted, and returns it.
+pub async fn until(service: &Service, room: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    service.api().until(&format!("/v1/rooms/{room}"), LIMIT, wanted).await.expect("the room gets there")
+}
+
+/// Frames of the last second. A recording begins with the program's cached GOP, which may be from before what a test did.
+pub fn recent(seen: &Recording) -> &[Frame] {
+    &seen.frames[seen.frames.len().saturating_sub(30)..]
+}
+
+/// Half a second of sound, the last. A longer look would miss a tone that is bent by a fraction of a percent to follow its clock.
+pub fn recent_sound(seen: &Recording) -> &[f32] {
+    &seen.sound[seen.sound.len().saturating_sub(24_000)..]
+}
+
+/// Every frame is in its place, and none is missing but those that the worker itself says a slow machine made it leave out.
+pub async fn no_frame_is_lost(service: &Service, room: &str, seen: &Recording) {
+    let cadence = Cadence::of(&seen.video_pts_ms, 30);
+    let view = service.api().get(&format!("/v1/rooms/{room}")).await.expect("the room");
+    let left_out = view["status"]["program"]["missed"].as_u64().expect("a count");
+    assert!(
+        cadence.frames > 30 && cadence.uneven == 0 && cadence.missing <= left_out,
+        "{cadence:?}, {left_out} left out"
+    );
+}
+
+/// A tile's rectangle, out of a room's view.
+pub fn tile(view: &Value, id: &str) -> Rect {
+    let tiles = view["status"]["scene"].as_array().expect("a scene");
+    let tile = tiles.iter().find(|tile| tile["participant"] == id).unwrap_or_else(|| panic!("{id} has a tile: {view}"));
+    let number = |name: &str| tile[name].as_u64().expect("a number") as u32;
+    Rect { x: number("x") as i32, y: number("y") as i32, width: number("width"), height: number("height") }
+}

@@ -1,0 +1,8 @@
+//! The real worker over a real link, with real media.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod front;
+mod media;
+mod motion;
+mod pictures;
+mod program;

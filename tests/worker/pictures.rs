@@ -1,0 +1,230 @@
+//! What is to be seen is seen, where it is to be seen.
+
+use tilecast::{
+    layout::{Fit, Scene},
+    link::{Control, Feed, Report},
+    media::{Packet, Role},
+};
+
+use crate::{
+    front::{Area, Front, person, scene, settings},
+    media::{clip, h264},
+};
+
+// What ffmpeg's lavfi makes of these names in BT.601, which is what it codes RGB sources in.
+pub const RED: [u8; 3] = [81, 90, 240];
+pub const BLUE: [u8; 3] = [41, 240, 110];
+const CANVAS: [u8; 3] = [33, 130, 126];
+
+const LEFT: Area = (0, 90, 320, 180);
+const RIGHT: Area = (400, 100, 160, 90);
+
+/// A room of two: p0 (feed 1) left, p1 (feed 2) right.
+fn room_of_two() -> Front {
+    let mut front = Front::start(settings(640, 360, 30));
+    front.control(Control::Participants(vec![person(0, Some(1)), person(1, Some(2))]));
+    front.cut(&[(0, LEFT), (1, RIGHT)]);
+    front
+}
+
+fn color(name: &str) -> Vec<Packet> {
+    h264(&format!("color={name}:s=640x360:r=30:d=0.5"))
+}
+
+#[test]
+fn pictures_lie_in_their_rectangles() {
+    let mut front = room_of_two();
+    front.packets(1, true, &color("red"));
+    front.packets(2, true, &color("blue"));
+    let frame = front.frame(|frame| frame.shows(LEFT, RED) && frame.shows(RIGHT, BLUE));
+    assert!(frame.shows((0, 0, 640, 80), CANVAS), "{:?}", frame.mean((0, 0, 640, 80)));
+    let (front, result) = front.stop();
+    result.expect("an orderly end");
+    assert_eq!(front.errors(), 0);
+}
+
+#[test]
+fn who_falls_silent_is_shown_as_a_card() {
+    let mut front = room_of_two();
+    front.packets(1, true, &color("red"));
+    front.frame(|frame| frame.shows(LEFT, RED));
+    let showing = |showing| move |report: &Report| *report == Report::Showing { feed: Feed(1), showing };
+    front.until(|front| front.reports.iter().any(showing(true)).then_some(()));
+    front.until(|front| front.reports.iter().any(showing(false)).then_some(()));
+    front.frame(|frame| !frame.shows(LEFT, RED));
+    // Back with the next keyframe.
+    front.packets(1, true, &color("blue"));
+    front.frame(|frame| frame.shows(LEFT, BLUE));
+}
+
+#[test]
+fn who_leaves_is_shown_as_a_card_at_once() {
+    let mut front = room_of_two();
+    front.packets(1, true, &color("red"));
+    front.frame(|frame| frame.shows(LEFT, RED));
+    front.control(Control::Participants(vec![person(0, None), person(1, Some(2))]));
+    front.frame(|frame| !frame.shows(LEFT, RED) && !frame.shows(LEFT, CANVAS));
+}
+
+#[test]
+fn a_corrupt_stream_hurts_its_own_tile_only() {
+    let mut front = room_of_two();
+    let broken = h264("testsrc2=s=640x360:r=30:d=2").into_iter().enumerate().map(|(index, packet)| {
+        let mut data = packet.data.to_vec();
+        if packet.role != Role::Config {
+            for at in (20 + index % 7..data.len()).step_by(13) {
+                data[at] ^= (index * 31 + at) as u8;
+            }
+        }
+        Packet { data: data.into(), ..packet }
+    });
+    front.packets(1, false, &broken.collect::<Vec<_>>());
+    front.packets(2, true, &color("blue"));
+    front.frame(|frame| frame.shows(RIGHT, BLUE));
+    front.until(|front| front.stats()?.feeds.iter().any(|feed| feed.corrupt > 0).then_some(()));
+    front.until(|front| {
+        front.reports.iter().any(|r| matches!(r, Report::Fault { feed: Some(Feed(1)), .. })).then_some(())
+    });
+    front.packets(1, true, &color("red"));
+    front.frame(|frame| frame.shows(LEFT, RED));
+    front.stop().1.expect("the worker does not mind");
+}
+
+#[test]
+fn nonsense_in_place_of_packets_hurts_nobody() {
+    let mut front = room_of_two();
+    let good = color("red");
+    for (index, packet) in good.iter().enumerate() {
+        let noise: Vec<u8> = (0..200usize).map(|at| (at * at * 7 + index * 13) as u8).collect();
+        let role = [Role::Config, Role::Key, Role::Delta][index % 3];
+        let data = if index % 5 == 0 { Vec::new() } else { noise };
+        front.packets(1, false, &[Packet { data: data.into(), role, ..packet.clone() }]);
+    }
+    front.packets(1, true, &good);
+    front.frame(|frame| frame.shows(LEFT, RED));
+}
+
+#[test]
+fn the_picture_may_change_its_size_mid_stream() {
+    let mut front = room_of_two();
+    front.packets(1, true, &color("red"));
+    front.frame(|frame| frame.shows(LEFT, RED));
+    front.packets(1, true, &h264("color=blue:s=322x642:r=30:d=0.5"));
+    front.frame(|frame| frame.shows(LEFT, BLUE));
+    front.until(|front| front.stats()?.feeds.iter().any(|f| (f.width, f.height) == (322, 642)).then_some(()));
+}
+
+#[test]
+fn a_replay_shows_its_newest_picture_and_no_other() {
+    let mut front = room_of_two();
+    let source = "color=red:s=640x360:r=30:d=1.5[a];color=blue:s=640x360:r=30:d=0.5[b];[a][b]concat";
+    front.packets(1, true, &h264(source));
+    front.frame(|frame| {
+        assert!(!frame.shows(LEFT, RED), "an old picture of the replay was shown");
+        frame.shows(LEFT, BLUE)
+    });
+}
+
+#[test]
+fn a_tile_that_grows_is_never_empty() {
+    let mut front = room_of_two();
+    front.packets(1, true, &color("red"));
+    front.frame(|frame| frame.shows(LEFT, RED));
+    let whole = (0, 0, 640, 360);
+    front.cut(&[(0, whole)]);
+    front.frame(|frame| {
+        let (before, after) = (frame.shows(LEFT, RED), frame.shows(whole, RED));
+        assert!(before || after);
+        after
+    });
+}
+
+#[test]
+fn a_tile_that_contains_has_bars_of_the_canvas_colour() {
+    let mut front = Front::start(settings(640, 360, 30));
+    front.control(Control::Participants(vec![person(0, Some(1))]));
+    let mut contained = scene(&[(0, (0, 0, 640, 360))]);
+    contained.tiles[0].fit = Fit::Contain;
+    front.control(Control::Scene { scene: contained, transition_ms: 0 });
+    front.packets(1, true, &h264("color=red:s=180x360:r=30:d=0.3"));
+    let frame = front.frame(|frame| frame.shows((230, 0, 180, 360), RED));
+    for bar in [(0, 0, 226, 360), (414, 0, 226, 360)] {
+        assert!(frame.shows(bar, CANVAS), "{:?}", frame.mean(bar));
+    }
+}
+
+#[test]
+fn every_codec_is_decoded() {
+    for (name, encode) in [
+        ("hevc", &["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"][..]),
+        ("vp8", &["-c:v", "libvpx", "-deadline", "realtime"]),
+        ("vp9", &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]),
+        ("av1", &["-c:v", "libsvtav1", "-preset", "12"]),
+    ] {
+        let mut front = room_of_two();
+        front.packets(1, true, &clip("color=red:s=320x180:r=30:d=0.3", encode));
+        front.frame(|frame| frame.shows(LEFT, RED));
+        front.stop().1.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn every_pixel_format_keeps_its_colour() {
+    for format in ["yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "yuvj444p"] {
+        let mut front = room_of_two();
+        let encode = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", format];
+        front.packets(1, true, &clip("color=green:s=320x180:r=30:d=0.2", &encode));
+        // lavfi's "green" is half as bright as pure green.
+        let green = [82.0, 91.0, 81.0];
+        front.frame(|frame| {
+            let mean = frame.mean((40, 120, 240, 120));
+            mean.iter().zip(green).all(|(mean, wanted): (&f64, f64)| (mean - wanted).abs() < 6.0)
+        });
+    }
+}
+
+#[test]
+fn sixteen_tiles_are_sixteen_pictures() {
+    let mut front = Front::start(settings(640, 360, 30));
+    front.control(Control::Participants((0..16).map(|index| person(index, Some(index + 1))).collect()));
+    let clips = [color("red"), color("blue")];
+    for count in [1, 2, 7, 16] {
+        let areas: Vec<(u32, Area)> = (0..count).map(|n| (n, (n % 4 * 160, n / 4 * 90, 160, 90))).collect();
+        front.cut(&areas);
+        for index in 0..count {
+            front.packets(index + 1, true, &clips[index as usize % 2]);
+        }
+        front.frame(|frame| areas.iter().all(|(n, area)| frame.shows(*area, [RED, BLUE][*n as usize % 2])));
+    }
+}
+
+#[test]
+fn the_smallest_and_the_largest_canvas_work() {
+    for (width, height, fps) in [(16, 16, 60), (3840, 2160, 1), (18, 1000, 7)] {
+        let mut front = Front::start(settings(width, height, fps));
+        front.control(Control::Participants(vec![person(0, Some(1))]));
+        let whole = (0, 0, width, height);
+        front.cut(&[(0, whole)]);
+        front.packets(1, true, &color("red"));
+        let frame = front.frame(|frame| frame.shows(whole, RED));
+        assert_eq!(frame.size(), (width, height));
+    }
+}
+
+#[test]
+fn a_scene_that_cannot_be_is_refused_and_changes_nothing() {
+    let mut front = room_of_two();
+    front.packets(1, true, &color("red"));
+    front.frame(|frame| frame.shows(LEFT, RED));
+    let mut twice = scene(&[(0, LEFT)]);
+    twice.tiles.push(twice.tiles[0].clone());
+    for bad in [twice, scene(&[(0, (0, 0, 100_000, 100_000))]), scene(&[(0, (1, 0, 20, 20))])] {
+        let before = front.reports.len();
+        front.control(Control::Scene { scene: bad, transition_ms: 0 });
+        front.until(|front| front.reports[before..].iter().any(|r| matches!(r, Report::Fault { .. })).then_some(()));
+    }
+    front.packets(1, true, &color("red"));
+    front.frame(|frame| frame.shows(LEFT, RED));
+    front.control(Control::Scene { scene: Scene::default(), transition_ms: 0 });
+    front.frame(|frame| frame.shows((0, 0, 640, 360), CANVAS));
+}
