@@ -156,8 +156,9 @@ and the player share the machine with the subject.
 - **frames/s**: pictures that a player on nginx-rtmp decoded. **missing**: places in the program's timestamps that no frame took.
 - **added latency**: each frame of the clip carries a number. From the moment a participant sent a frame to the moment the player had
   decoded a program frame that shows it, over all tiles, less the median of the same through nginx-rtmp alone. It holds decoding,
-  the wait for the next program frame (half a frame, 17 ms, on average), composing, encoding and one more hop. With fewer than four
-  participants a run is cut into four, begun anew, because that wait is the same for as long as a participant stays connected.
+  the wait for the next program frame, composing, encoding and one more hop. Where nothing is done about it, that wait is half a
+  frame (17 ms) on average, and the same for as long as a participant stays connected; Tilecast moves its tick to shorten it. With
+  fewer than four participants a run is therefore cut into four, begun anew.
 - **first changed frame**: from before the request is sent to the arrival of the decoded frame; nothing subtracted.
 
 A subject that cannot keep up shows it in frames/s and in a latency that grows for as long as it runs.
