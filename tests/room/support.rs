@@ -89,7 +89,8 @@ pub async fn no_frame_is_lost(service: &Service, room: &str, seen: &Recording) {
     let left_out = view["status"]["program"]["missed"].as_u64().expect("a count");
     assert!(
         cadence.frames > 30 && cadence.uneven == 0 && cadence.missing <= left_out,
-        "{cadence:?}, {left_out} left out"
+        "{cadence:?}, {left_out} left out, {}",
+        view["status"]["worker"]
     );
 }
 
