@@ -304,8 +304,7 @@ impl People {
         self.by_id.iter().map(|(id, person)| (id.clone(), status(person, now))).collect()
     }
 
-    /// True when `door` fits the participant's source, and for `publish` the key as well; `None` when there is no such
-    /// participant.
+    /// Where a participant's media are to come from; `None` when there is no such participant.
     pub(super) fn source(&self, id: &ParticipantId) -> Option<&Source> {
         self.by_id.get(id).map(|person| &person.wanted.source)
     }
