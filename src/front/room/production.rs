@@ -111,6 +111,7 @@ impl Production {
         self.heard_at = now;
         match self.engine.start(&self.room) {
             Ok(worker) => {
+                self.join_time_line(now);
                 self.started += 1;
                 self.state = WorkerState::Starting;
                 self.worker = Some(worker);
@@ -183,7 +184,6 @@ impl Production {
                     Report::Ready { pid, .. } => {
                         self.state = WorkerState::Running;
                         self.pid = Some(*pid);
-                        self.join_time_line(now);
                     }
                     Report::Stats(stats) => self.stats = stats.clone(),
                     _ => {}
@@ -220,7 +220,7 @@ impl Production {
     }
 
     /// A worker's zero is the moment it began; the program's is the room's. A new worker goes on where time is now, and
-    /// never before what was already sent.
+    /// never before what was already sent. Its first frames may come before it says that it is ready.
     fn join_time_line(&mut self, now: Instant) {
         let last = self.last_dts.iter().flatten().max().copied();
         let after_last = last.map_or(Duration::ZERO, |dts| dts.since(Timestamp::ZERO) + SEAM);
@@ -285,5 +285,48 @@ impl Production {
             encode_us: self.stats.encode_us,
             levels: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::{
+        base::tasks::Tasks,
+        media::{Codec, VideoCodec},
+    };
+
+    use super::*;
+
+    fn frame(at: u64) -> engine::Event {
+        let at = Timestamp::from_millis(at as i64);
+        let codec = Codec::Video(VideoCodec::H264);
+        let packet = Packet { codec, role: Role::Key, pts: at, dts: at, data: Bytes::from_static(b"frame") };
+        engine::Event::Message(FromWorker::Program(packet))
+    }
+
+    #[tokio::test]
+    async fn frames_keep_their_distance_whenever_the_worker_says_it_is_ready() {
+        let begun = Instant::now();
+        let room: RoomId = "weekly".parse().expect("an id");
+        let engine = Local::new("/bin/true".into(), String::new(), Tasks::new());
+        let mut production = Production::new(room.clone(), engine, begun);
+        let mut seen = production.fanout.subscribe();
+        let settings = json!({
+            "version": 0,
+            "room": room,
+            "canvas": {},
+            "video": {"preset": "", "bitrate_kbps": 1, "keyframe_frames": 1},
+            "audio": {"bitrate_kbps": 1},
+            "pipelines": {"stage": "", "video": "", "audio": ""},
+        });
+        production.start(serde_json::from_value(settings).expect("settings"), begun + Duration::from_millis(500));
+        production.take(frame(100), begun + Duration::from_millis(600));
+        let ready = Report::Ready { version: 0, pid: 1 };
+        production.take(engine::Event::Message(FromWorker::Report(ready)), begun + Duration::from_millis(630));
+        production.take(frame(133), begun + Duration::from_millis(640));
+        assert_eq!(seen.next().await.expect("a frame").pts.millis(), 600);
+        assert_eq!(seen.next().await.expect("a frame").pts.millis(), 633);
     }
 }
