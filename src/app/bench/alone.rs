@@ -13,7 +13,7 @@ use super::{
     figures::{Spread, ms, slope},
     report::Row,
     run::{Bench, Watcher},
-    subject::{Meeting, Running, id, tile_in},
+    subject::{Meeting, Running, id, template, tile_in},
 };
 use crate::{
     app::lab::{clock, meter::Usage, picture::Frame, sender::Sender},
@@ -71,7 +71,7 @@ pub async fn all(bench: &Bench) -> Vec<Row> {
 
 /// From the request that makes a room to the first frame of its program, as a player at the server itself gets it.
 async fn start(bench: &Bench) -> Result<String> {
-    let meeting = Meeting::open(bench, 1, "grid").await?;
+    let meeting = Meeting::open(bench, 1, &template("grid")).await?;
     // A server of our own may have been started on the way; the room is made again, so that its start alone counts.
     meeting.api.delete(&meeting.path).await?;
     let address = RtmpUrl::parse(&meeting.program())?;
@@ -91,8 +91,8 @@ async fn start(bench: &Bench) -> Result<String> {
 }
 
 /// Gives the floor from one participant to the next and looks for the first frame that shows the new one large.
-async fn switches(bench: &Bench, template: &str) -> Result<String> {
-    let running = Running::meeting(bench, 4, template).await?;
+async fn switches(bench: &Bench, layout: &str) -> Result<String> {
+    let running = Running::meeting(bench, 4, &template(layout)).await?;
     let room = running.room()?;
     let speaker = format!("{}/speaker", room.path);
     let show = async |who: u32| room.api.put(&speaker, &json!({"participant": id(who)})).await;
@@ -139,7 +139,7 @@ fn shown(senders: &[Sender], frame: &Frame, strip: Rect) -> Option<u32> {
 
 /// CPU with some participants shown, with as many hidden ones besides, and with those shown as well.
 async fn hidden(bench: &Bench) -> Result<Vec<Row>> {
-    let mut running = Running::meeting(bench, HIDDEN * 2, "grid").await?;
+    let mut running = Running::meeting(bench, HIDDEN * 2, &template("grid")).await?;
     let (path, api) = (running.room()?.path.clone(), running.room()?.api.clone());
     let set_hidden = async |hidden: bool| -> Result<()> {
         for n in HIDDEN..HIDDEN * 2 {
@@ -188,7 +188,7 @@ pub async fn soak(bench: &Bench, length: Duration) -> Vec<Row> {
 }
 
 async fn try_soak(bench: &Bench, length: Duration) -> Result<Vec<Row>> {
-    let mut running = Running::meeting(bench, SOAK_PEOPLE, "grid").await?;
+    let mut running = Running::meeting(bench, SOAK_PEOPLE, &template("grid")).await?;
     let doors: Vec<String> =
         (0..SOAK_PEOPLE).map(|n| running.room().map(|room| room.door(n))).collect::<Result<_>>()?;
     let mut watcher = Watcher::open(&running.program, vec![(running.tiles[0], running.senders[0].log())]).await?;

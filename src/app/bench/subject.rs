@@ -92,6 +92,22 @@ pub fn grid(count: u32) -> Vec<Rect> {
     (0..count).map(place).collect()
 }
 
+/// A built-in layout, as the API takes it.
+pub fn template(name: &str) -> Value {
+    json!({"template": name})
+}
+
+/// The layout that puts participants exactly there, in order.
+fn arranged(tiles: &[Rect]) -> Value {
+    let of = |px: u32, side: u32| f64::from(px) / f64::from(side);
+    let place = |tile: &Rect| {
+        let (x, y) = (of(tile.x.unsigned_abs(), SIZE.width), of(tile.y.unsigned_abs(), SIZE.height));
+        let (width, height) = (of(tile.width, SIZE.width), of(tile.height, SIZE.height));
+        json!({"rect": {"x": x, "y": y, "width": width, "height": height}, "cast": ["joined"]})
+    };
+    json!({"template": {"arrangements": [{"places": tiles.iter().map(place).collect::<Vec<_>>()}]}})
+}
+
 impl Running {
     /// Starts a subject with `count` participants.
     ///
@@ -99,7 +115,7 @@ impl Running {
     /// When any process cannot be started or the server refuses the room.
     pub async fn start(bench: &Bench, kind: Kind, count: u32) -> Result<Self> {
         match kind {
-            Kind::Tilecast => Self::meeting(bench, count, "grid").await,
+            Kind::Tilecast => Self::meeting(bench, count, &arranged(&grid(count))).await,
             Kind::Ffmpeg | Kind::Gst => Self::alternative(bench, kind, count).await,
         }
     }
@@ -120,12 +136,12 @@ impl Running {
         Ok(Self { senders, roots: vec![process.id()], program, tiles, engine: Engine::Alternative(process) })
     }
 
-    /// A Tilecast room with `count` participants in a built-in layout.
+    /// A Tilecast room with `count` participants in this layout.
     ///
     /// # Errors
     /// When the server cannot be started or refuses the room.
-    pub async fn meeting(bench: &Bench, count: u32, template: &str) -> Result<Self> {
-        let meeting = Meeting::open(bench, count, template).await?;
+    pub async fn meeting(bench: &Bench, count: u32, layout: &Value) -> Result<Self> {
+        let meeting = Meeting::open(bench, count, layout).await?;
         let mut senders = Vec::new();
         for n in 0..count {
             senders.push(bench.sender(&meeting.door(n), n).await?);
@@ -175,7 +191,7 @@ impl Meeting {
     ///
     /// # Errors
     /// When the server cannot be started or refuses the room.
-    pub async fn open(bench: &Bench, count: u32, template: &str) -> Result<Self> {
+    pub async fn open(bench: &Bench, count: u32, layout: &Value) -> Result<Self> {
         let room = format!("bench-{}", std::process::id());
         let mut meeting = match &bench.server {
             Some(server) => {
@@ -192,7 +208,7 @@ impl Meeting {
         meeting.path = format!("/v1/rooms/{}", meeting.room);
         let document = json!({
             "canvas": {"width": SIZE.width, "height": SIZE.height, "fps": FPS},
-            "layout": {"template": template},
+            "layout": layout,
             "participants": (0..count).map(|n| (id(n), Self::participant())).collect::<serde_json::Map<_, _>>(),
             "speaker": {"mode": "manual"},
             "video": {"encoder": "x264", "preset": "veryfast", "bitrate_kbps": alternatives::VIDEO_KBPS,

@@ -133,6 +133,11 @@ impl Frame {
         self.0.color_range() == ff::color::Range::JPEG
     }
 
+    /// Bytes from row to row of a plane, and its rows; `None` for a plane it does not have.
+    pub fn plane(&self, index: usize) -> Option<(usize, &[u8])> {
+        (index < self.0.planes()).then(|| (self.0.stride(index), self.0.data(index)))
+    }
+
     /// The frame as libav knows it.
     pub fn raw(&self) -> *const ffi::AVFrame {
         // SAFETY: the pointer is only handed out, not read.

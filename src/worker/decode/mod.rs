@@ -6,6 +6,7 @@
 
 mod codec;
 mod fit;
+mod halve;
 mod inbox;
 mod pictures;
 mod scale;

@@ -1,4 +1,4 @@
-//! swscale: any decoded picture → the I420 tile, in one pass.
+//! Any decoded picture → the I420 tile, in one pass: by swscale, or by [`halve`] where that is all there is to do.
 
 use std::ptr;
 
@@ -7,6 +7,7 @@ use ffmpeg_next::{ffi, format::Pixel};
 use super::{
     codec::Frame,
     fit::{Plan, plan},
+    halve::{Rows, halve},
 };
 use crate::{
     layout::{Color, Fit},
@@ -49,7 +50,7 @@ pub struct Target {
 /// Scales the pictures of one decoder. Builds its tables when a size changes, and not again.
 #[derive(Default)]
 pub struct Scaler {
-    ready: Option<(Key, Context, Pool, Plan)>,
+    ready: Option<(Key, Method, Pool, Plan)>,
 }
 
 impl Scaler {
@@ -58,21 +59,52 @@ impl Scaler {
         let key = Key::of(frame, target);
         if self.ready.as_ref().is_none_or(|(built, ..)| *built != key) {
             let plan = plan(key.picture, key.aspect, target.size, target.fit);
-            let context = Context::new(&key, plan)?;
+            let method = Method::of(&key, plan)?;
             let pool = match self.ready.take() {
                 Some((_, _, pool, _)) if pool.size() == target.size => pool,
                 _ => Pool::new(target.size)?,
             };
-            self.ready = Some((key, context, pool, plan));
+            self.ready = Some((key, method, pool, plan));
         }
-        let (_, context, pool, plan) = self.ready.as_mut().expect("built above");
+        let (_, method, pool, plan) = self.ready.as_mut().expect("built above");
         pool.draw(|planes| {
             if plan.target.size != target.size {
                 planes.fill_around((plan.target.x, plan.target.y), plan.target.size, target.background);
             }
-            context.run(frame, plan, planes)
+            match method {
+                Method::Halve => halve_planes(frame, planes),
+                Method::Scale(context) => context.run(frame, plan, planes),
+            }
         })
     }
+}
+
+/// How pictures of one kind become tiles.
+enum Method {
+    /// The whole picture has the tile's format and twice its size.
+    Halve,
+    /// Anything else.
+    Scale(Context),
+}
+
+impl Method {
+    fn of(key: &Key, plan: Plan) -> Result<Self, ScaleError> {
+        let twice = Size { width: plan.target.size.width * 2, height: plan.target.size.height * 2 };
+        let whole = plan.source.size == key.picture && plan.target.size == key.target.size;
+        if key.format == Pixel::YUV420P && !key.full_range && key.picture == twice && whole {
+            return Ok(Self::Halve);
+        }
+        Context::new(key, plan).map(Self::Scale)
+    }
+}
+
+fn halve_planes(frame: &Frame, planes: &mut Planes) -> Result<(), ScaleError> {
+    for index in 0..3 {
+        let plane = planes.plane(index);
+        let (stride, rows) = frame.plane(index).ok_or(ScaleError::Format(frame.format()))?;
+        halve(Rows { data: rows, stride }, plane.data, plane.stride, plane.width, plane.height);
+    }
+    Ok(())
 }
 
 impl Key {

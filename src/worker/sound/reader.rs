@@ -92,13 +92,20 @@ impl Reader {
         }
         self.scratch.resize((rate * BLOCK as f64) as usize + TAPS + 2, [0.0; 2]);
         timeline.copy(base, &mut self.scratch);
-        for (i, sample) in out.iter_mut().enumerate() {
-            let index = place.index + rate * i as f64;
+        let whole = place.envelope >= 1.0 && (known as f64 - end).min(place.index - first as f64) >= FADE as f64;
+        let envelope = |before: f32, index: f64| {
             let reach = (known as f64 - index).min(index - first as f64);
-            place.envelope = (place.envelope + 1.0 / FADE as f32).min((reach / FADE as f64).clamp(0.0, 1.0) as f32);
-            let whole = index.floor();
-            let taps = &self.scratch[(whole as i64 - base) as usize + 1 - TAPS / 2..];
-            *sample = sinc.at(taps, (index - whole) as f32).map(|s| s * place.envelope);
+            (before + 1.0 / FADE as f32).min((reach / FADE as f64).clamp(0.0, 1.0) as f32)
+        };
+        // From here in whole numbers, parts of 2^32 of a sample: 48 000 conversions a second of every feed less.
+        let (mut at, step) = (fixed(place.index - place.index.floor()), fixed(rate));
+        for (i, sample) in out.iter_mut().enumerate() {
+            *sample = sinc.at(&self.scratch[(at >> 32) as usize..], at as u32);
+            if !whole {
+                place.envelope = envelope(place.envelope, place.index + rate * i as f64);
+                *sample = sample.map(|s| s * place.envelope);
+            }
+            at += step;
         }
         place.index = end;
         let was = std::mem::replace(&mut place.sounding, place.envelope > 0.0);
@@ -110,4 +117,9 @@ impl Reader {
             Read::Nothing
         }
     }
+}
+
+/// What is not negative, in parts of 2^32.
+fn fixed(value: f64) -> u64 {
+    (value * (1u64 << 32) as f64) as u64
 }
