@@ -19,12 +19,16 @@ pub fn halve(source: Rows<'_>, out: &mut [u8], out_stride: usize, width: usize, 
     for (two, out) in pairs.zip(out.chunks_mut(out_stride.max(1))).take(height) {
         let (upper, lower) = two.split_at(source.stride.min(two.len()));
         let Some(out) = out.get_mut(..width) else { return };
-        let upper = upper.chunks_exact(2);
-        let lower = lower.chunks_exact(2);
-        for ((out, upper), lower) in out.iter_mut().zip(upper).zip(lower) {
-            let sum = u16::from(upper[0]) + u16::from(upper[1]) + u16::from(lower[0]) + u16::from(lower[1]);
-            *out = ((sum + 2) >> 2) as u8;
-        }
+        halve_row(upper.as_chunks().0, lower.as_chunks().0, out);
+    }
+}
+
+/// Pairs are read as one number each, which is the form the compiler turns into vectors.
+fn halve_row(upper: &[[u8; 2]], lower: &[[u8; 2]], out: &mut [u8]) {
+    for ((out, upper), lower) in out.iter_mut().zip(upper).zip(lower) {
+        let (upper, lower) = (u16::from_le_bytes(*upper), u16::from_le_bytes(*lower));
+        let sum = (upper & 0xff) + (upper >> 8) + (lower & 0xff) + (lower >> 8);
+        *out = ((sum + 2) >> 2) as u8;
     }
 }
 
