@@ -14,7 +14,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use self::{report::Report, run::Bench, subject::Kind};
+use self::{figures::Figures, report::Report, run::Bench, subject::Kind};
 use super::lab::{
     clip::{Clip, Recipe},
     process::interrupted,
@@ -39,9 +39,12 @@ const CLIP_FRAMES: u32 = 1800;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Numbers of participants to run with
-    #[arg(long, value_delimiter = ',', default_value = "1,4,9,16", value_parser = clap::value_parser!(u32).range(1..=16))]
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4,9,16", value_parser = clap::value_parser!(u32).range(1..=16))]
     participants: Vec<u32>,
-    /// Measured time of each run, after it has settled
+    /// Rounds with each number of participants. The subjects take turns in each, since a shared machine's speed changes by the minute
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    rounds: u32,
+    /// Measured time of each round, after it has settled
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     /// Which to run
@@ -82,8 +85,25 @@ pub async fn run(args: Args) -> Result<()> {
     }
 }
 
+/// Every subject with so many participants, its rounds put together.
+async fn compare(bench: &Bench, args: &Args, count: u32) -> Vec<(Kind, Result<Figures>)> {
+    let mut rounds: Vec<Result<Vec<Figures>>> = args.subjects.iter().map(|_| Ok(Vec::new())).collect();
+    for round in 1..=args.rounds {
+        for (&kind, so_far) in args.subjects.iter().zip(&mut rounds) {
+            let Ok(figures) = so_far else { continue };
+            println!("{} with {count}, round {round} …", kind.name());
+            match bench.round(kind, count).await {
+                Ok(more) => figures.push(more),
+                Err(error) => *so_far = Err(error),
+            }
+        }
+    }
+    let pooled = rounds.into_iter().map(|rounds| rounds.map(Figures::pooled));
+    args.subjects.iter().copied().zip(pooled).collect()
+}
+
 async fn measure(args: Args) -> Result<()> {
-    let args = if args.quick { Args { participants: vec![1, 4], seconds: 5, ..args } } else { args };
+    let args = if args.quick { Args { participants: vec![1, 4], rounds: 1, seconds: 5, ..args } } else { args };
     let film = args.clip.clone().or_else(|| Some(PathBuf::from(USUAL_FILM)).filter(|film| film.exists()));
     ensure!(
         film.as_ref().is_none_or(|film| film.exists()),
@@ -95,12 +115,10 @@ async fn measure(args: Args) -> Result<()> {
         Recipe { film: film.clone(), size: SIZE, fps: FPS, frames: CLIP_FRAMES, gop: FPS * 2, bitrate_kbps: CLIP_KBPS };
     let clip = Clip::make(&recipe).await.context("making the clip")?;
     let bench = Bench::new(Arc::new(clip), Relay::start().await?, &args)?;
-    let mut report = Report::new(film.is_some(), args.seconds);
+    let mut report = Report::new(film.is_some(), args.rounds, args.seconds);
     report.relay = Some(bench.relay_alone().await?);
     for &count in &args.participants {
-        for &kind in &args.subjects {
-            println!("{} with {count} …", kind.name());
-            let outcome = bench.compare(kind, count).await;
+        for (kind, outcome) in compare(&bench, &args, count).await {
             println!("{}", report.add(kind, count, outcome));
         }
     }

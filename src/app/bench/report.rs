@@ -30,6 +30,7 @@ impl Row {
 #[derive(Debug)]
 pub struct Report {
     film: bool,
+    rounds: u32,
     seconds: u64,
     /// Publisher to player through the relay, nothing between.
     pub relay: Option<Spread>,
@@ -43,9 +44,9 @@ fn one_line(error: &anyhow::Error) -> String {
 }
 
 impl Report {
-    /// An empty one, of runs of `seconds` with a film or a generated picture.
-    pub fn new(film: bool, seconds: u64) -> Self {
-        Self { film, seconds, relay: None, runs: Vec::new(), alone: Vec::new() }
+    /// An empty one, of `rounds` of `seconds` each with a film or a generated picture.
+    pub fn new(film: bool, rounds: u32, seconds: u64) -> Self {
+        Self { film, rounds, seconds, relay: None, runs: Vec::new(), alone: Vec::new() }
     }
 
     /// Adds a run and gives its line.
@@ -85,8 +86,9 @@ impl Report {
         let mut text = String::from("# Bench\n\n");
         let _ = writeln!(
             text,
-            "Written by `make bench`. {}; each run measured for {} s after it had settled.\n",
+            "Written by `make bench`. {}; {} rounds of {} s each, measured after they had settled.\n",
             machine(),
+            self.rounds,
             self.seconds
         );
         text.push_str(
@@ -149,7 +151,8 @@ Every participant sends the same clip ({picture}; 1280x720 at 30 frames a second
 each from another place in it. Every subject makes an even grid at 1280x720, 30 frames a second, x264 `veryfast` `zerolatency`,
 {VIDEO_KBPS} kbit/s, keyframe every {KEYFRAME_SECONDS} s, and mixes the sound to AAC at {AUDIO_KBPS} kbit/s. Participants publish to Tilecast itself, which
 pushes its program to nginx-rtmp; for the others they publish to nginx-rtmp, which they pull from and push to. Publishers, nginx-rtmp
-and the player share the machine with the subject.
+and the player share the machine with the subject. The subjects take turns, round by round, and everything is begun anew in each: a
+shared machine is faster in one minute than in the next, and where a participant's frames fall between two of the program's is chance.
 
 - **CPU**: user and system time of all the subject's processes, seconds a second. For Tilecast the server and its worker.
 - **peak memory**: sum of each process's largest resident set; pages two of them share count twice.
@@ -157,8 +160,7 @@ and the player share the machine with the subject.
 - **added latency**: each frame of the clip carries a number. From the moment a participant sent a frame to the moment the player had
   decoded a program frame that shows it, over all tiles, less the median of the same through nginx-rtmp alone. It holds decoding,
   the wait for the next program frame, composing, encoding and one more hop. Where nothing is done about it, that wait is half a
-  frame (17 ms) on average, and the same for as long as a participant stays connected; Tilecast moves its tick to shorten it. With
-  fewer than four participants a run is therefore cut into four, begun anew.
+  frame (17 ms) on average, and the same for as long as a participant stays connected; Tilecast moves its tick to shorten it.
 - **first changed frame**: from before the request is sent to the arrival of the decoded frame; nothing subtracted.
 
 A subject that cannot keep up shows it in frames/s and in a latency that grows for as long as it runs.

@@ -41,10 +41,6 @@ const SENDER_LIMIT: Duration = Duration::from_secs(10);
 /// Spread of the participants' starts, so that their keyframes do not all fall together: a fraction of their GOP.
 const START_SPREAD: Duration = Duration::from_millis(125);
 
-/// Into how many a run with few participants is cut: the wait for the next program frame depends on where between two a
-/// participant's frames fall, which is chance and stays so for as long as it is connected.
-const FEW_ROUNDS: u32 = 4;
-
 /// What every run shares.
 #[derive(Debug)]
 pub struct Bench {
@@ -119,27 +115,18 @@ impl Bench {
         Spread::of(figures.ages).context("no clock in the relayed picture")
     }
 
-    /// All of one subject with so many participants.
+    /// One round of one subject with so many participants, all of them begun anew.
     ///
     /// # Errors
     /// When the subject fails or shows nothing.
-    pub async fn compare(&self, kind: Kind, count: u32) -> Result<Figures> {
-        let rounds = if count < 4 { FEW_ROUNDS } else { 1 };
-        let mut runs = Vec::new();
-        for _ in 0..rounds {
-            runs.push(self.compare_once(kind, count, self.seconds / rounds).await?);
-        }
-        Ok(Figures::pooled(runs))
-    }
-
-    async fn compare_once(&self, kind: Kind, count: u32, span: Duration) -> Result<Figures> {
+    pub async fn round(&self, kind: Kind, count: u32) -> Result<Figures> {
         let mut running = Running::start(self, kind, count).await?;
         let clocks = running.tiles.iter().copied().zip(running.senders.iter().map(Sender::log)).collect();
         let mut watcher = Watcher::open(&running.program, clocks).await?;
         watcher.settle(|| running.check()).await?;
         let before = Usage::of(&running.roots);
         let begun = Instant::now();
-        let mut figures = watcher.watch(span, || running.check()).await?;
+        let mut figures = watcher.watch(self.seconds, || running.check()).await?;
         let after = Usage::of(&running.roots);
         if after.processes > 0 {
             figures.cores = Some(after.cores_since(&before, begun.elapsed()));
