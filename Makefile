@@ -6,7 +6,7 @@ SECONDS ?=
 # More words for the bench, such as `make bench BENCH="--participants 4 --seconds 10"`.
 BENCH ?=
 
-.PHONY: help setup check-setup build demo test fmt-check lint doc unit bench fmt audit clean
+.PHONY: help setup check-setup build demo layout-pictures test fmt-check lint doc unit bench fmt audit clean
 
 help:
 	@echo 'make setup            install the Debian packages that are missing (needs root or sudo without a password)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make demo             four synthetic people in a meeting, to watch; SECONDS=20 ends by itself and checks the program'
 	@echo 'make test             everything: formatting, lints, documentation, unit tests, end-to-end tests with real streams'
 	@echo 'make bench            Tilecast beside ffmpeg and gst-launch on the same streams; writes docs/bench.md'
+	@echo 'make layout-pictures  the pictures of docs/layouts.md'
 	@echo 'make fmt lint doc     format the code; clippy with warnings as errors; the same for rustdoc'
 	@echo 'make audit            licences, sources and known faults of every dependency (cargo-deny)'
 	@echo 'make clean            remove what was built'
@@ -50,6 +51,10 @@ doc:
 # miss frames that they count.
 unit:
 	$(CARGO) test --locked -- --test-threads=1
+
+# Pictures of docs/layouts.md.
+layout-pictures: build
+	scripts/layout-pictures
 
 bench: build
 	target/release/tilecast bench --out docs/bench.md $(BENCH)

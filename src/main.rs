@@ -6,7 +6,7 @@ use clap::Parser;
 use tilecast::app::{
     bench,
     config::{Cli, Command, Config, LogFormat},
-    demo, serve, worker,
+    demo, layout, serve, worker,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
             log_worker();
             worker::run()
         }
+        Command::Layout(command) => layout::run(command),
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Bench(args) => block_on(bench::run(args)),
     };

@@ -90,7 +90,7 @@ fn only_the_worker_holds_c() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for room in ["base", "media", "layout", "speaker", "draw", "link", "front", "app"] {
         sources(&src.join(room), &mut |path, text| {
-            for name in ["ffmpeg_next", "gstreamer", "unsafe {"] {
+            for name in ["ffmpeg_next", "gstreamer", "opusic_c", "unsafe {"] {
                 assert!(!text.contains(name), "{} names {name}", path.display());
             }
         });

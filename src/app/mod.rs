@@ -4,6 +4,7 @@ pub mod bench;
 pub mod config;
 pub mod demo;
 pub mod lab;
+pub mod layout;
 pub mod pipelines;
 pub mod serve;
 pub mod worker;

@@ -18,6 +18,8 @@ pub struct Pipelines {
     pub video: BTreeMap<String, String>,
     /// The AAC encoder.
     pub audio: String,
+    /// The Opus encoder.
+    pub opus: String,
 }
 
 impl Pipelines {
@@ -38,6 +40,7 @@ impl Pipelines {
             video: video.collect(),
             stage: texts.remove("stage").context("there is no stage.launch")?,
             audio: texts.remove("audio/aac").context("there is no audio/aac.launch")?,
+            opus: texts.remove("audio/opus").context("there is no audio/opus.launch")?,
         })
     }
 

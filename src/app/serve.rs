@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     signal::unix::{Signal, SignalKind, signal},
 };
 
@@ -21,11 +21,12 @@ use crate::{
         engine::Local,
         metrics::Counters,
         room::{
-            Context, Rooms, Templates,
+            Assets, Context, Rooms, Templates,
             check::{AddressRule, Rules},
             store::Store,
         },
         rtmp::Limits,
+        webrtc::{Port, WebRtc},
     },
 };
 
@@ -41,6 +42,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     // Ports before anything else: two services on one port is the commonest mistake, and costs nothing to find out.
     let http = bind("HTTP", config.http).await?;
     let rtmp = bind("RTMP", config.rtmp).await?;
+    let (webrtc, webrtc_tcp) = bind_webrtc(config.webrtc).await?;
 
     // What was true before the last stop.
     let (store, loaded) = Store::open(&config.state)?;
@@ -49,6 +51,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
 
     let templates = Templates::new(config.layouts, loaded.templates);
+    let assets = Assets::new(loaded.assets);
     let connector = Connector::new(AddressPolicy::new(config.allow_address));
     let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
     let program = std::env::current_exe().context("this program's own path is not known")?;
@@ -61,10 +64,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             connector,
             rules: rules.clone(),
             templates,
+            assets,
             store: Some(Arc::new(store)),
             stage: config.pipelines.stage,
             video_encoders: config.pipelines.video,
             audio_encoder: config.pipelines.audio,
+            opus_encoder: config.pipelines.opus,
         },
         tasks.clone(),
     );
@@ -77,6 +82,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!("RTMP on {}", rtmp.local_addr()?);
     tasks.spawn("rtmp door", door.serve(rtmp, tasks.clone()));
 
+    let webrtc = Port::new(webrtc, &config.public_address, counters.clone())?;
+    tracing::info!(
+        "WebRTC on {}, UDP and TCP",
+        webrtc.addresses().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    );
+    tasks.spawn("webrtc port", webrtc.clone().serve(webrtc_tcp, tasks.clone()));
+    let webrtc = WebRtc::new(webrtc, rooms.clone(), config.ice_servers, counters.clone(), tasks.clone());
+
     tracing::info!("HTTP on {}", http.local_addr()?);
     let settings = Settings {
         rooms,
@@ -84,6 +97,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         keys: ApiKeys::new(config.api_keys),
         allowance: config.allowance,
         counters,
+        webrtc,
         stopping: tasks.token(),
     };
     tasks.spawn("http", api::serve(http, api::router(ApiState::new(settings)), tasks.clone()));
@@ -110,6 +124,14 @@ async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpLi
     TcpListener::bind(address)
         .await
         .with_context(|| format!("{what} cannot listen on {address}; choose another address by --{flag}"))
+}
+
+/// One number for both, also when the system chooses it.
+async fn bind_webrtc(address: std::net::SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
+    let context = || format!("WebRTC cannot listen on {address}; choose another address by --webrtc");
+    let listener = TcpListener::bind(address).await.with_context(context)?;
+    let socket = UdpSocket::bind(listener.local_addr()?).await.with_context(context)?;
+    Ok((socket, listener))
 }
 
 struct Signals {

@@ -101,6 +101,11 @@ id!(
     TemplateName,
     "template name"
 );
+id!(
+    /// An uploaded image.
+    AssetName,
+    "asset name"
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,13 @@
-//! What every other room stands on: ids, secrets that redact themselves, backoff, named tasks and shutdown.
+//! What every other room stands on: ids, content hashes, secrets that redact themselves, backoff, named tasks and shutdown.
 //!
 //! Knows nothing of media, sockets or rooms. Nothing here starts by itself; [`tasks::Tasks`] is how the rest starts and stops.
 
 pub mod backoff;
+pub mod hash;
 pub mod id;
 pub mod secret;
 pub mod tasks;
 
-pub use id::{OutputId, ParticipantId, RoomId, TemplateName};
+pub use hash::AssetHash;
+pub use id::{AssetName, OutputId, ParticipantId, RoomId, TemplateName};
 pub use secret::Secret;

@@ -8,7 +8,10 @@ use super::{
     shape::{Circle, circle, frame, silhouette},
     text::initials,
 };
-use crate::{layout::Color, media::Size};
+use crate::{
+    layout::{Color, Tile},
+    media::Size,
+};
 
 /// Below this side, px, a card is its colour alone: nothing on it could be told apart.
 const LEAST_DISC: f32 = 20.0;
@@ -25,6 +28,33 @@ const EDGE: f32 = 360.0;
 ///
 /// Flat colours only: they cost the encoder nothing and show no bands.
 pub fn card(fonts: &mut Fonts, size: Size, name: &str, background: Color) -> RgbImage {
+    card_in(fonts, size, name, background, CardStyle::default())
+}
+
+/// What of a card the tile it is shown on makes needless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CardStyle {
+    /// The name below the disc; a label says it too.
+    pub named: bool,
+    /// A line along the edge, which is square; round tiles and such with a border do without.
+    pub edged: bool,
+}
+
+impl Default for CardStyle {
+    fn default() -> Self {
+        Self { named: true, edged: true }
+    }
+}
+
+impl CardStyle {
+    /// For a tile of the scene.
+    pub fn of(tile: &Tile) -> Self {
+        Self { named: tile.label.is_none(), edged: tile.radius == 0 && tile.border.is_none() }
+    }
+}
+
+/// The same in another style.
+pub fn card_in(fonts: &mut Fonts, size: Size, name: &str, background: Color, style: CardStyle) -> RgbImage {
     let palette = Palette::of(name, background);
     let (width, height) = (size.width as f32, size.height as f32);
     let side = width.min(height);
@@ -32,9 +62,11 @@ pub fn card(fonts: &mut Fonts, size: Size, name: &str, background: Color) -> Rgb
         return RgbImage::from_pixel(size.width, size.height, palette.disc);
     }
     let mut picture = RgbImage::from_pixel(size.width, size.height, palette.surface);
-    frame(&mut picture, (side / EDGE).round().max(1.0) as u32, palette.edge);
+    if style.edged {
+        frame(&mut picture, (side / EDGE).round().max(1.0) as u32, palette.edge);
+    }
     let letters = (side * 0.058).max(LEAST_LETTERS);
-    let line = if side < LEAST_NAME { None } else { fonts.line(name, letters, width * 0.86) };
+    let line = if side < LEAST_NAME || !style.named { None } else { fonts.line(name, letters, width * 0.86) };
     let radius = side * if line.is_some() { 0.2 } else { 0.3 };
     let gap = side * 0.065;
     // Disc, gap and the height of capitals are centred as one.

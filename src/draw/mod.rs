@@ -1,18 +1,40 @@
-//! Pictures from nothing but words and numbers: the card of a camera that is off, and the preview of a template.
+//! Pictures from nothing but words and numbers: cards, labels, lines, shadows, and how all of a scene lies one over the other.
 //!
-//! Pure Rust over the system's fonts; decodes nothing, knows no room and no clock. Nothing here starts, so nothing stops.
+//! The stage paints with it on what GStreamer composed, the preview paints everything with it. Pure Rust over the system's
+//! fonts; decodes uploaded images within limits and no media, knows no room and no clock. Nothing here starts, so nothing stops.
 
+pub mod asset;
+mod badge;
+mod blur;
 mod card;
+pub mod dress;
+mod format;
+mod outline;
 mod palette;
+mod picture;
 mod preview;
+mod render;
+mod sample;
 mod shape;
+mod sheet;
+mod stroke;
 mod text;
+mod words;
 
 use image::{ImageEncoder, RgbImage, codecs::png::PngEncoder};
 
-pub use card::card;
-pub use preview::preview;
+pub use blur::blur_around;
+pub use card::{CardStyle, card, card_in};
+pub use dress::Marks;
+pub use format::{Format, PlaneMut, PlaneRef, RgbPlanes, Surface, View, rgb, yuv};
+pub use outline::{Outline, Shape};
+pub use picture::{fitted, lay_on};
+pub use preview::{Rehearsal, preview};
+pub use render::{Face, render, render_placed};
+pub use sheet::Sheet;
+pub use stroke::{Ink, Scratch, Stroke, contains, intersection, meet, paint};
 pub use text::Fonts;
+pub use words::{anchored, say, words};
 
 /// The picture as a PNG file.
 pub fn png(picture: &RgbImage) -> Vec<u8> {
@@ -24,5 +46,9 @@ pub fn png(picture: &RgbImage) -> Vec<u8> {
     file
 }
 
+#[cfg(test)]
+mod frame_tests;
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Smooth-edged shapes.
 
-use image::{Rgb, RgbImage};
+use image::{Rgb, RgbImage, RgbaImage};
 
 /// A circle, px from the picture's corner; centres and radii may be fractions.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,22 @@ pub(super) fn blend(picture: &mut RgbImage, x: i64, y: i64, color: Rgb<u8>, alph
         let mixed = f32::from(*under) + (f32::from(over) - f32::from(*under)) * alpha;
         *under = mixed.round() as u8;
     }
+}
+
+/// Lays `color` over one pixel of an image with straight alpha; off the image, nothing happens.
+pub(super) fn blend_over(image: &mut RgbaImage, x: i64, y: i64, color: Rgb<u8>, alpha: f32) {
+    let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
+    let Some(pixel) = image.get_pixel_mut_checked(x, y) else { return };
+    let before = f32::from(pixel.0[3]) / 255.0;
+    let whole = alpha + before * (1.0 - alpha);
+    if whole <= 0.0 {
+        return;
+    }
+    for (under, over) in pixel.0.iter_mut().zip(color.0) {
+        let mixed = f32::from(*under) + (f32::from(over) - f32::from(*under)) * alpha / whole;
+        *under = mixed.round() as u8;
+    }
+    pixel.0[3] = (whole * 255.0).round() as u8;
 }
 
 /// Paints a line of `width` px along the inside of the picture's edge.

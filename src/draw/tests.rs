@@ -9,7 +9,7 @@ use super::{
     *,
 };
 use crate::{
-    layout::{Canvas, Color, Template, builtin},
+    layout::{Canvas, Color},
     media::Size,
 };
 
@@ -136,27 +136,6 @@ fn initials_are_what_people_expect() {
 fn a_name_is_one_line_that_turns_nothing_around() {
     assert_eq!(clean(" a\n\tb\u{202E}c\u{2066}\u{0} d\u{2029}e "), "a bc d e");
     assert_eq!(clean(&"x".repeat(10_000)).len(), 128);
-}
-
-#[test]
-fn a_preview_shows_everyone_and_the_roles_a_template_asks_for() {
-    let mut fonts = Fonts::load();
-    let canvas = Canvas { width: 640, height: 360, ..Canvas::default() };
-    let template = |wanted: &str| -> Template {
-        builtin().into_iter().find(|(name, _)| name.as_str() == wanted).expect("a built-in template").1
-    };
-    let ground = Rgb([dark().red, dark().green, dark().blue]);
-    let share = |picture: &RgbImage| count(picture, ground) as f64 / (640.0 * 360.0);
-
-    let empty = preview(&mut fonts, &template("grid"), 0, &canvas);
-    assert_eq!((empty.dimensions(), share(&empty)), ((640, 360), 1.0));
-    let four = preview(&mut fonts, &template("grid"), 4, &canvas);
-    assert!(share(&four) < 0.1, "four tiles fill the canvas");
-    assert_eq!(*four.get_pixel(320, 180), ground, "a gap between them");
-    let with_screen = preview(&mut fonts, &template("presentation"), 3, &canvas);
-    assert_eq!(*with_screen.get_pixel(256, 20), Palette::of("Screen", dark()).surface);
-    let most = preview(&mut fonts, &template("speaker"), usize::MAX, &canvas);
-    assert!(share(&most) < 0.5);
 }
 
 #[test]

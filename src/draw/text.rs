@@ -6,9 +6,10 @@ use cosmic_text::{
     Align, Attrs, Buffer, Ellipsize, EllipsizeHeightLimit, Family, FontSystem, Metrics, Shaping, SwashCache,
     SwashContent, SwashImage, Weight, Wrap, fontdb,
 };
-use image::{Rgb, RgbImage};
+use image::{Rgb, RgbImage, RgbaImage};
 
-use super::shape::blend;
+use super::shape::{blend, blend_over};
+use crate::layout;
 
 /// Longest text that is shaped, characters: more than any card shows.
 const MAX_CHARS: usize = 128;
@@ -20,6 +21,8 @@ const FAMILIES: [&str; 7] =
     ["Inter", "Noto Sans", "Open Sans", "Roboto", "Source Sans 3", "Liberation Sans", "DejaVu Sans"];
 /// Between the regular and the medium weight of a family.
 const WEIGHT: Weight = Weight(450);
+/// For headings.
+const BOLD: Weight = Weight::BOLD;
 
 /// The system's fonts. Font files are mapped, not read: only the pages of glyphs that were drawn take memory.
 pub struct Fonts {
@@ -37,15 +40,29 @@ impl Fonts {
     /// Looks for the system's fonts; takes some ms a hundred files. Without any, cards have shapes and no letters.
     pub fn load() -> Self {
         let (locale, mut faces) = FontSystem::new().into_locale_and_db();
-        keep_one_face_a_family(&mut faces);
-        if let Some(family) = FAMILIES.iter().find(|family| has_family(&faces, family)) {
-            faces.set_sans_serif_family(*family);
+        let main = FAMILIES.iter().find(|family| has_family(&faces, family)).copied();
+        keep_one_face_a_family(&mut faces, main);
+        if let Some(family) = main {
+            faces.set_sans_serif_family(family);
         }
         Self::over(locale, faces)
     }
 
     fn over(locale: String, faces: fontdb::Database) -> Self {
         Self { system: FontSystem::new_with_locale_and_db(locale, faces), scaler: SwashCache::new() }
+    }
+
+    /// Those that stored frames are set in, whatever else is installed.
+    #[cfg(test)]
+    pub(super) fn of_tests() -> Self {
+        let (_, mut faces) = FontSystem::new().into_locale_and_db();
+        let ours = ["DejaVu Sans", "WenQuanYi Micro Hei", "Noto Color Emoji"];
+        let others = faces.faces().filter(|face| !face.families.iter().any(|(name, _)| ours.contains(&name.as_str())));
+        let others: Vec<fontdb::ID> = others.map(|face| face.id).collect();
+        others.into_iter().for_each(|id| faces.remove_face(id));
+        keep_one_face_a_family(&mut faces, Some("DejaVu Sans"));
+        faces.set_sans_serif_family("DejaVu Sans");
+        Self::over("en-US".to_owned(), faces)
     }
 
     /// No fonts at all.
@@ -62,28 +79,43 @@ impl Fonts {
     /// One line of at most `width` px, in letters `size` px high, without the characters that no font has. `None` if nothing
     /// is left.
     pub(super) fn line(&mut self, text: &str, size: f32, width: f32) -> Option<Line> {
+        self.weighted_line(text, size, layout::Weight::Regular, width)
+    }
+
+    /// The same in another weight.
+    pub(super) fn weighted_line(&mut self, text: &str, size: f32, weight: layout::Weight, width: f32) -> Option<Line> {
+        let weight = match weight {
+            layout::Weight::Regular => WEIGHT,
+            layout::Weight::Bold => BOLD,
+        };
         if !self.has_text() {
             return None;
         }
         let text = clean(text);
-        let line = match self.shape(&text, size, width) {
+        let line = match self.shape(&text, size, weight, width) {
             Ok(line) => line,
             Err(missing) => {
                 let known = |&(at, _): &(usize, char)| !missing.iter().any(|range| range.contains(&at));
                 let known: String = text.char_indices().filter(known).map(|(_, char)| char).collect();
-                self.shape(&clean(&known), size, width).ok()?
+                self.shape(&clean(&known), size, weight, width).ok()?
             }
         };
         (!line.glyphs.is_empty()).then_some(line)
     }
 
     /// The line, or the byte ranges of `text` that no font can draw.
-    fn shape(&mut self, text: &str, size: f32, width: f32) -> Result<Line, Vec<std::ops::Range<usize>>> {
+    fn shape(
+        &mut self,
+        text: &str,
+        size: f32,
+        weight: Weight,
+        width: f32,
+    ) -> Result<Line, Vec<std::ops::Range<usize>>> {
         let mut buffer = Buffer::new_empty(Metrics::new(size, size * 1.4));
         buffer.set_wrap(Wrap::None);
         buffer.set_ellipsize(Ellipsize::End(EllipsizeHeightLimit::Lines(1)));
         buffer.set_size(Some(width), None);
-        let attrs = Attrs::new().family(Family::SansSerif).weight(WEIGHT);
+        let attrs = Attrs::new().family(Family::SansSerif).weight(weight);
         buffer.set_text(text, &attrs, Shaping::Advanced, Some(Align::Left));
         buffer.shape_until_scroll(&mut self.system, false);
         let glyphs = || buffer.layout_runs().take(1).flat_map(|run| run.glyphs);
@@ -119,19 +151,35 @@ impl Line {
     /// Paints it centred on column `x` by its width, with its baseline on row `y`.
     pub(super) fn paint(&self, picture: &mut RgbImage, x: f32, y: f32, color: Rgb<u8>) {
         let left = (x - (self.start + self.end) / 2.0).round() as i64;
-        self.paint_at(picture, left, y.round() as i64, color);
+        self.each_dot(left, y.round() as i64, color, |x, y, color, alpha| blend(picture, x, y, color, alpha));
+    }
+
+    /// Its width, px.
+    pub(super) fn width(&self) -> f32 {
+        (self.end - self.start).max(0.0)
+    }
+
+    /// Paints it on a clear image from column `x` on, with its baseline on row `y`.
+    pub(super) fn paint_over(&self, image: &mut RgbaImage, x: f32, y: f32, color: layout::Paint) {
+        let left = (x - self.start).round() as i64;
+        let strength = f32::from(color.alpha) / 255.0;
+        let color = Rgb([color.color.red, color.color.green, color.color.blue]);
+        self.each_dot(left, y.round() as i64, color, |x, y, color, alpha| {
+            blend_over(image, x, y, color, alpha * strength);
+        });
     }
 
     /// Paints it so that what is seen of it is centred on a point both ways.
     pub(super) fn paint_centred(&self, picture: &mut RgbImage, x: f32, y: f32, color: Rgb<u8>) {
         let across = middle(self.glyphs.iter().map(|(x, _, image)| (*x, image.placement.width)));
         let down = middle(self.glyphs.iter().map(|(_, y, image)| (*y, image.placement.height)));
-        self.paint_at(picture, (x - across).round() as i64, (y - down).round() as i64, color);
+        let (left, baseline) = ((x - across).round() as i64, (y - down).round() as i64);
+        self.each_dot(left, baseline, color, |x, y, color, alpha| blend(picture, x, y, color, alpha));
     }
 
-    fn paint_at(&self, picture: &mut RgbImage, left: i64, baseline: i64, color: Rgb<u8>) {
+    fn each_dot(&self, left: i64, baseline: i64, color: Rgb<u8>, mut put: impl FnMut(i64, i64, Rgb<u8>, f32)) {
         for (x, y, image) in &self.glyphs {
-            paint_glyph(picture, left + i64::from(*x), baseline + i64::from(*y), image, color);
+            each_dot(left + i64::from(*x), baseline + i64::from(*y), image, color, &mut put);
         }
     }
 }
@@ -143,7 +191,7 @@ fn middle(spans: impl Iterator<Item = (i32, u32)>) -> f32 {
 }
 
 /// Letters take `color`; emoji bring their own.
-fn paint_glyph(picture: &mut RgbImage, left: i64, top: i64, image: &SwashImage, color: Rgb<u8>) {
+fn each_dot(left: i64, top: i64, image: &SwashImage, color: Rgb<u8>, put: &mut impl FnMut(i64, i64, Rgb<u8>, f32)) {
     let depth = if image.content == SwashContent::Mask { 1 } else { 4 };
     for (index, pixel) in image.data.chunks_exact(depth).enumerate() {
         let (row, column) =
@@ -154,7 +202,7 @@ fn paint_glyph(picture: &mut RgbImage, left: i64, top: i64, image: &SwashImage, 
             _ => continue,
         };
         if alpha > 0 {
-            blend(picture, left + column, top + row, color, f32::from(alpha) / 255.0);
+            put(left + column, top + row, color, f32::from(alpha) / 255.0);
         }
     }
 }
@@ -189,9 +237,9 @@ fn has_family(faces: &fontdb::Database, family: &str) -> bool {
     faces.faces().any(|face| face.families.iter().any(|(name, _)| name == family))
 }
 
-/// Forgets italics, condensed faces and all weights but the one nearest to ours: cards use one, and every face that could be
-/// looked through for a rare character costs time and memory.
-fn keep_one_face_a_family(faces: &mut fontdb::Database) {
+/// Forgets italics, condensed faces and all weights but the one nearest to ours, and of the `main` family the one nearest to
+/// bold: every face that could be looked through for a rare character costs time and memory.
+fn keep_one_face_a_family(faces: &mut fontdb::Database, main: Option<&str>) {
     let mut best: HashMap<String, (u16, fontdb::ID)> = HashMap::new();
     for face in faces.faces() {
         let upright = face.style == fontdb::Style::Normal && face.stretch == fontdb::Stretch::Normal;
@@ -201,8 +249,14 @@ fn keep_one_face_a_family(faces: &mut fontdb::Database) {
             best.insert(family.clone(), (off, face.id));
         }
     }
+    let bold = faces.faces().filter(|face| {
+        let ours = face.families.first().is_some_and(|(family, _)| main == Some(family));
+        ours && face.style == fontdb::Style::Normal && face.stretch == fontdb::Stretch::Normal
+    });
+    let bold = bold.min_by_key(|face| face.weight.0.abs_diff(BOLD.0)).map(|face| face.id);
     let all: Vec<fontdb::ID> = faces.faces().map(|face| face.id).collect();
-    for id in all.into_iter().filter(|id| !best.values().any(|(_, kept)| kept == id)) {
+    let kept = |id: &fontdb::ID| bold == Some(*id) || best.values().any(|(_, kept)| kept == id);
+    for id in all.into_iter().filter(|id| !kept(id)) {
         faces.remove_face(id);
     }
 }

@@ -163,8 +163,9 @@ impl RtmpDoor {
     }
 
     async fn player(&self, request: PlayRequest<TcpStream>, peer: SocketAddr) {
+        let token = request.query("token").map(Secret::new);
         let program = match play_address(request.app(), request.name()) {
-            Some(room) => match self.rooms.program(&room).await {
+            Some(room) => match self.rooms.program(&room, token.as_ref()).await {
                 Ok(program) => Ok((room, program)),
                 Err(error) => Err(error.to_string()),
             },

@@ -12,3 +12,4 @@ pub mod output;
 pub mod pull;
 pub mod room;
 pub mod rtmp;
+pub mod webrtc;

@@ -3,8 +3,13 @@
 use super::Template;
 use crate::base::TemplateName;
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 11] = [
+    ("classroom", include_str!("../../layouts/classroom.json")),
+    ("filmstrip", include_str!("../../layouts/filmstrip.json")),
     ("grid", include_str!("../../layouts/grid.json")),
+    ("interview", include_str!("../../layouts/interview.json")),
+    ("lecture", include_str!("../../layouts/lecture.json")),
+    ("panel", include_str!("../../layouts/panel.json")),
     ("pip", include_str!("../../layouts/pip.json")),
     ("presentation", include_str!("../../layouts/presentation.json")),
     ("side-by-side", include_str!("../../layouts/side-by-side.json")),

@@ -8,22 +8,25 @@ use serde::{
 };
 use utoipa::ToSchema;
 
-use super::{Fault, Template};
+use super::{Arguments, Fault, Layout, Template, Transition};
 use crate::base::TemplateName;
 
-/// Longest transition, ms.
-pub const MAX_TRANSITION_MS: u32 = 5000;
+pub use super::template::MAX_TRANSITION_MS;
 
-/// A room's layout: a template, and how long a change of scene takes.
+/// A room's layout: a template, what it leaves open, and how long a change of scene takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayoutChoice {
     /// By name, or inline.
     pub template: TemplateChoice,
-    /// Time every change of scene takes, 0 to 5000 ms; 0 cuts.
-    #[serde(default)]
+    /// Time every change of scene takes, 0 to 5000 ms; 0 cuts. Left out, as the template says, which is 300 ms unless it says
+    /// something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 5000)]
-    pub transition_ms: u32,
+    pub transition_ms: Option<u32>,
+    /// What this room sets of the template's parameters, by name.
+    #[serde(default, skip_serializing_if = "Arguments::is_empty")]
+    pub parameters: Arguments,
 }
 
 /// A stored template by name, or a template for this room alone.
@@ -69,17 +72,31 @@ impl LayoutChoice {
         if let TemplateChoice::Inline(template) = &self.template {
             faults.extend(template.check().into_iter().map(|fault| fault.under("/template")));
         }
-        if self.transition_ms > MAX_TRANSITION_MS {
-            let detail = format!("is {} ms; give 0 (a cut) to {MAX_TRANSITION_MS}", self.transition_ms);
+        if let Some(ms) = self.transition_ms.filter(|ms| *ms > MAX_TRANSITION_MS) {
+            let detail = format!("is {ms} ms; give 0 (a cut) to {MAX_TRANSITION_MS}");
             faults.push(Fault::new("/transition_ms", detail));
         }
+        if let TemplateChoice::Inline(template) = &self.template {
+            faults.extend(self.check_parameters(template));
+        }
         faults
+    }
+
+    /// Everything wrong with the parameters, given the template.
+    pub fn check_parameters(&self, template: &Template) -> Vec<Fault> {
+        template.check_arguments(&self.parameters).into_iter().map(|fault| fault.under("/parameters")).collect()
+    }
+
+    /// How scenes change.
+    pub fn transition(&self, layout: &Layout) -> Transition {
+        let usual = layout.transition();
+        Transition { ms: self.transition_ms.unwrap_or(usual.ms), ..usual }
     }
 }
 
 impl Default for LayoutChoice {
     fn default() -> Self {
         let template = TemplateName::try_from("grid".to_owned()).expect("a valid name");
-        Self { template: TemplateChoice::Named(template), transition_ms: 0 }
+        Self { template: TemplateChoice::Named(template), transition_ms: None, parameters: Arguments::new() }
     }
 }

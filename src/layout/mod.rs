@@ -1,22 +1,38 @@
-//! PURE: template → validated layout → [`Scene`] for these participants on this canvas; fit, grid, transitions.
+//! PURE: template → validated layout → [`Scene`] for these people on this canvas; fit, grid, transitions.
 //!
-//! No clock, no file, no lock: templates come in as text, people and canvas as arguments, scenes go out. Nothing here starts,
-//! so nothing stops.
+//! No clock, no file, no lock: templates come in as text, people, canvas and time as arguments, scenes go out. Nothing here
+//! starts, so nothing stops.
 
 mod builtin;
 mod cast;
 mod check;
 pub mod choice;
+mod color;
+mod director;
+mod dress;
 mod fault;
+pub mod fit;
+pub mod given;
 mod pack;
+pub mod place;
+mod plan;
 pub mod scene;
 mod solve;
+pub mod style;
 pub mod template;
 pub mod transition;
+mod words;
 
 pub use builtin::builtin;
+pub use check::{Advice, Cost, advise};
 pub use choice::{LayoutChoice, TemplateChoice};
+pub use color::{Color, Paint};
+pub use director::Director;
+pub use dress::{Anchor, Badge, Border, Content, Highlight, Label, Overlay, Part, Shadow, Text, Weight};
 pub use fault::Fault;
-pub use scene::{Canvas, Color, Fit, MAX_TILES, Scene, Tile};
-pub use solve::{Person, solve};
+pub use given::{Argument, Arguments};
+pub use plan::Layout;
+pub use scene::{Backdrop, Canvas, Crop, Fit, Focus, Image, MAX_OVERLAYS, MAX_TILES, Scene, Tile};
+pub use solve::{Face, Meeting, Person};
 pub use template::Template;
+pub use transition::{Easing, Transition};

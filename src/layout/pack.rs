@@ -1,24 +1,41 @@
-//! Rectangles in whole, even px.
+//! Rectangles: from fractions to whole, even px, and many in one.
 
-use super::template::{Aspect, Pack, Place, Region};
+use super::{
+    Anchor,
+    place::{Aspect, Pack},
+};
 use crate::media::{Rect, Size};
 
+/// A rectangle in fractions of the canvas.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Area {
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+impl Area {
+    /// The canvas.
+    pub const WHOLE: Self = Self { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
+}
+
 /// The nearest even px to a fraction of a length, itself even.
-fn even(fraction: f64, length: u32) -> u32 {
+pub(super) fn even(fraction: f64, length: u32) -> u32 {
     let px = fraction * f64::from(length);
     // Casts from floats saturate, and not-a-number becomes 0.
     ((px / 2.0).round() as u32).min(length / 2) * 2
 }
 
-/// A place's rectangle on the canvas. Edges are rounded, not sizes, so that places which touch in fractions touch in px.
-fn rect(region: &Region, canvas: Size) -> Rect {
+/// An area's rectangle on the canvas. Edges are rounded, not sizes, so that places which touch in fractions touch in px.
+pub(super) fn rect(area: Area, canvas: Size) -> Rect {
     let span = |from: f64, length: f64, whole: u32| {
         let start = even(from, whole).min(whole - 2);
         let end = even(from + length, whole).clamp(start + 2, whole);
         (start as i32, end - start)
     };
-    let (x, width) = span(region.x, region.width, canvas.width);
-    let (y, height) = span(region.y, region.height, canvas.height);
+    let (x, width) = span(area.x, area.width, canvas.width);
+    let (y, height) = span(area.y, area.height, canvas.height);
     Rect { x, y, width, height }
 }
 
@@ -34,30 +51,31 @@ fn shaped(aspect: Aspect, room: Size) -> Size {
     }
 }
 
-/// Half of what is left over, rounded down to even px.
-fn margin(whole: u32, part: u32) -> u32 {
-    whole.saturating_sub(part) / 4 * 2
+/// How tiles lie in a rectangle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Packing {
+    pub pack: Pack,
+    /// px, even
+    pub gap: u32,
+    pub aspect: Option<Aspect>,
+    /// Where tiles gather.
+    pub anchor: Anchor,
 }
 
-/// The rectangles of `count` people in a place, in their order; fewer where they would be smaller than 2x2 px.
-pub(super) fn pack(place: &Place, count: usize, canvas: Size) -> Vec<Rect> {
-    let room = rect(&place.rect, canvas);
+/// The rectangles of `count` tiles in `room`, in their order; fewer where they would be smaller than 2x2 px.
+pub(super) fn pack(packing: &Packing, count: usize, room: Rect) -> Vec<Rect> {
     if count == 0 {
         return Vec::new();
     }
-    let (pack, gap) = match &place.flow {
-        Some(flow) => (flow.pack, even(flow.gap, canvas.width.min(canvas.height) & !1)),
-        None => (Pack::Row, 0),
-    };
-    let most = match pack {
+    let most = match packing.pack {
         Pack::Grid => (room.width / 2) * (room.height / 2),
         Pack::Row => room.width / 2,
         Pack::Column => room.height / 2,
     };
     let count = (count as u32).min(most);
     // Where gaps leave no room for the tiles, tiles matter more.
-    let grid = Grid::best(pack, count, room.size(), gap, place.aspect)
-        .or_else(|| Grid::best(pack, count, room.size(), 0, place.aspect));
+    let grid =
+        Grid::best(packing, count, room.size(), packing.gap).or_else(|| Grid::best(packing, count, room.size(), 0));
     grid.map_or_else(Vec::new, |grid| (0..count).map(|index| grid.rect(index, room)).collect())
 }
 
@@ -70,6 +88,10 @@ struct Grid {
     gap: u32,
     /// Tiles fill the room to its edges: the first few columns and rows take the px that do not divide.
     fill: bool,
+    /// Which part of what is left over lies left of and above the tiles.
+    gather: (f64, f64),
+    /// The first tile is the last of its line.
+    reversed: bool,
 }
 
 /// A grid of fewer columns must make tiles larger by this factor to be preferred, so that rounding does not turn a row of two
@@ -78,11 +100,18 @@ const CLEARLY: f64 = 1.02;
 
 impl Grid {
     /// The grid with the largest tiles; in a wide room more columns win between equals, in a high one more rows.
-    fn best(pack: Pack, count: u32, room: Size, gap: u32, aspect: Option<Aspect>) -> Option<Self> {
+    fn best(packing: &Packing, count: u32, room: Size, gap: u32) -> Option<Self> {
+        let Packing { pack, aspect, anchor, .. } = *packing;
         let rows = match pack {
             Pack::Grid => 1..=count,
             Pack::Row => 1..=1,
             Pack::Column => count..=count,
+        };
+        let gather = anchor.fractions();
+        let reversed = match pack {
+            Pack::Grid => false,
+            Pack::Row => gather.0 == 1.0,
+            Pack::Column => gather.1 == 1.0,
         };
         let wide = room.width >= room.height;
         let mut best: Option<(f64, Self)> = None;
@@ -95,7 +124,8 @@ impl Grid {
             let area = f64::from(seen.width) * f64::from(seen.height);
             if best.as_ref().is_none_or(|(most, _)| area > most * CLEARLY) {
                 let tile = if aspect.is_some() { seen } else { cell };
-                best = Some((area, Self { count, columns, rows, tile, gap, fill: aspect.is_none() }));
+                let fill = aspect.is_none();
+                best = Some((area, Self { count, columns, rows, tile, gap, fill, gather, reversed }));
             }
         }
         best.map(|(_, grid)| grid)
@@ -103,19 +133,22 @@ impl Grid {
 
     /// Where tile `index` lies in `room`.
     fn rect(&self, index: u32, room: Rect) -> Rect {
+        let index = if self.reversed { self.count - 1 - index } else { index };
         let (row, column) = (index / self.columns, index % self.columns);
         let in_row = self.columns.min(self.count - row * self.columns);
-        let (x, width) = self.along(column, in_row, self.columns, self.tile.width, room.width);
-        let (y, height) = self.along(row, self.rows, self.rows, self.tile.height, room.height);
+        let (x, width) = self.along(column, in_row, self.columns, self.tile.width, room.width, self.gather.0);
+        let (y, height) = self.along(row, self.rows, self.rows, self.tile.height, room.height, self.gather.1);
         Rect { x: room.x + x as i32, y: room.y + y as i32, width, height }
     }
 
-    /// Start and length of tile `index` of a centred line of `present` tiles, where a full line has `full`.
-    fn along(&self, index: u32, present: u32, full: u32, tile: u32, room: u32) -> (u32, u32) {
+    /// Start and length of tile `index` of a line of `present` tiles, where a full line has `full`.
+    fn along(&self, index: u32, present: u32, full: u32, tile: u32, room: u32, gather: f64) -> (u32, u32) {
         let over = if self.fill { (room + self.gap - full * (tile + self.gap)) / 2 } else { 0 };
         let start = |index: u32| index * (tile + self.gap) + index.min(over) * 2;
         let line = start(present) - self.gap;
-        (margin(room, line) + start(index), tile + if index < over { 2 } else { 0 })
+        // Rounded down to even px.
+        let before = (f64::from(room.saturating_sub(line)) * gather / 2.0) as u32 * 2;
+        (before + start(index), tile + if index < over { 2 } else { 0 })
     }
 }
 

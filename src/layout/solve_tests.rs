@@ -5,21 +5,28 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    layout::{
-        builtin,
-        template::{Aspect, Cast, Flow, Pack, Place, Region},
-    },
-    media::Rect,
+use crate::layout::{
+    Anchor, Arguments, Director, Fit, Template, builtin,
+    place::{Aspect, Cast, Flow, Pack, Place, Region},
+    template::Arrangement,
 };
 
 /// `p1`, `p2` and so on; the last has the role, if one is given.
 fn people(count: usize, role: Option<&str>) -> Vec<Person> {
-    let person = |n: usize| Person {
-        id: format!("p{n}").parse().expect("an id"),
-        role: role.filter(|_| n == count).map(str::to_owned),
-    };
-    (1..=count).map(person).collect()
+    (1..=count).map(|n| person(n, role.filter(|_| n == count))).collect()
+}
+
+fn person(n: usize, role: Option<&str>) -> Person {
+    let (id, name) = (format!("p{n}").parse().expect("an id"), format!("Person {n}"));
+    Person { id, name, role: role.map(str::to_owned), face: Face::Picture }
+}
+
+fn layout(template: &Template) -> Layout {
+    Layout::new(template, &Arguments::new(), |_| None)
+}
+
+fn solve(template: &Template, people: &[Person], canvas: &Canvas, floor: Option<&ParticipantId>) -> Scene {
+    layout(template).scene(&Meeting { floor, ..Meeting::of(people, canvas) })
 }
 
 fn canvas(width: u32, height: u32) -> Canvas {
@@ -39,6 +46,13 @@ fn text(scene: &Scene) -> String {
         let fit = format!("{fit:?}").to_lowercase();
         writeln!(text, "  {:<3} {:<9} {fit:<7} at {x},{y}", participant.as_str(), format!("{width}x{height}"))
             .expect("a text takes all");
+    }
+    for Overlay { id, rect: Rect { x, y, width, height }, z, content, .. } in &scene.overlays {
+        let said = match content {
+            Content::Text(Text { parts, .. }) => format!("{parts:?}"),
+            other => format!("{other:?}"),
+        };
+        writeln!(text, "  [{id}] {width}x{height} at {x},{y} z {z}: {said}").expect("a text takes all");
     }
     text
 }
@@ -66,8 +80,10 @@ fn built_in_templates_look_as_they_did() {
                 let plain = series(&template, None, &canvas(width, height));
                 insta::assert_snapshot!(format!("{name}-{width}x{height}"), plain);
             }
-            let shared = series(&builtin_named("presentation"), Some("screen"), &canvas(width, height));
-            insta::assert_snapshot!(format!("presentation-shared-{width}x{height}"), shared);
+            for name in ["presentation", "lecture", "panel", "classroom"] {
+                let shared = series(&builtin_named(name), Some("screen"), &canvas(width, height));
+                insta::assert_snapshot!(format!("{name}-shared-{width}x{height}"), shared);
+            }
         }
     });
 }
@@ -75,18 +91,25 @@ fn built_in_templates_look_as_they_did() {
 #[test]
 fn only_templates_that_say_so_leave_people_out() {
     for (name, template) in builtin() {
-        let most = match name.as_str() {
-            "single" => 1,
-            "side-by-side" => 2,
-            "pip" => 4,
-            _ => MAX_TILES,
-        };
-        assert_eq!(most < MAX_TILES, template.description.ends_with("Nobody else is shown."), "{name}");
+        let says = template.description.ends_with("Nobody else is shown.");
+        let turns = ["filmstrip", "classroom", "panel"].contains(&name.as_str());
         for canvas in [canvas(1280, 720), canvas(1024, 768), canvas(720, 1280), canvas(3840, 16)] {
             for role in [None, Some("screen")] {
                 for count in 0..=MAX_TILES + 1 {
-                    let shown = solve(&template, &people(count, role), &canvas, None).tiles.len();
-                    assert_eq!(shown, count.min(most), "{name}, {count} on {canvas:?}");
+                    let scene = solve(&template, &people(count, role), &canvas, None);
+                    let shown = scene.tiles.len();
+                    assert!(shown >= count.min(1), "{name}, {count} on {canvas:?}");
+                    if !says && !turns {
+                        assert_eq!(shown, count.min(MAX_TILES), "{name}, {count} on {canvas:?}");
+                    }
+                    let counted = scene.overlays.iter().find_map(|overlay| match &overlay.content {
+                        Content::Text(Text { parts, .. }) if overlay.id.starts_with('+') => Some(parts.clone()),
+                        _ => None,
+                    });
+                    if name.as_str() == "panel" && shown < count.min(MAX_TILES) {
+                        let left = format!("+{}", count.min(MAX_TILES) - shown);
+                        assert_eq!(counted, Some(vec![Part::Words(left)]), "{count}");
+                    }
                 }
             }
         }
@@ -110,14 +133,7 @@ fn a_grid_takes_the_rows_and_columns_that_make_tiles_largest() {
 
 #[test]
 fn places_that_touch_in_fractions_touch_in_px() {
-    let half = |x: f64| Place {
-        rect: Region { x, y: 0.0, width: 1.0 / 3.0, height: 1.0 },
-        cast: vec![Cast::Joined],
-        aspect: None,
-        flow: None,
-        z: 0,
-        fit: Default::default(),
-    };
+    let half = |x: f64| place(region(x, 0.0, 1.0 / 3.0, 1.0), vec![Cast::Joined], None);
     let template = one(vec![half(0.0), half(1.0 / 3.0), half(2.0 / 3.0)]);
     for width in (16..2000).step_by(2) {
         let scene = solve(&template, &people(3, None), &canvas(width, 16), None);
@@ -131,26 +147,17 @@ fn places_that_touch_in_fractions_touch_in_px() {
 
 #[test]
 fn places_are_cast_in_order_and_the_rest_last() {
-    let place = |cast: Vec<Cast>, flow: Option<Flow>| Place {
-        rect: Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 },
-        cast,
-        aspect: None,
-        flow,
-        z: 0,
-        fit: Default::default(),
-    };
-    let row = |max| Some(Flow { pack: Pack::Row, gap: 0.0, max });
     let template = one(vec![
-        place(vec![Cast::Rest], row(None)),
-        place(vec![Cast::Floor, Cast::Rest], None),
-        place(vec![Cast::Role("guest".to_owned()), Cast::Joined], row(Some(2))),
+        place(whole(), vec![Cast::Rest], Some(flow(Pack::Row, None))),
+        place(whole(), vec![Cast::Floor, Cast::Rest], None),
+        place(whole(), vec![Cast::Role("guest".to_owned()), Cast::Joined], Some(flow(Pack::Row, Some(2)))),
     ]);
     let shown = |people: &[Person], floor: Option<&str>| -> Vec<String> {
         let floor = floor.map(|id| id.parse().expect("an id"));
         let scene = solve(&template, people, &canvas(64, 16), floor.as_ref());
         scene.tiles.iter().map(|tile| tile.participant.to_string()).collect()
     };
-    // The flow with a guest takes p5 and p1, in the room's order; the floor has its own place; the rest are behind.
+    // The flow with a guest takes p5, and p1, in the room's order; the floor has its own place; the rest are behind.
     assert_eq!(shown(&people(5, Some("guest")), Some("p2")), ["p3", "p4", "p2", "p1", "p5"]);
     // Nobody has the floor: its place is left to the rest, which the first place takes whole.
     assert_eq!(shown(&people(4, None), None), ["p3", "p4", "p1", "p2"]);
@@ -158,33 +165,62 @@ fn places_are_cast_in_order_and_the_rest_last() {
 }
 
 fn one(places: Vec<Place>) -> Template {
-    let arrangements = vec![Arrangement { when: None, places }];
-    Template { schema: None, title: String::new(), description: String::new(), arrangements }
+    Template { arrangements: vec![Arrangement { places, ..Arrangement::default() }], ..Template::default() }
+}
+
+fn place(rect: Region, cast: Vec<Cast>, flow: Option<Flow>) -> Place {
+    Place { rect, cast, twice: false, aspect: None, flow, z: 0, fit: Fit::Cover, focus: None, crop: None, style: None }
+}
+
+fn region(x: f64, y: f64, width: f64, height: f64) -> Region {
+    let (x, y) = (Some(x.into()), Some(y.into()));
+    Region { x, y, width: width.into(), height: height.into(), anchor: None, inset: None, within: None }
+}
+
+fn whole() -> Region {
+    region(0.0, 0.0, 1.0, 1.0)
+}
+
+fn flow(pack: Pack, max: Option<u32>) -> Flow {
+    Flow { pack, gap: 0.0, max, beyond: Beyond::Leave, anchor: None }
 }
 
 fn any_region() -> impl Strategy<Value = Region> {
     (0.0..=0.99, 0.0..=0.99, 0.0..=1.0, 0.0..=1.0).prop_map(|(x, y, width, height): (f64, f64, f64, f64)| {
         let share = |from: f64, part: f64| ((1.0 - from) * part).max(0.001);
-        Region { x, y, width: share(x, width), height: share(y, height) }
+        region(x, y, share(x, width), share(y, height))
     })
 }
 
 fn any_place() -> impl Strategy<Value = Place> {
     let rule = prop_oneof![
         Just(Cast::Floor),
+        Just(Cast::Pinned),
+        Just(Cast::Recent),
         Just(Cast::Joined),
+        (0..9usize).prop_map(|n| Cast::Participant(person(n, None).id)),
         prop_oneof![Just("screen"), Just("guest")].prop_map(|role| Cast::Role(role.to_owned())),
     ];
     let pack = prop_oneof![Just(Pack::Grid), Just(Pack::Row), Just(Pack::Column)];
-    let flow = (pack, 0.0..=0.5, proptest::option::of(1..=64u32)).prop_map(|(pack, gap, max)| Flow { pack, gap, max });
+    let beyond = prop_oneof![Just(Beyond::Leave), Just(Beyond::Count), (1..9u32).prop_map(Beyond::Pages)];
+    let flow = (pack, 0.0..=0.5, proptest::option::of(1..=64u32), beyond, proptest::option::of(any_anchor())).prop_map(
+        |(pack, gap, max, beyond, anchor)| {
+            let beyond = if max.is_some() { beyond } else { Beyond::Leave };
+            Flow { pack, gap, max, beyond, anchor: anchor.map(Into::into) }
+        },
+    );
     let aspect = (1..=100u32, 1..=100u32).prop_map(|(width, height)| Aspect { width, height });
     let rules = (proptest::collection::vec(rule, 1..=4), any::<bool>());
-    (any_region(), rules, proptest::option::of(aspect), proptest::option::of(flow), 0..=1000u32).prop_map(
-        |(rect, (mut cast, rest), aspect, flow, z)| {
-            cast.extend(rest.then_some(Cast::Rest));
-            Place { rect, cast, aspect, flow, z, fit: Default::default() }
-        },
-    )
+    let rest = (proptest::option::of(aspect), proptest::option::of(flow), 0..=1000u32, proptest::bool::weighted(0.2));
+    (any_region(), rules, rest).prop_map(|(rect, (mut cast, rest), (aspect, flow, z, twice))| {
+        cast.extend(rest.then_some(Cast::Rest));
+        Place { twice, aspect, z, ..place(rect, cast, flow) }
+    })
+}
+
+fn any_anchor() -> impl Strategy<Value = Anchor> {
+    use Anchor::{Bottom, BottomLeft, BottomRight, Center, Left, Right, Top, TopLeft, TopRight};
+    proptest::sample::select(vec![TopLeft, Top, TopRight, Left, Center, Right, BottomLeft, Bottom, BottomRight])
 }
 
 fn any_template() -> impl Strategy<Value = Template> {
@@ -193,7 +229,8 @@ fn any_template() -> impl Strategy<Value = Template> {
     let places = || proptest::collection::vec(any_place(), 1..=8);
     (proptest::collection::vec((when, places()), 0..3), places()).prop_map(|(ladder, last)| {
         let mut template = one(last);
-        let ladder = ladder.into_iter().map(|(when, places)| Arrangement { when: Some(when), places });
+        let ladder =
+            ladder.into_iter().map(|(when, places)| Arrangement { when: Some(when), places, ..Arrangement::default() });
         template.arrangements.splice(0..0, ladder);
         template
     })
@@ -201,13 +238,8 @@ fn any_template() -> impl Strategy<Value = Template> {
 
 fn any_people() -> impl Strategy<Value = Vec<Person>> {
     let role = prop_oneof![3 => Just(None), 1 => Just(Some("screen")), 1 => Just(Some("guest"))];
-    proptest::collection::vec(role, 0..=70).prop_map(|roles| {
-        let person = |(n, role): (usize, Option<&str>)| Person {
-            id: format!("p{n}").parse().expect("an id"),
-            role: role.map(str::to_owned),
-        };
-        roles.into_iter().enumerate().map(person).collect()
-    })
+    proptest::collection::vec(role, 0..=70)
+        .prop_map(|roles| roles.into_iter().enumerate().map(|(n, role)| person(n, role)).collect())
 }
 
 fn any_canvas() -> impl Strategy<Value = Canvas> {
@@ -222,29 +254,40 @@ fn overlap(a: Rect, b: Rect) -> bool {
 proptest! {
     #[test]
     fn any_template_makes_a_sound_scene(
-        template in any_template(), people in any_people(), canvas in any_canvas(), floor in 0..80usize,
+        template in any_template(), people in any_people(), canvas in any_canvas(), said in 0..80usize, now in 0..100u64,
     ) {
         let json = serde_json::to_vec(&template).expect("JSON");
         prop_assert!(Template::parse(&json).is_ok());
-        let floor = format!("p{floor}").parse().expect("an id");
-        let scene = solve(&template, &people, &canvas, Some(&floor));
-        let mut shown: Vec<_> = scene.tiles.iter().map(|tile| &tile.participant).collect();
+        let floor = person(said, None).id;
+        let recent: Vec<_> = people.iter().step_by(2).map(|person| person.id.clone()).collect();
+        let pinned: Vec<_> = people.iter().skip(said).take(3).map(|person| person.id.clone()).collect();
+        let meeting = Meeting { floor: Some(&floor), recent: &recent, pinned: &pinned, ..Meeting::of(&people, &canvas) };
+        let (layout, mut director) = (layout(&template), Director::default());
+        director.direct(&layout, &meeting, Duration::ZERO);
+        let scene = director.direct(&layout, &meeting, Duration::from_secs(now));
+        let mut shown: Vec<_> = scene.tiles.iter().map(|tile| (&tile.participant, tile.copy)).collect();
         shown.sort();
         shown.dedup();
-        prop_assert_eq!(shown.len(), scene.tiles.len(), "somebody twice");
-        prop_assert!(scene.tiles.len() <= people.len().min(MAX_TILES));
-        for (tile, z) in scene.tiles.iter().zip(0..) {
-            let Rect { x, y, width, height } = tile.rect;
-            prop_assert_eq!(tile.z, z);
-            prop_assert!(x % 2 == 0 && y % 2 == 0 && width % 2 == 0 && height % 2 == 0, "odd: {:?}", tile);
-            prop_assert!(x >= 0 && y >= 0 && width >= 2 && height >= 2, "out of bounds: {:?}", tile);
-            prop_assert!(x as u32 + width <= canvas.width && y as u32 + height <= canvas.height, "{:?}", tile);
+        prop_assert_eq!(shown.len(), scene.tiles.len(), "a tile twice");
+        let copies = scene.tiles.iter().filter(|tile| tile.copy > 0).count();
+        let twice = template.arrangements.iter().flat_map(|a| &a.places).any(|place| place.twice);
+        prop_assert!(twice || copies == 0, "somebody twice");
+        prop_assert!(scene.tiles.len() <= MAX_TILES);
+        let mut depths: Vec<u32> = scene.tiles.iter().map(|t| t.z).chain(scene.overlays.iter().map(|o| o.z)).collect();
+        depths.sort_unstable();
+        prop_assert!(depths.iter().copied().eq(0..depths.len() as u32), "{:?}", depths);
+        let rects = scene.tiles.iter().map(|tile| tile.rect).chain(scene.overlays.iter().map(|overlay| overlay.rect));
+        for rect in rects {
+            let Rect { x, y, width, height } = rect;
+            prop_assert!(x % 2 == 0 && y % 2 == 0 && width % 2 == 0 && height % 2 == 0, "odd: {:?}", rect);
+            prop_assert!(x >= 0 && y >= 0 && width >= 2 && height >= 2, "out of bounds: {:?}", rect);
+            prop_assert!(x as u32 + width <= canvas.width && y as u32 + height <= canvas.height, "{:?}", rect);
         }
     }
 
     #[test]
     fn tiles_of_one_flow_never_overlap(mut place in any_place(), count in 0..=64usize, canvas in any_canvas()) {
-        place.cast = vec![Cast::Rest];
+        (place.cast, place.twice) = (vec![Cast::Rest], false);
         let scene = solve(&one(vec![place]), &people(count, None), &canvas, None);
         for (index, tile) in scene.tiles.iter().enumerate() {
             for other in &scene.tiles[..index] {
@@ -258,16 +301,167 @@ proptest! {
         numbers in proptest::array::uniform5(any::<f64>()), width in any::<u32>(), height in any::<u32>(), count in 0..70usize,
     ) {
         let [x, y, w, h, gap] = numbers;
-        let place = Place {
-            rect: Region { x, y, width: w, height: h },
-            cast: vec![Cast::Rest],
-            aspect: None,
-            flow: Some(Flow { pack: Pack::Grid, gap, max: None }),
-            z: 0,
-            fit: Default::default(),
-        };
+        let mut place = place(region(x, y, w, h), vec![Cast::Rest], Some(Flow { gap, ..flow(Pack::Grid, None) }));
+        place.style = Some(crate::layout::style::Style { radius: Some(gap), opacity: Some(x), ..Default::default() });
         let canvas = canvas(width % 10_000, height % 10_000);
         let scene = solve(&one(vec![place]), &people(count, None), &canvas, None);
         prop_assert!(scene.tiles.len() <= count);
     }
+}
+
+/// One person comes or goes at a time, the floor changes hands: who moves?
+fn moved(before: &Scene, after: &Scene) -> Vec<String> {
+    let place = |scene: &Scene, id: &ParticipantId| {
+        scene.tiles.iter().find(|tile| tile.participant == *id).map(|tile| tile.rect)
+    };
+    let both = before.tiles.iter().filter(|tile| place(after, &tile.participant).is_some());
+    both.filter(|tile| place(after, &tile.participant) != Some(tile.rect))
+        .map(|tile| tile.participant.to_string())
+        .collect()
+}
+
+/// Scenes of one room, one after the other, with who is there by number and who has the floor.
+fn story(name: &str, moments: &[(&[usize], usize)]) -> Vec<Scene> {
+    let (layout, canvas, mut director) = (layout(&builtin_named(name)), canvas(1280, 720), Director::default());
+    let scene = |(numbers, floor): &(&[usize], usize)| {
+        let people: Vec<Person> = numbers.iter().map(|n| person(*n, None)).collect();
+        let floor = person(*floor, None).id;
+        director.direct(&layout, &Meeting { floor: Some(&floor), ..Meeting::of(&people, &canvas) }, Duration::ZERO)
+    };
+    moments.iter().map(scene).collect()
+}
+
+#[test]
+fn who_takes_the_floor_changes_places_with_who_had_it() {
+    for name in ["speaker", "pip", "filmstrip", "side-by-side"] {
+        let people: &[usize] = &[1, 2, 3, 4];
+        let scenes = story(name, &[(people, 1), (people, 3), (people, 2), (people, 1)]);
+        for (before, after) in scenes.iter().zip(&scenes[1..]) {
+            assert!(moved(before, after).len() <= 2, "{name}: {:?}", moved(before, after));
+            assert_eq!(before.tiles.len(), after.tiles.len());
+        }
+    }
+}
+
+#[test]
+fn coming_and_going_moves_nobody_where_there_is_room() {
+    // Seven to nine people have the same grid of three by three; its last row is centred.
+    let scenes =
+        story("grid", &[(&[1, 2, 3, 4, 5, 6, 7], 1), (&[1, 2, 3, 4, 5, 6, 7, 8], 1), (&[1, 2, 3, 4, 5, 6, 7, 9], 1)]);
+    assert_eq!(moved(&scenes[0], &scenes[1]), ["p7"], "only the row that grows");
+    assert_eq!(moved(&scenes[1], &scenes[2]), Vec::<String>::new(), "a newcomer takes the place that became free");
+    let scenes = story("pip", &[(&[1, 2, 3, 4, 5], 1), (&[1, 2, 4, 5], 1)]);
+    assert_eq!(moved(&scenes[0], &scenes[1]), Vec::<String>::new(), "who waited takes the free place");
+}
+
+#[test]
+fn a_dwell_keeps_an_arrangement_on() {
+    let mut template = builtin_named("presentation");
+    template.dwell_ms = 1000;
+    let (layout, canvas, mut director) = (layout(&template), canvas(1280, 720), Director::default());
+    let mut at = |ms, role| {
+        let people = people(3, role);
+        let scene = director.direct(&layout, &Meeting::of(&people, &canvas), Duration::from_millis(ms));
+        scene.tiles.iter().map(|tile| tile.rect.width).max()
+    };
+    let (grid, shared) = (at(0, None), at(1000, Some("screen")));
+    assert_ne!(grid, shared);
+    assert_ne!(at(1500, None), grid, "half a second is too soon");
+    assert_eq!(at(2000, None), grid);
+}
+
+#[test]
+fn pages_turn_and_nobody_is_forgotten() {
+    let (layout, canvas, mut director) = (layout(&builtin_named("filmstrip")), canvas(1280, 720), Director::default());
+    let people = people(15, None);
+    let mut seen = std::collections::BTreeSet::new();
+    for page in 0..3 {
+        let scene = director.direct(&layout, &Meeting::of(&people, &canvas), Duration::from_secs(page * 10));
+        assert_eq!(scene.tiles.len(), [7, 7, 3][page as usize]);
+        seen.extend(scene.tiles.iter().map(|tile| tile.participant.to_string()));
+    }
+    assert_eq!(seen.len(), 15);
+}
+
+#[test]
+fn silence_pins_and_recent_speakers_choose() {
+    let json = r#"{"arrangements": [
+        {"when": {"silence_ms": 5000}, "places": [{"rect": {"x": 0, "y": 0, "width": 1, "height": 1}, "cast": [{"participant": "p4"}]}]},
+        {"when": {"pinned": true}, "places": [{"rect": {"x": 0, "y": 0, "width": 1, "height": 1}, "cast": ["pinned"]}]},
+        {"places": [
+            {"rect": {"x": 0, "y": 0, "width": 0.5, "height": 1}, "cast": ["recent"]},
+            {"rect": {"x": 0.5, "y": 0, "width": 0.5, "height": 1}, "cast": ["recent", "joined"]}
+        ]}
+    ]}"#;
+    let layout = layout(&Template::parse(json.as_bytes()).expect("a template"));
+    let (people, canvas) = (people(4, None), canvas(64, 36));
+    let ids: Vec<ParticipantId> = people.iter().map(|person| person.id.clone()).collect();
+    let mut director = Director::default();
+    let mut shown = |recent: &[usize], pinned: &[usize], silence: u64| -> Vec<String> {
+        let of = |numbers: &[usize]| numbers.iter().map(|n| ids[n - 1].clone()).collect::<Vec<_>>();
+        let (recent, pinned) = (of(recent), of(pinned));
+        let silence = Duration::from_secs(silence);
+        let meeting = Meeting { recent: &recent, pinned: &pinned, silence, ..Meeting::of(&people, &canvas) };
+        let scene = director.direct(&layout, &meeting, Duration::ZERO);
+        scene.tiles.iter().map(|tile| tile.participant.to_string()).collect()
+    };
+    assert_eq!(shown(&[2], &[], 0), ["p2", "p1"]);
+    assert_eq!(shown(&[3, 2], &[], 0), ["p2", "p3"], "who is shown stays where they are");
+    assert_eq!(shown(&[1, 3, 2], &[], 0), ["p1", "p3"], "the one who spoke longest ago makes place");
+    assert_eq!(shown(&[1, 3, 2], &[4], 0), ["p4"]);
+    assert_eq!(shown(&[1, 3, 2], &[], 6), ["p4"]);
+}
+
+#[test]
+fn people_without_a_picture_follow_the_template() {
+    let mut template = builtin_named("grid");
+    let canvas = canvas(1280, 720);
+    let mut people = people(4, None);
+    for (person, face) in people.iter_mut().zip([Face::Absent, Face::AudioOnly, Face::Hidden, Face::Picture]) {
+        person.face = face;
+    }
+    let shown = |template: &Template| -> Vec<(String, bool)> {
+        let scene = solve(template, &people, &canvas, None);
+        scene.tiles.iter().map(|tile| (tile.participant.to_string(), tile.card)).collect()
+    };
+    let plain = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), false)).collect::<Vec<_>>();
+    assert_eq!(shown(&template), plain(&["p1", "p2", "p4"]));
+    template.people.absent = Show::Never;
+    template.people.audio_only = Show::Last;
+    assert_eq!(shown(&template), plain(&["p4", "p2"]));
+    template.people.hidden = Show::Card;
+    assert_eq!(shown(&template), [("p3".to_owned(), true), ("p4".to_owned(), false), ("p2".to_owned(), false)]);
+}
+
+#[test]
+fn somebody_may_be_shown_twice_where_the_template_says_so() {
+    let mut big = place(region(0.0, 0.0, 0.5, 1.0), vec![Cast::Floor], None);
+    big.twice = true;
+    let all = place(region(0.5, 0.0, 0.5, 1.0), vec![Cast::Rest], Some(flow(Pack::Grid, None)));
+    let people = people(3, None);
+    let scene = solve(&one(vec![big, all]), &people, &canvas(64, 36), Some(&people[1].id));
+    let tiles: Vec<_> = scene.tiles.iter().map(|tile| (tile.participant.as_str(), tile.copy)).collect();
+    assert_eq!(tiles, [("p2", 1), ("p1", 0), ("p2", 0), ("p3", 0)]);
+}
+
+#[test]
+fn parameters_move_the_corner() {
+    let template = builtin_named("pip");
+    let people = people(3, None);
+    let at = |arguments: &str| {
+        let arguments: Arguments = serde_json::from_str(arguments).expect("arguments");
+        assert_eq!(template.check_arguments(&arguments), []);
+        let layout = Layout::new(&template, &arguments, |_| None);
+        let scene = layout.scene(&Meeting::of(&people, &canvas(1280, 720)));
+        let Rect { x, y, width, .. } = scene.tiles[1].rect;
+        (x, y, width)
+    };
+    let (right, below, width) = at("{}");
+    assert!(right > 900 && below > 500 && width == 282, "{right} {below} {width}");
+    let (left, top, width) = at(r#"{"corner": "top_left", "size": 0.3}"#);
+    assert_eq!((left, top), (22, 22));
+    assert!(width > 282, "{width}");
+    let bad: Arguments = serde_json::from_str(r#"{"corner": 0.5, "size": 0.9, "colour": 1}"#).expect("arguments");
+    let pointers: Vec<String> = template.check_arguments(&bad).into_iter().map(|fault| fault.pointer).collect();
+    assert_eq!(pointers, ["/colour", "/corner", "/size"]);
 }

@@ -3,27 +3,33 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::layout::{Anchor, Content, Fit, Paint, Part, Text, Weight};
 
 /// x, y, width, height
 type Numbers = (i32, i32, u32, u32);
 
 fn tile(id: &str, z: u32, rect: Numbers) -> Tile {
     let (x, y, width, height) = rect;
-    Tile { participant: id.parse().expect("an id"), rect: Rect { x, y, width, height }, z, fit: Fit::Cover }
+    Tile::plain(id.parse().expect("an id"), Rect { x, y, width, height }, z, Fit::Cover)
 }
 
 fn scene(tiles: &[(&str, Numbers)]) -> Scene {
-    Scene { tiles: tiles.iter().zip(0..).map(|((id, rect), z)| tile(id, z, *rect)).collect() }
+    let tiles = tiles.iter().zip(0..).map(|((id, rect), z)| tile(id, z, *rect)).collect();
+    Scene { tiles, ..Scene::default() }
 }
 
 /// Who, where, how opaque in percent; back to front.
-fn seen<'a>(from: &'a Scene, to: &'a Scene, progress: f64) -> Vec<(&'a str, Numbers, u32)> {
-    let placed = tween(from, to, progress);
+fn seen<'a>(from: &'a Scene, to: &'a Scene, eased: f64) -> Vec<(&'a str, Numbers, u32)> {
+    let placed = tween(from, to, eased);
     let z: Vec<u32> = placed.iter().map(|p| p.z).collect();
     assert_eq!(z, (0..z.len() as u32).collect::<Vec<_>>());
     let line = |p: Placed<'a>| {
         let Rect { x, y, width, height } = p.rect;
-        (p.participant.as_str(), (x, y, width, height), (p.alpha * 100.0).round() as u32)
+        let name = match p.element {
+            Element::Tile(tile) => tile.participant.as_str(),
+            Element::Overlay(overlay) => &overlay.id,
+        };
+        (name, (x, y, width, height), (p.opacity * 100.0).round() as u32)
     };
     placed.into_iter().map(line).collect()
 }
@@ -45,11 +51,18 @@ fn who_stays_moves_and_who_comes_or_goes_fades() {
 }
 
 #[test]
-fn it_is_slow_at_both_ends() {
-    let from = scene(&[("a", (0, 0, 16, 16))]);
-    let to = scene(&[("a", (1000, 0, 16, 16))]);
-    let x: Vec<i32> = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0].map(|p| tween(&from, &to, p)[0].rect.x).into();
-    assert_eq!(x, [0, 28, 156, 500, 844, 972, 1000]);
+fn every_easing_begins_and_ends_and_never_turns_back() {
+    for easing in [Easing::InOut, Easing::Out, Easing::In, Easing::Linear] {
+        assert_eq!((easing.at(0.0), easing.at(1.0)), (0.0, 1.0), "{easing:?}");
+        assert_eq!((easing.at(-1.0), easing.at(2.0)), (0.0, 1.0), "{easing:?}");
+        let way: Vec<f64> = (0..=20).map(|step| easing.at(f64::from(step) / 20.0)).collect();
+        assert!(way.windows(2).all(|pair| pair[0] < pair[1]), "{easing:?}");
+    }
+    assert_eq!(
+        [0.1, 0.25, 0.5, 0.75, 0.9].map(|t| (Easing::InOut.at(t) * 1000.0).round()),
+        [28.0, 156.0, 500.0, 844.0, 972.0]
+    );
+    assert!(Easing::Out.at(0.25) > 0.5 && Easing::In.at(0.25) < 0.1);
 }
 
 #[test]
@@ -63,14 +76,56 @@ fn the_background_never_shines_through_when_one_replaces_another() {
 }
 
 #[test]
-fn a_transition_can_be_left_half_way() {
+fn a_transition_can_be_left_half_way_without_a_jump() {
     let from = scene(&[("stays", LEFT), ("goes", RIGHT)]);
     let to = scene(&[("stays", RIGHT), ("comes", LEFT)]);
-    let half_way = halt(&tween(&from, &to, 0.6));
-    let shown: Vec<&str> = half_way.tiles.iter().map(|tile| tile.participant.as_str()).collect();
-    assert_eq!(shown, ["stays", "comes"]);
-    let next = scene(&[("stays", FULL)]);
-    assert_eq!(tween(&half_way, &next, 0.0)[0].rect, tween(&from, &to, 0.6)[0].rect, "no jump");
+    let before = seen(&from, &to, 0.6);
+    let half_way = halt(&tween(&from, &to, 0.6), &to.background);
+    let next = scene(&[("stays", FULL), ("goes", RIGHT)]);
+    let after = seen(&half_way, &next, 0.0);
+    assert_eq!(after, before);
+    // Who was fading out and is wanted again comes back from where they were.
+    assert_eq!(seen(&half_way, &from, 1.0), seen(&from, &from, 1.0));
+    let goes = |placed: Vec<(&str, Numbers, u32)>| placed.iter().find(|p| p.0 == "goes").map(|p| p.2);
+    assert_eq!(goes(before), Some(40));
+    assert_eq!(goes(seen(&half_way, &from, 0.5)), Some(70));
+    assert_eq!(halt(&tween(&from, &to, 0.999), &to.background).tiles.len(), 2, "who has nearly gone is gone");
+}
+
+#[test]
+fn overlays_move_by_id_and_make_place_when_they_show_something_else() {
+    let overlay = |content, rect, opacity| Overlay {
+        id: "logo".to_owned(),
+        rect: tile("a", 0, rect).rect,
+        z: 1,
+        opacity,
+        radius: 10,
+        fill: Paint::NONE,
+        border: None,
+        content,
+    };
+    let with = |overlay| Scene { overlays: vec![overlay], ..scene(&[("a", FULL)]) };
+    let words = |words: &str| {
+        let parts = vec![Part::Words(words.to_owned())];
+        let (color, background) = (Paint::WHITE, Paint::NONE);
+        let (weight, anchor) = (Weight::Bold, Anchor::Center);
+        Content::Text(Text { parts, size: 20, weight, color, background, anchor, inset: 0 })
+    };
+    let (from, to) = (with(overlay(Content::Plain, LEFT, 1.0)), with(overlay(Content::Plain, RIGHT, 0.5)));
+    assert_eq!(seen(&from, &to, 0.5)[1], ("logo", (320, 0, 480, 270), 75));
+    let (from, to) = (with(overlay(words("5"), LEFT, 1.0)), with(overlay(words("6"), LEFT, 1.0)));
+    assert_eq!(seen(&from, &to, 0.5), [("a", FULL, 100), ("logo", LEFT, 50), ("logo", LEFT, 50)]);
+}
+
+#[test]
+fn radius_and_opacity_are_tweened_too() {
+    let (mut from, mut to) = (scene(&[("a", LEFT)]), scene(&[("a", RIGHT)]));
+    (from.tiles[0].radius, from.tiles[0].opacity) = (0, 1.0);
+    (to.tiles[0].radius, to.tiles[0].opacity) = (40, 0.5);
+    let placed = tween(&from, &to, 0.5)[0];
+    assert_eq!((placed.radius, placed.opacity), (20, 0.75));
+    to.tiles[0].copy = 1;
+    assert_eq!(seen(&from, &to, 0.5), [("a", LEFT, 50), ("a", RIGHT, 25)], "another copy is another tile");
 }
 
 fn any_scene() -> impl Strategy<Value = Scene> {
@@ -81,6 +136,7 @@ fn any_scene() -> impl Strategy<Value = Scene> {
             .zip(0..)
             .map(|((id, (x, y, w, h)), z)| tile(&format!("p{id}"), z, (x * 2, y * 2, w * 2, h * 2)))
             .collect(),
+        ..Scene::default()
     })
 }
 
@@ -88,7 +144,7 @@ proptest! {
     #[test]
     fn nobody_is_doubled_or_lost_on_the_way(from in any_scene(), to in any_scene(), progress in 0.0..1.0f64) {
         let placed = tween(&from, &to, progress);
-        let mut ids: Vec<_> = placed.iter().map(|p| p.participant).collect();
+        let mut ids: Vec<_> = placed.iter().filter_map(Placed::tile).map(|tile| &tile.participant).collect();
         ids.sort();
         ids.dedup();
         prop_assert_eq!(ids.len(), placed.len());
@@ -100,7 +156,7 @@ proptest! {
             prop_assert_eq!(p.z, z);
             prop_assert!(x % 2 == 0 && y % 2 == 0 && width % 2 == 0 && height % 2 == 0);
             prop_assert!(x >= 0 && y >= 0 && width >= 2 && height >= 2);
-            prop_assert!((0.0..=1.0).contains(&p.alpha));
+            prop_assert!((0.0..=1.0).contains(&p.opacity));
         }
     }
 
@@ -109,7 +165,8 @@ proptest! {
         let end = tween(&from, &to, 1.0);
         prop_assert_eq!(end.len(), to.tiles.len());
         for (p, tile) in end.iter().zip(&to.tiles) {
-            prop_assert_eq!((p.participant, p.rect, p.z, p.fit, p.alpha), (&tile.participant, tile.rect, tile.z, tile.fit, 1.0));
+            prop_assert_eq!(p.tile(), Some(tile));
+            prop_assert_eq!((p.rect, p.z, p.radius, p.opacity), (tile.rect, tile.z, tile.radius, 1.0));
         }
     }
 }

@@ -6,7 +6,10 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::message::{Control, Feed, FromWorker, Report, ToWorker};
-use crate::media::{AudioCodec, Codec, Packet, Role, Timestamp, VideoCodec};
+use crate::{
+    base::AssetHash,
+    media::{AudioCodec, Codec, Packet, Role, Timestamp, VideoCodec},
+};
 
 /// Longest frame. A 4K keyframe at the highest rate is under 4 MB; a snapshot under 8 MB.
 pub const MAX_FRAME: usize = 16 << 20;
@@ -31,8 +34,13 @@ pub enum FrameError {
 const KIND_JSON: u8 = 0;
 const KIND_PACKET: u8 = 1;
 const KIND_SNAPSHOT: u8 = 2;
+const KIND_ASSET: u8 = 3;
+const KIND_SOUND: u8 = 4;
 
-/// Bytes of a media header: feed, flags, codec, role, pts, dts.
+/// Bytes of an asset's hash.
+const HASH: usize = 32;
+
+/// Bytes of a media header: feed or listener, flags, codec, role, pts, dts.
 const MEDIA_HEADER: usize = 4 + 1 + 1 + 1 + 8 + 8;
 
 /// A message ready to be written: the head, then the coded bytes if it carries media.
@@ -65,11 +73,11 @@ fn json(message: &impl serde::Serialize) -> Frame {
     Frame { head: head.freeze(), tail: Bytes::new() }
 }
 
-fn media(feed: Feed, replay: bool, packet: &Packet) -> Frame {
+fn media(kind: u8, of: u32, replay: bool, packet: &Packet) -> Frame {
     let mut head = BytesMut::with_capacity(5 + MEDIA_HEADER);
     head.put_u32((1 + MEDIA_HEADER + packet.data.len()) as u32);
-    head.put_u8(KIND_PACKET);
-    head.put_u32(feed.0);
+    head.put_u8(kind);
+    head.put_u32(of);
     head.put_u8(u8::from(replay));
     head.put_u8(codec_code(packet.codec));
     head.put_u8(match packet.role {
@@ -102,18 +110,30 @@ impl ToWorker {
     pub fn encode(&self) -> Frame {
         match self {
             Self::Control(control) => json(control),
-            Self::Packet { feed, replay, packet } => media(*feed, *replay, packet),
+            Self::Packet { feed, replay, packet } => media(KIND_PACKET, feed.0, *replay, packet),
+            Self::Asset { hash, file } => {
+                let mut head = BytesMut::with_capacity(5 + HASH);
+                head.put_u32((1 + HASH + file.len()) as u32);
+                head.put_u8(KIND_ASSET);
+                head.extend_from_slice(hash.bytes());
+                Frame { head: head.freeze(), tail: file.clone() }
+            }
         }
     }
 
     /// Takes the next message off `input`; `None` until it is whole.
     pub fn decode(input: &mut BytesMut) -> Result<Option<Self>, FrameError> {
-        let Some((kind, body)) = take(input)? else { return Ok(None) };
+        let Some((kind, mut body)) = take(input)? else { return Ok(None) };
         match kind {
             KIND_JSON => Ok(Some(Self::Control(serde_json::from_slice::<Control>(&body)?))),
             KIND_PACKET => {
-                let (feed, replay, packet) = take_media(body)?;
-                Ok(Some(Self::Packet { feed, replay, packet }))
+                let (of, replay, packet) = take_media(body)?;
+                Ok(Some(Self::Packet { feed: Feed(of), replay, packet }))
+            }
+            KIND_ASSET => {
+                let hash = *body.first_chunk::<HASH>().ok_or(FrameError::Media)?;
+                body.advance(HASH);
+                Ok(Some(Self::Asset { hash: AssetHash::from_bytes(hash), file: body }))
             }
             other => Err(FrameError::Kind(other)),
         }
@@ -125,7 +145,8 @@ impl FromWorker {
     pub fn encode(&self) -> Frame {
         match self {
             Self::Report(report) => json(report),
-            Self::Program(packet) => media(Feed(0), false, packet),
+            Self::Program(packet) => media(KIND_PACKET, 0, false, packet),
+            Self::Sound { listener, packet } => media(KIND_SOUND, *listener, false, packet),
             Self::Snapshot { id, jpeg } => {
                 let mut head = BytesMut::with_capacity(13);
                 head.put_u32((9 + jpeg.len()) as u32);
@@ -142,6 +163,10 @@ impl FromWorker {
         match kind {
             KIND_JSON => Ok(Some(Self::Report(serde_json::from_slice::<Report>(&body)?))),
             KIND_PACKET => Ok(Some(Self::Program(take_media(body)?.2))),
+            KIND_SOUND => {
+                let (listener, _, packet) = take_media(body)?;
+                Ok(Some(Self::Sound { listener, packet }))
+            }
             KIND_SNAPSHOT if body.len() >= 8 => Ok(Some(Self::Snapshot { id: body.get_u64(), jpeg: body })),
             KIND_SNAPSHOT => Err(FrameError::Media),
             other => Err(FrameError::Kind(other)),
@@ -166,11 +191,11 @@ fn take(input: &mut BytesMut) -> Result<Option<(u8, Bytes)>, FrameError> {
     Ok(Some((kind, frame)))
 }
 
-fn take_media(mut body: Bytes) -> Result<(Feed, bool, Packet), FrameError> {
+fn take_media(mut body: Bytes) -> Result<(u32, bool, Packet), FrameError> {
     if body.len() < MEDIA_HEADER {
         return Err(FrameError::Media);
     }
-    let feed = Feed(body.get_u32());
+    let of = body.get_u32();
     let replay = body.get_u8() != 0;
     let codec = *CODECS.get(usize::from(body.get_u8())).ok_or(FrameError::Media)?;
     let role = match body.get_u8() {
@@ -181,14 +206,14 @@ fn take_media(mut body: Bytes) -> Result<(Feed, bool, Packet), FrameError> {
     };
     let pts = Timestamp::from_nanos(body.get_i64());
     let dts = Timestamp::from_nanos(body.get_i64());
-    Ok((feed, replay, Packet { codec, role, pts, dts, data: body }))
+    Ok((of, replay, Packet { codec, role, pts, dts, data: body }))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::Listener, *};
 
     fn wire(frames: &[Frame]) -> BytesMut {
         let mut bytes = BytesMut::new();
@@ -210,7 +235,13 @@ mod tests {
         vec![
             ToWorker::Control(Control::Keyframe),
             ToWorker::Packet { feed: Feed(7), replay: true, packet },
+            ToWorker::Asset { hash: AssetHash::of(b"file"), file: Bytes::from_static(b"file") },
             ToWorker::Control(Control::Snapshot(9)),
+            ToWorker::Control(Control::Rotation { feed: Feed(7), quarter_turns: 3 }),
+            ToWorker::Control(Control::Listeners(vec![
+                Listener { id: 1, without: None },
+                Listener { id: 2, without: Some("alice".parse().expect("an id")) },
+            ])),
         ]
     }
 
@@ -231,10 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_carries_its_number() {
-        let sent = FromWorker::Snapshot { id: 3, jpeg: Bytes::from_static(b"jpeg") };
-        let mut bytes = wire(&[sent.encode()]);
-        assert_eq!(FromWorker::decode(&mut bytes).expect("valid"), Some(sent));
+    fn snapshots_and_sound_carry_their_numbers() {
+        let ToWorker::Packet { packet, .. } = sample().swap_remove(1) else { panic!("a packet") };
+        let jpeg = Bytes::from_static(b"jpeg");
+        let (snapshot, sound) = (FromWorker::Snapshot { id: 3, jpeg }, FromWorker::Sound { listener: 9, packet });
+        let mut bytes = wire(&[snapshot.encode(), sound.encode()]);
+        for sent in [snapshot, sound] {
+            assert_eq!(FromWorker::decode(&mut bytes).expect("valid"), Some(sent));
+        }
     }
 
     #[test]

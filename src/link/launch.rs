@@ -11,6 +11,7 @@ pub const BUILTIN: &[(&str, &str)] = &[
     ("video/nvenc", include_str!("../../pipelines/video/nvenc.launch")),
     ("video/va", include_str!("../../pipelines/video/va.launch")),
     ("audio/aac", include_str!("../../pipelines/audio/aac.launch")),
+    ("audio/opus", include_str!("../../pipelines/audio/opus.launch")),
 ];
 
 /// The built-in launch text of that path, such as `video/x264`.

@@ -4,13 +4,17 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    base::{ParticipantId, RoomId},
-    layout::{Canvas, Scene},
-    media::{Levels, Packet},
+    base::{AssetHash, ParticipantId, RoomId},
+    layout::{Canvas, Scene, Transition},
+    media::{Heard, Levels, Packet, Timestamp},
 };
 
 /// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 4;
+
+/// Most mixes that may be listened to at once; a longer list is refused. Each costs half a
+/// hundredth of a core, and a room has at most 64 participants, of whom each may want the sound without their own.
+pub const MAX_LISTENERS: usize = 64;
 
 /// One arrival of one participant's media. Each time a participant connects it gets a new feed, so that nothing of an old
 /// connection (decoder state, clock) reaches the new one. Never reused within a room.
@@ -32,6 +36,13 @@ pub enum ToWorker {
         /// The media itself, on the feed's own time line.
         packet: Packet,
     },
+    /// An uploaded image, sent before the first scene that names it; kept until [`Control::ForgetAssets`].
+    Asset {
+        /// What scenes call it.
+        hash: AssetHash,
+        /// The file as it was uploaded and checked: PNG, JPEG, WebP or SVG.
+        file: Bytes,
+    },
 }
 
 /// Front to worker, everything but media.
@@ -46,9 +57,29 @@ pub enum Control {
     Scene {
         /// The target scene.
         scene: Scene,
-        /// Time the change takes, ms; 0 cuts.
-        transition_ms: u32,
+        /// How the change takes place.
+        transition: Transition,
+        /// The frame that the change begins with: the first whose program time, on the worker's own time line, is not
+        /// before this; `None` is the next frame. While one waits, another scene takes its place, and its time if it
+        /// has none of its own.
+        at: Option<Timestamp>,
     },
+    /// Who is heard and whose connection is bad, for highlights and badges; replaces the list before.
+    States(Vec<(ParticipantId, State)>),
+    /// These assets, sent before by [`ToWorker::Asset`], are needed no more.
+    ForgetAssets(Vec<AssetHash>),
+    /// How the pictures of this feed are to be turned before they are shown: applies to every packet after this message until
+    /// the next, in the order of the link. A feed begins at 0; a new worker has to be told again.
+    Rotation {
+        /// Whose; known from [`Control::Participants`].
+        feed: Feed,
+        /// Quarter turns clockwise, modulo 4, as the coordination of video orientation says (3GPP TS 26.114 §7.4.5).
+        quarter_turns: u8,
+    },
+    /// Every mix wanted as Opus from now on; replaces the list before. Each is answered by [`FromWorker::Sound`] while it is
+    /// listed, and for three packets more at most; nothing is encoded for an empty list, and that is how a worker begins. At
+    /// most [`MAX_LISTENERS`], each number once; else the list is refused by a fault and changes nothing.
+    Listeners(Vec<Listener>),
     /// Target rate of the program's video from now on, kbit/s.
     VideoBitrate(u32),
     /// The next program frame is to be a keyframe.
@@ -85,8 +116,10 @@ pub struct Pipelines {
     pub stage: String,
     /// The chosen video encoder.
     pub video: String,
-    /// The audio encoder.
+    /// The program's audio encoder, AAC.
     pub audio: String,
+    /// The audio encoder of each [`Listener`], Opus.
+    pub opus: String,
 }
 
 /// How the program's picture is encoded.
@@ -109,6 +142,16 @@ pub struct AudioSettings {
     pub bitrate_kbps: u32,
 }
 
+/// A mix of the program's sound that someone listens to as Opus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// The front's number for it. As long as a listener keeps number and mix its sound goes on unbroken.
+    pub id: u32,
+    /// The participant who is left out, so that they do not hear themselves; `None` for the program's sound.
+    pub without: Option<ParticipantId>,
+}
+
 /// One participant as the worker needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -125,6 +168,16 @@ pub struct Participant {
     pub muted: bool,
 }
 
+/// What a participant's tile may tell about them beside what the worker knows itself. Who is not listed is neither.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// They are heard.
+    pub speaking: bool,
+    /// Their connection loses or delays media.
+    pub weak: bool,
+}
+
 /// Worker to front.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FromWorker {
@@ -132,6 +185,14 @@ pub enum FromWorker {
     Report(Report),
     /// One packet of the program. Time zero is the worker's start; the first packet of each track is its config.
     Program(Packet),
+    /// One Opus packet of a listener's mix: 48 kHz stereo, 20 ms, without config, on the time line of
+    /// [`FromWorker::Program`].
+    Sound {
+        /// [`Listener::id`].
+        listener: u32,
+        /// The packet.
+        packet: Packet,
+    },
     /// The newest program frame.
     Snapshot {
         /// The number the front asked with.
@@ -162,7 +223,7 @@ pub enum Report {
     /// Ten a second.
     Levels {
         /// Every participant with sound, before gain and mute.
-        participants: Vec<(ParticipantId, Levels)>,
+        participants: Vec<(ParticipantId, Heard)>,
         /// The mix as it is encoded.
         program: Levels,
     },

@@ -6,4 +6,4 @@ pub mod frame;
 pub mod launch;
 pub mod message;
 
-pub use message::{Control, Feed, FromWorker, Report, ToWorker};
+pub use message::{Control, Feed, FromWorker, Listener, Report, ToWorker};

@@ -8,20 +8,36 @@ pub const MAX_BYTES: usize = 16 << 20;
 /// Most packets a cache holds: 30 s at 60 fps with sound.
 pub const MAX_PACKETS: usize = 4096;
 
+/// Most packets of a cache whose stream gives a keyframe on request: 5 s at 30 fps with sound. Such streams have none of
+/// themselves for minutes, and asking is quicker than decoding those.
+pub const MAX_PACKETS_ON_REQUEST: usize = 400;
+
 /// What a newcomer must be sent to show a stream at once: the latest config of each track, then everything since the last
 /// keyframe in arrival order. Without video it holds only configs, since any sound packet is a place to start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct GopCache {
     video_config: Option<Packet>,
     audio_config: Option<Packet>,
     packets: Vec<Packet>,
     bytes: usize,
+    most: usize,
+}
+
+impl Default for GopCache {
+    fn default() -> Self {
+        Self::of(MAX_PACKETS)
+    }
 }
 
 impl GopCache {
     /// An empty cache.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty cache of at most so many packets.
+    pub fn of(most: usize) -> Self {
+        Self { video_config: None, audio_config: None, packets: Vec::new(), bytes: 0, most }
     }
 
     /// Takes the next packet of the stream.
@@ -48,7 +64,7 @@ impl GopCache {
     }
 
     fn append(&mut self, packet: &Packet) {
-        if self.bytes + packet.data.len() > MAX_BYTES || self.packets.len() >= MAX_PACKETS {
+        if self.bytes + packet.data.len() > MAX_BYTES || self.packets.len() >= self.most {
             self.clear_packets();
             return;
         }
@@ -63,7 +79,7 @@ impl GopCache {
 
     /// Forgets everything, when the stream ends.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::of(self.most);
     }
 
     /// True when a newcomer would see a picture from [`GopCache::replay`] alone.

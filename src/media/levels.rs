@@ -1,4 +1,4 @@
-//! How loud something is.
+//! How loud something is, and whether it is speech.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,4 +22,21 @@ impl Levels {
         let db = |x: f32| if x > 1e-5 { (20.0 * x.log10()).max(Self::SILENCE_DBFS) } else { Self::SILENCE_DBFS };
         Self { rms_dbfs: db(rms), peak_dbfs: db(peak) }
     }
+}
+
+/// What a microphone gave over one report, 100 ms.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Heard {
+    /// How loud it was, before gain and mute.
+    #[serde(flatten)]
+    pub levels: Levels,
+    /// Share of the report in which somebody spoke, 0 to 1.
+    pub speech: f32,
+    /// The background, dBFS in the band of speech: what is heard while nobody speaks.
+    pub noise_dbfs: f32,
+}
+
+impl Heard {
+    /// Nothing heard.
+    pub const SILENCE: Self = Self { levels: Levels::SILENCE, speech: 0.0, noise_dbfs: Levels::SILENCE_DBFS };
 }

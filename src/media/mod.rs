@@ -11,6 +11,6 @@ pub mod time;
 
 pub use geometry::{Rect, Size};
 pub use gop::GopCache;
-pub use levels::Levels;
+pub use levels::{Heard, Levels};
 pub use packet::{AudioCodec, Codec, Packet, Role, Track, VideoCodec};
 pub use time::Timestamp;

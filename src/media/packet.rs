@@ -24,11 +24,11 @@ pub enum VideoCodec {
     H264,
     /// ITU-T H.265, same convention with `hvcC`.
     Hevc,
-    /// VP8, one frame a packet.
+    /// VP8 (RFC 6386), one frame a packet. Like the two below it needs no [`Role::Config`]: keyframes carry everything.
     Vp8,
     /// VP9, one superframe a packet.
     Vp9,
-    /// AV1, one temporal unit a packet.
+    /// AV1, one temporal unit a packet: OBUs with their size fields, without temporal delimiters or with.
     Av1,
 }
 
@@ -40,7 +40,7 @@ pub enum AudioCodec {
     Aac,
     /// MPEG-1/2 layer III frames.
     Mp3,
-    /// Opus packets, 48 kHz.
+    /// Opus packets (RFC 6716), 48 kHz. A [`Role::Config`] packet, which may be absent, holds the OpusHead (RFC 7845 §5.1).
     Opus,
 }
 

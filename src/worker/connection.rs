@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::{
     clock::Clock,
-    decode::{Decoding, FeedVideo, Target},
+    decode::{Decoding, FeedVideo, Targets, Turn},
     sound::Sound,
 };
 use crate::{
@@ -31,6 +31,8 @@ pub struct Connection {
     decoding: Option<Decoding>,
     /// The latest configuration, for a decoder that starts later.
     config: Option<Packet>,
+    /// How its next pictures are to be turned.
+    turn: Turn,
     corrupt_told: u64,
     told: Option<Timestamp>,
 }
@@ -39,18 +41,18 @@ impl Connection {
     /// A connection that has sent nothing yet.
     pub fn new(feed: Feed) -> Self {
         let video = Arc::new(FeedVideo::new(feed));
-        Self { video, decoding: None, config: None, corrupt_told: 0, told: None }
+        Self { video, decoding: None, config: None, turn: Turn::None, corrupt_told: 0, told: None }
     }
 
-    /// Its tile, or that it is not seen: it has a decoder exactly while it is.
-    pub fn set_target(&mut self, target: Option<Target>, clock: Clock) -> io::Result<()> {
-        match (target, &self.decoding) {
+    /// Its tiles, or that it is not seen: it has a decoder exactly while it is.
+    pub fn set_targets(&mut self, targets: Option<Targets>, clock: Clock) -> io::Result<()> {
+        match (targets, &self.decoding) {
             (None, _) => self.decoding = None,
-            (Some(target), Some(decoding)) => decoding.set_target(target),
-            (Some(target), None) => {
-                let decoding = Decoding::start(Arc::clone(&self.video), target, clock)?;
+            (Some(targets), Some(decoding)) => decoding.set_targets(targets),
+            (Some(targets), None) => {
+                let decoding = Decoding::start(Arc::clone(&self.video), targets, clock)?;
                 if let Some(config) = &self.config {
-                    decoding.push(false, config.clone());
+                    decoding.push(false, self.turn, config.clone());
                 }
                 self.decoding = Some(decoding);
             }
@@ -71,6 +73,11 @@ impl Connection {
         }
     }
 
+    /// Turns the pictures of the packets from here on.
+    pub fn turn(&mut self, turn: Turn) {
+        self.turn = turn;
+    }
+
     /// Takes a packet of video.
     pub fn picture(&mut self, replay: bool, packet: Packet) {
         if packet.role == Role::Config {
@@ -78,7 +85,7 @@ impl Connection {
             self.config = Some(Packet { data: Bytes::copy_from_slice(&packet.data), ..packet.clone() });
         }
         if let Some(decoding) = &self.decoding {
-            decoding.push(replay, packet);
+            decoding.push(replay, self.turn, packet);
         }
     }
 

@@ -4,7 +4,12 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::{VideoBufferPoolConfig, prelude::*};
 
-use crate::{layout::Color, media::Size};
+pub use crate::draw::{rgb, yuv};
+use crate::{
+    draw::{self, Format, PlaneMut, PlaneRef, Surface, View},
+    layout::Color,
+    media::Size,
+};
 
 /// Alignment of rows and of buffers, bytes: the widest vectors swscale stores with.
 const ALIGN: usize = 64;
@@ -30,6 +35,53 @@ pub struct Picture {
     pub size: Size,
     /// I420
     pub buffer: gst::Buffer,
+}
+
+/// A picture that is being looked at.
+#[derive(Debug)]
+pub struct Looked {
+    frame: gst_video::VideoFrame<gst_video::video_frame::Readable>,
+    size: Size,
+}
+
+impl Picture {
+    /// Gives access to its pixels; `None` if its memory cannot be mapped.
+    pub fn look(&self) -> Option<Looked> {
+        let info = gst_video::VideoInfo::from_caps(&caps(self.size, 1)).ok()?;
+        let frame = gst_video::VideoFrame::from_buffer_readable(self.buffer.clone(), &info).ok()?;
+        Some(Looked { frame, size: self.size })
+    }
+}
+
+impl Looked {
+    /// Its pixels.
+    pub fn view(&self) -> View<'_> {
+        let [y, u, v, _] = self.frame.planes_data();
+        let stride = self.frame.plane_stride();
+        let plane = |data, index: usize| PlaneRef { data, stride: stride[index].unsigned_abs() as usize };
+        let planes = [plane(y, 0), plane(u, 1), plane(v, 2)];
+        View { format: Format::I420, size: self.size, planes, alpha: None, inked: None }
+    }
+}
+
+/// The buffer, which nobody else uses, with what `paint` leaves on it.
+pub fn paint_on(
+    buffer: gst::Buffer,
+    size: Size,
+    paint: impl FnOnce(&mut Surface<'_>),
+) -> Result<gst::Buffer, gst::glib::BoolError> {
+    let info = gst_video::VideoInfo::from_caps(&caps(size, 1))?;
+    let frame = gst_video::VideoFrame::from_buffer_writable(buffer, &info);
+    let mut frame = frame.map_err(|_| gst::glib::bool_error!("a frame could not be mapped"))?;
+    paint(&mut surface(&mut frame, size));
+    Ok(frame.into_buffer())
+}
+
+fn surface(frame: &mut gst_video::VideoFrame<gst_video::video_frame::Writable>, size: Size) -> Surface<'_> {
+    let strides = [0, 1, 2].map(|index| frame.plane_stride()[index].unsigned_abs() as usize);
+    let [y, u, v, _] = frame.planes_data_mut();
+    let plane = |data, index: usize| PlaneMut { data, stride: strides[index] };
+    Surface { format: Format::I420, size, planes: [plane(y, 0), plane(u, 1), plane(v, 2)] }
 }
 
 /// Buffers of one size, used again when the last user lets go.
@@ -116,6 +168,11 @@ impl Planes {
         Plane { data, stride, width, height }
     }
 
+    /// All three, to paint on.
+    pub fn surface(&mut self) -> Surface<'_> {
+        surface(&mut self.frame, self.size)
+    }
+
     /// Fills everything with one colour.
     pub fn fill(&mut self, color: Color) {
         for (index, value) in yuv(color).into_iter().enumerate() {
@@ -126,28 +183,11 @@ impl Planes {
         }
     }
 
-    /// Paints an RGB picture of the same size.
-    pub fn paint(&mut self, picture: &image::RgbImage) {
-        let color = |x: usize, y: usize| {
-            let [red, green, blue] = picture.get_pixel(x as u32, y as u32).0;
-            yuv(Color { red, green, blue })
-        };
-        let luma = self.plane(0);
-        for (y, row) in luma.data.chunks_mut(luma.stride).take(luma.height).enumerate() {
-            for (x, sample) in row[..luma.width].iter_mut().enumerate() {
-                *sample = color(x, y)[0];
-            }
-        }
-        for index in [1, 2] {
-            let chroma = self.plane(index);
-            for (y, row) in chroma.data.chunks_mut(chroma.stride).take(chroma.height).enumerate() {
-                for (x, sample) in row[..chroma.width].iter_mut().enumerate() {
-                    let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(right, down)| color(2 * x + right, 2 * y + down));
-                    let sum: u16 = four.iter().map(|color| u16::from(color[index])).sum();
-                    *sample = ((sum + 2) / 4) as u8;
-                }
-            }
-        }
+    /// Paints a picture of the same size.
+    pub fn paint(&mut self, picture: View<'_>) {
+        let mut surface = self.surface();
+        let whole = surface.bounds();
+        draw::paint(&mut surface, whole, &[draw::Stroke::ground(picture)], &mut draw::Scratch::default());
     }
 
     /// Fills everything outside the rectangle, whose numbers are even, with one colour.
@@ -166,22 +206,6 @@ impl Planes {
             }
         }
     }
-}
-
-/// A colour in BT.709, limited range.
-pub fn yuv(color: Color) -> [u8; 3] {
-    let [r, g, b] = [color.red, color.green, color.blue].map(|c| f32::from(c) / 255.0);
-    let y = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    let (u, v) = ((b - y) / 1.8556, (r - y) / 1.5748);
-    [16.0 + 219.0 * y, 128.0 + 224.0 * u, 128.0 + 224.0 * v].map(|x| x.round() as u8)
-}
-
-/// The sRGB bytes of a colour in BT.709, limited range: the inverse of [`yuv`].
-pub fn rgb([y, u, v]: [u8; 3]) -> [u8; 3] {
-    let (y, u, v) = ((f32::from(y) - 16.0) / 219.0, (f32::from(u) - 128.0) / 224.0, (f32::from(v) - 128.0) / 224.0);
-    let (red, blue) = (y + 1.5748 * v, y + 1.8556 * u);
-    let green = (y - 0.2126 * red - 0.0722 * blue) / 0.7152;
-    [red, green, blue].map(|c| (c * 255.0).round().clamp(0.0, 255.0) as u8)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod playout;
 mod process;
 mod reader;
 mod room;
+mod seen;
 pub mod sound;
 pub mod stage;
 

@@ -10,19 +10,20 @@ use super::{
     Error,
     clock::Clock,
     connection::Connection,
-    decode::Target,
+    decode::{Targets, Turn},
     out::Out,
     process,
     reader::{Event, Reader},
-    sound::Sound,
+    seen::Seen,
+    sound::{Recipe, Sound},
     stage::{self, Command, People, Person, Stage},
 };
 use crate::{
     base::ParticipantId,
-    layout::{Canvas, Scene},
+    layout::{Canvas, Scene, Transition},
     link::{
         Control, Feed, Report, ToWorker,
-        message::{FeedStats, Participant, Settings, Stats},
+        message::{FeedStats, Participant, Settings, State, Stats},
     },
     media::{Packet, Timestamp, Track},
 };
@@ -45,7 +46,7 @@ pub struct Room {
     out: Out,
     participants: Vec<Participant>,
     connections: HashMap<Feed, Connection>,
-    scene: Scene,
+    seen: Seen,
     stats_due: Timestamp,
 }
 
@@ -55,11 +56,12 @@ impl Room {
         let stage = Stage::start(settings, clock, &out)?;
         let voice = out.clone();
         let sink = Arc::new(move |message| voice.send(&message));
-        let sound = Sound::start(clock, &settings.audio, &settings.pipelines.audio, sink)?;
+        let (aac, opus) = (settings.pipelines.audio.clone(), settings.pipelines.opus.clone());
+        let sound = Sound::start(clock, Recipe { settings: settings.audio.clone(), aac, opus }, sink)?;
         let canvas = settings.canvas.clone();
         let stats_due = clock.now() + STATS_EVERY;
-        let (participants, connections, scene) = (Vec::new(), HashMap::new(), Scene::default());
-        Ok(Self { stage, sound, canvas, clock, out, participants, connections, scene, stats_due })
+        let (participants, connections, seen) = (Vec::new(), HashMap::new(), Seen::default());
+        Ok(Self { stage, sound, canvas, clock, out, participants, connections, seen, stats_due })
     }
 
     /// Serves the link until its end.
@@ -78,11 +80,19 @@ impl Room {
         loop {
             match reader.next()? {
                 Event::Message(ToWorker::Packet { feed, replay, packet }) => self.packet(feed, replay, packet),
+                Event::Message(ToWorker::Asset { hash, file }) => {
+                    if let Err(error) = self.stage.assets().keep(hash, file) {
+                        self.fault(None, error.to_string());
+                    }
+                }
                 Event::Message(ToWorker::Control(Control::Stop)) | Event::End => return Ok(()),
                 Event::Message(ToWorker::Control(control)) => self.control(control)?,
                 Event::Quiet => {}
             }
             let now = self.clock.now();
+            if self.seen.settle(now) {
+                self.decode_what_is_seen();
+            }
             if now >= self.stats_due {
                 self.stats_due = now + STATS_EVERY;
                 self.report(now);
@@ -97,7 +107,16 @@ impl Room {
         match control {
             Control::Start(_) => return Err(Error::NotStarted),
             Control::Participants(list) => self.set_participants(list),
-            Control::Scene { scene, transition_ms } => self.set_scene(scene, transition_ms),
+            Control::Scene { scene, transition, at } => self.set_scene(scene, transition, at),
+            Control::States(list) => self.set_states(list),
+            Control::ForgetAssets(list) => self.stage.assets().forget(&list),
+            Control::Rotation { feed, quarter_turns } => {
+                // A feed that has just ended may still be spoken of.
+                if let Some(connection) = self.connections.get_mut(&feed) {
+                    connection.turn(Turn::quarters(quarter_turns));
+                }
+            }
+            Control::Listeners(list) => self.sound.listeners(list),
             Control::VideoBitrate(kbps) => self.stage.tell(Command::Bitrate(kbps)),
             Control::Keyframe => self.stage.tell(Command::Keyframe),
             Control::Snapshot(id) => self.stage.tell(Command::Snapshot(id)),
@@ -141,33 +160,39 @@ impl Room {
             let end = (0..=MAX_NAME_BYTES).rev().find(|end| person.name.is_char_boundary(*end)).unwrap_or(0);
             let name = person.name.get(..end).unwrap_or(&person.name).to_owned();
             let video = person.feed.and_then(|feed| self.connections.get(&feed));
-            (person.id.clone(), Person { name, video: video.map(|connection| Arc::clone(connection.video())) })
+            let video = video.map(|connection| Arc::clone(connection.video()));
+            (person.id.clone(), Person { name, video, muted: person.muted })
         };
         self.participants.iter().map(person).collect()
     }
 
-    fn set_scene(&mut self, scene: Scene, transition_ms: u32) {
+    fn set_states(&mut self, list: Vec<(ParticipantId, State)>) {
+        if list.len() > MAX_PARTICIPANTS {
+            return self.fault(None, format!("a list of states is refused: at most {MAX_PARTICIPANTS} are possible"));
+        }
+        self.stage.tell(Command::States(list.into_iter().collect()));
+    }
+
+    fn set_scene(&mut self, scene: Scene, mut transition: Transition, at: Option<Timestamp>) {
         if let Err(error) = stage::check(&scene, &self.canvas) {
             return self.fault(None, format!("the scene is refused: {error}"));
         }
-        let takes = Duration::from_millis(transition_ms.min(crate::layout::choice::MAX_TRANSITION_MS).into());
-        self.scene = scene.clone();
+        transition.ms = transition.ms.min(crate::layout::choice::MAX_TRANSITION_MS);
+        self.seen.plan(scene.clone(), transition, at, self.clock.now());
         self.decode_what_is_seen();
-        self.stage.tell(Command::Scene { scene, takes });
+        self.stage.tell(Command::Scene { scene, transition, at });
     }
 
     /// Starts, reshapes and ends decoders, so that exactly the visible feeds have one.
     fn decode_what_is_seen(&mut self) {
-        let mut targets = HashMap::new();
-        for tile in &self.scene.tiles {
-            let person = self.participants.iter().find(|person| person.id == tile.participant);
-            if let Some(feed) = person.and_then(|person| person.feed) {
-                let background = self.canvas.background;
-                targets.insert(feed, Target { size: tile.rect.size(), fit: tile.fit, background });
-            }
-        }
+        let targets = self.seen.targets();
+        let of = |person: &Participant| {
+            let targets = targets.get(&person.id)?;
+            Some((person.feed?, Targets::from(targets.as_slice())))
+        };
+        let mut targets: HashMap<Feed, Targets> = self.participants.iter().filter_map(of).collect();
         for (feed, connection) in &mut self.connections {
-            if let Err(error) = connection.set_target(targets.get(feed).copied(), self.clock) {
+            if let Err(error) = connection.set_targets(targets.remove(feed), self.clock) {
                 tracing::error!(feed = feed.0, %error, "no thread for a decoder");
             }
         }

@@ -1,6 +1,8 @@
 //! The REST API's router, asked as clients ask it.
 
+mod layouts;
 mod problems;
 mod rooms;
 mod served;
 mod support;
+mod webrtc;

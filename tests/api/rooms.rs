@@ -112,6 +112,11 @@ async fn a_refused_change_changes_nothing() {
             vec!["/template/arrangements", "/template/arrangments"],
         ),
         ("PUT", "/speaker", json!({"participant": "nobody"}), vec!["/participant"]),
+        ("PUT", "/speaker", json!({"participant": "bob", "ttl_seconds": 0}), vec!["/ttl_seconds"]),
+        ("PUT", "/speaker", json!({"participant": "bob", "ttl_seconds": 86_401}), vec!["/ttl_seconds"]),
+        ("PUT", "/speaker", json!({"participant": "bob", "ttl": 5}), vec!["/ttl"]),
+        ("PATCH", "", json!({"speaker": {"hold_ms": 100, "sensitivity": "keen"}}), vec!["/speaker/sensitivity"]),
+        ("PATCH", "", json!({"speaker": {"hold_ms": 100}}), vec!["/speaker/hold_ms"]),
     ] {
         let answer = tell(&router, method, &format!("/v1/rooms/weekly{path}"), body.clone()).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{method} {path} {body}: {}", answer.text());
@@ -178,11 +183,30 @@ async fn layout_and_floor_are_the_operators() {
     assert_eq!(layout.json()["scene"].as_array().map(Vec::len), Some(2), "{}", layout.text());
     assert_eq!(ask(&router, "GET", "/v1/rooms/weekly/layout", "").await.json()["transition_ms"], 300);
     let held = tell(&router, "PUT", "/v1/rooms/weekly/speaker", json!({"participant": "bob"})).await.json();
-    assert_eq!(held, json!({"mode": "auto", "participant": "bob", "held": true}));
+    let told = json!([held["mode"], held["participant"], held["held"], held["held_until"], held["why"], held["lost"]]);
+    assert_eq!(told, json!(["auto", "bob", true, null, "operator", null]));
+    let thresholds = json!({"speech_ms": 400, "quiet_ms": 300, "louder_db": 6.0, "hold_ms": 2000});
+    assert_eq!(held["thresholds"], thresholds);
     assert_eq!(weekly(&router).await["status"]["floor"], "bob");
     let given = ask(&router, "DELETE", "/v1/rooms/weekly/speaker", "").await.json();
-    assert_eq!(given["held"], false);
+    assert_eq!((&given["held"], &given["why"]), (&json!(false), &json!("given_back")));
     assert_eq!(ask(&router, "GET", "/v1/rooms/weekly/speaker", "").await.json()["held"], false);
+}
+
+#[tokio::test]
+async fn an_operators_word_runs_out_and_says_so() {
+    let router = room().await;
+    tell(&router, "PATCH", "/v1/rooms/weekly", json!({"speaker": {"mode": "manual"}})).await;
+    let mut events = listen(&router).await;
+    let asked = json!({"participant": "bob", "ttl_seconds": 1});
+    let held = tell(&router, "PUT", "/v1/rooms/weekly/speaker", asked).await.json();
+    let (since, until_then) = (held["since"].as_str().expect("a time"), held["held_until"].as_str().expect("a time"));
+    assert!(since < until_then && until_then.ends_with('Z'), "{since} {until_then}");
+    let over = until(&mut events, |name, data| name == "speaker" && data["held"] == false).await;
+    let told = json!([over["participant"], over["why"], over["lost"], over["scores"]]);
+    assert_eq!(told, json!([null, "expired", "bob", []]));
+    let now = ask(&router, "GET", "/v1/rooms/weekly/speaker", "").await.json();
+    assert_eq!((&now["participant"], &now["why"], &now["lost"]), (&json!(null), &json!("expired"), &json!("bob")));
 }
 
 #[tokio::test]
@@ -193,7 +217,7 @@ async fn a_picture_that_is_not_there_yet_is_asked_for_again() {
 }
 
 /// Reads an event stream up to the first event that `wanted` accepts.
-async fn until(body: &mut axum::body::BodyDataStream, wanted: impl Fn(&str, &Value) -> bool) -> Value {
+pub async fn until(body: &mut axum::body::BodyDataStream, wanted: impl Fn(&str, &Value) -> bool) -> Value {
     let mut text = String::new();
     while let Some(chunk) = body.next().await {
         text.push_str(std::str::from_utf8(&chunk.expect("a chunk")).expect("UTF-8"));
@@ -210,7 +234,7 @@ async fn until(body: &mut axum::body::BodyDataStream, wanted: impl Fn(&str, &Val
     panic!("the stream ended")
 }
 
-async fn listen(router: &Router) -> axum::body::BodyDataStream {
+pub async fn listen(router: &Router) -> axum::body::BodyDataStream {
     let request = request("GET", "/v1/rooms/weekly/events?levels=false", Body::empty());
     let response = router.clone().oneshot(request).await.expect("an answer");
     assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
@@ -225,7 +249,8 @@ async fn events_begin_with_the_room_and_end_with_it() {
     assert_eq!((&first["type"], &first["room"]["id"]), (&json!("room"), &json!("weekly")));
     tell(&router, "PUT", "/v1/rooms/weekly/speaker", json!({"participant": "bob"})).await;
     let speaker = until(&mut events, |name, _| name == "speaker").await;
-    assert_eq!(speaker, json!({"type": "speaker", "participant": "bob", "held": true}));
+    let told = json!([speaker["participant"], speaker["held"], speaker["why"], speaker["lost"]]);
+    assert_eq!(told, json!(["bob", true, "operator", null]));
     ask(&router, "DELETE", "/v1/rooms/weekly", "").await;
     while let Some(chunk) = events.next().await {
         chunk.expect("a proper end");
@@ -279,9 +304,19 @@ async fn previews_are_pictures_of_the_asked_size() {
     assert_eq!((picture.width(), picture.height()), (320, 180));
     let colours: std::collections::BTreeSet<_> = picture.to_rgb8().pixels().map(|pixel| pixel.0).collect();
     assert!(colours.len() > 7, "seven people in one colour");
-    for (query, part) in
-        [("participants=65", "0 to 64"), ("width=321", "odd"), ("height=99999", "2160"), ("size=1", "size")]
-    {
+    let asked = "participants=7&screen=1&speaking=2&canvas=640x360&seconds=30";
+    let other = ask(&router, "GET", &format!("/v1/layouts/pip/preview.png?{asked}"), "").await;
+    assert_eq!(image::load_from_memory(&other.body).expect("a picture").width(), 640);
+    for (query, part) in [
+        ("participants=65", "0 to 64"),
+        ("width=321", "odd"),
+        ("height=99999", "2160"),
+        ("size=1", "size"),
+        ("canvas=big", "1920x1080"),
+        ("speaking=99", "0 to 64"),
+        ("seconds=99999", "0 to 3600"),
+        ("parameters=%7B%22corner%22:1%7D", "parameter"),
+    ] {
         let answer = ask(&router, "GET", &format!("/v1/layouts/grid/preview.png?{query}"), "").await;
         assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::BAD_REQUEST, "invalid-address"), "{query}");
         assert!(answer.text().contains(part), "{}", answer.text());

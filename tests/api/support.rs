@@ -18,7 +18,8 @@ use tilecast::{
         },
         engine::Local,
         metrics::Counters,
-        room::{Context, Rooms, Templates, check::Rules},
+        room::{Assets, Context, Rooms, Templates, check::Rules},
+        webrtc::{IceServers, Port, WebRtc},
     },
 };
 use tower::ServiceExt;
@@ -37,18 +38,28 @@ pub fn settings(keys: &[&str]) -> Settings {
         engine: Local::new("/bin/false".into(), "off".to_owned(), tasks.clone()),
         connector,
         templates: Templates::new(Vec::new(), Vec::new()),
+        assets: Assets::default(),
         store: None,
         stage: pipelines.stage,
         video_encoders: pipelines.video,
         audio_encoder: pipelines.audio,
+        opus_encoder: pipelines.opus,
         rules: rules.clone(),
     };
+    let (rooms, counters) = (Rooms::new(context, tasks.clone()), Counters::default());
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_nonblocking(true).expect("a socket");
+    let socket = tokio::net::UdpSocket::from_std(socket).expect("a socket");
+    let port = Port::new(socket, &[], counters.clone()).expect("a port");
+    let turn = vec!["turn:turn.example".to_owned()];
+    let servers = IceServers::new(turn, Some(Secret::new("shared")));
     Settings {
-        rooms: Rooms::new(context, tasks.clone()),
+        webrtc: WebRtc::new(port, rooms.clone(), servers, counters.clone(), tasks.clone()),
+        rooms,
         rules,
         keys: ApiKeys::new(keys.iter().copied().map(Secret::new).collect()),
         allowance: Allowance::REQUESTS,
-        counters: Counters::default(),
+        counters,
         stopping: tasks.token(),
     }
 }

@@ -2,6 +2,7 @@
 //! out is decoded and looked at.
 
 mod failures;
+mod floor;
 mod operator;
 mod outputs;
 mod program;

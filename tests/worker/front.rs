@@ -10,7 +10,7 @@ use std::{
 
 use bytes::BytesMut;
 use tilecast::{
-    layout::{Canvas, Fit, Scene, Tile},
+    layout::{Canvas, Fit, Scene, Tile, Transition},
     link::{
         Control, Feed, FromWorker, Report, ToWorker, launch,
         message::{AudioSettings, Participant, Pipelines, Settings, Stats, VERSION, VideoSettings},
@@ -38,6 +38,8 @@ pub struct Front {
     pub reports: Vec<Report>,
     /// Every program packet so far, video and sound.
     pub packets: Vec<Packet>,
+    /// Every packet of a listener's mix so far.
+    pub sounds: Vec<(u32, Packet)>,
     /// The snapshots so far.
     pub snapshots: Vec<(u64, bytes::Bytes)>,
 }
@@ -51,7 +53,12 @@ pub fn settings(width: u32, height: u32, fps: u32) -> Settings {
         canvas: Canvas { width, height, fps, ..Canvas::default() },
         video: VideoSettings { preset: "ultrafast".to_owned(), bitrate_kbps: 4000, keyframe_frames: fps * 2 },
         audio: AudioSettings { bitrate_kbps: 96 },
-        pipelines: Pipelines { stage: text("stage"), video: text("video/x264"), audio: text("audio/aac") },
+        pipelines: Pipelines {
+            stage: text("stage"),
+            video: text("video/x264"),
+            audio: text("audio/aac"),
+            opus: text("audio/opus"),
+        },
     }
 }
 
@@ -68,13 +75,11 @@ pub fn person(index: u32, feed: Option<u32>) -> Participant {
 
 /// A scene of participants in rectangles, later ones in front.
 pub fn scene(tiles: &[(u32, Area)]) -> Scene {
-    let tile = |(z, (index, (x, y, width, height))): (usize, &(u32, Area))| Tile {
-        participant: format!("p{index}").parse().expect("an id"),
-        rect: Rect { x: *x as i32, y: *y as i32, width: *width, height: *height },
-        z: z as u32,
-        fit: Fit::Cover,
+    let tile = |(z, (index, (x, y, width, height))): (usize, &(u32, Area))| {
+        let rect = Rect { x: *x as i32, y: *y as i32, width: *width, height: *height };
+        Tile::plain(format!("p{index}").parse().expect("an id"), rect, z as u32, Fit::Cover)
     };
-    Scene { tiles: tiles.iter().enumerate().map(tile).collect() }
+    Scene { tiles: tiles.iter().enumerate().map(tile).collect(), ..Scene::default() }
 }
 
 impl Front {
@@ -89,9 +94,10 @@ impl Front {
     pub fn start_unready(settings: Settings) -> Self {
         let (link, theirs) = UnixStream::pair().expect("a pair of sockets");
         let worker = std::thread::spawn(move || worker::run(theirs));
-        let (reports, packets, snapshots) = (Vec::new(), Vec::new(), Vec::new());
+        let (reports, packets, sounds, snapshots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (input, program) = (BytesMut::new(), Program::new());
-        let mut front = Self { link, input, worker: Some(worker), program, newest: None, reports, packets, snapshots };
+        let mut front =
+            Self { link, input, worker: Some(worker), program, newest: None, reports, packets, sounds, snapshots };
         front.control(Control::Start(Box::new(settings)));
         front
     }
@@ -110,7 +116,7 @@ impl Front {
 
     /// Cuts to a scene.
     pub fn cut(&mut self, tiles: &[(u32, Area)]) {
-        self.control(Control::Scene { scene: scene(tiles), transition_ms: 0 });
+        self.control(Control::Scene { scene: scene(tiles), transition: Transition::CUT, at: None });
     }
 
     /// Sends packets of a feed.
@@ -175,6 +181,7 @@ impl Front {
                     }
                     self.packets.push(packet);
                 }
+                Some(FromWorker::Sound { listener, packet }) => self.sounds.push((listener, packet)),
                 Some(FromWorker::Snapshot { id, jpeg }) => self.snapshots.push((id, jpeg)),
                 None => {
                     let mut chunk = [0; 65536];

@@ -1,8 +1,10 @@
 //! The real worker over a real link, with real media.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod dress;
 mod front;
 mod media;
 mod motion;
 mod pictures;
 mod program;
+mod webrtc;

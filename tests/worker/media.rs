@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use bytes::Bytes;
 use ffmpeg_next as ff;
-use tilecast::media::{Codec, Packet, Role, Timestamp, VideoCodec};
+use tilecast::media::{AudioCodec, Codec, Packet, Role, Timestamp, VideoCodec};
 
 /// A clip's video, its configuration first.
 pub fn clip(source: &str, encode: &[&str]) -> Vec<Packet> {
@@ -22,6 +22,60 @@ pub fn clip(source: &str, encode: &[&str]) -> Vec<Packet> {
 /// H.264 as a live encoder sends it, a keyframe every two seconds.
 pub fn h264(source: &str) -> Vec<Packet> {
     clip(source, &["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-g", "60", "-pix_fmt", "yuv420p"])
+}
+
+/// A tone at a quarter of full scale as a browser sends it: bare Opus packets of 20 ms.
+pub fn opus(hertz: u32, seconds: u32) -> Vec<Packet> {
+    let file = tempfile::Builder::new().suffix(".mka").tempfile().expect("a temporary file");
+    let status = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i"])
+        .arg(format!("aevalsrc='0.25*sin({hertz}*2*PI*t)':s=48000:d={seconds}"))
+        .args(["-c:a", "libopus", "-b:a", "64k"])
+        .arg(file.path())
+        .status()
+        .expect("ffmpeg runs");
+    assert!(status.success(), "ffmpeg made a tone");
+    ff::init().expect("ffmpeg initialises");
+    let mut input = ff::format::input(file.path()).expect("the tone opens");
+    let packet = |(n, coded): (usize, ff::Packet)| {
+        let pts = Timestamp::from_millis(n as i64 * 20);
+        let data = Bytes::copy_from_slice(coded.data().expect("not empty"));
+        Packet { codec: Codec::Audio(AudioCodec::Opus), role: Role::Key, pts, dts: pts, data }
+    };
+    input.packets().map(|(_, coded)| coded).enumerate().map(packet).collect()
+}
+
+/// What FFmpeg's own decoder hears, the left side, from the first packet on.
+pub fn decode_opus(packets: &[&Packet]) -> Vec<f32> {
+    ff::init().expect("ffmpeg initialises");
+    let codec = ff::decoder::find(ff::codec::Id::OPUS).expect("an Opus decoder");
+    let context = ff::codec::Context::new_with_codec(codec);
+    let mut decoder = context.decoder().open_as(codec).expect("it opens").audio().expect("it is sound");
+    let (mut heard, mut frame) = (Vec::new(), ff::frame::Audio::empty());
+    for packet in packets {
+        decoder.send_packet(&ff::Packet::copy(&packet.data)).expect("decodes");
+        while decoder.receive_frame(&mut frame).is_ok() {
+            heard.extend_from_slice(frame.plane::<f32>(0));
+        }
+    }
+    heard
+}
+
+/// Level of the `hertz` part of each 100 ms, dB to full scale, lowest first.
+pub fn levels(samples: &[f32], hertz: f64) -> Vec<f64> {
+    let level = |piece: &[f32]| {
+        let (mut re, mut im) = (0.0, 0.0);
+        for (i, sample) in piece.iter().enumerate() {
+            let window = 0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / piece.len() as f64).cos();
+            let (sin, cos) = (std::f64::consts::TAU * hertz * i as f64 / 48_000.0).sin_cos();
+            re += f64::from(*sample) * window * cos;
+            im += f64::from(*sample) * window * sin;
+        }
+        20.0 * (4.0 * re.hypot(im) / piece.len() as f64).max(1e-9).log10()
+    };
+    let mut levels: Vec<f64> = samples.chunks_exact(4800).map(level).collect();
+    levels.sort_by(f64::total_cmp);
+    levels
 }
 
 fn read(path: &Path) -> Vec<Packet> {
@@ -94,8 +148,8 @@ impl Frame {
         mean.iter().zip(yuv).all(|(mean, wanted)| (mean - f64::from(wanted)).abs() < 6.0)
     }
 
-    /// Writes it where a person can look at it.
-    pub fn save(&self, path: &str) {
+    /// As pixels.
+    pub fn to_rgb(&self) -> image::RgbImage {
         let (width, height) = self.size();
         let mut picture = image::RgbImage::new(width, height);
         for (x, y, pixel) in picture.enumerate_pixels_mut() {
@@ -104,7 +158,12 @@ impl Frame {
             };
             pixel.0 = tilecast::worker::i420::rgb([at(0, 0), at(1, 1), at(2, 1)]);
         }
-        picture.save(path).expect("a picture file");
+        picture
+    }
+
+    /// Writes it where a person can look at it.
+    pub fn save(&self, path: &str) {
+        self.to_rgb().save(path).expect("a picture file");
     }
 }
 

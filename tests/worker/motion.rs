@@ -1,6 +1,6 @@
 //! Changes of scene that take time.
 
-use tilecast::{link::Control, media::Packet};
+use tilecast::{layout::Transition, link::Control, media::Packet};
 
 use crate::{
     front::{Front, person, scene, settings},
@@ -21,7 +21,11 @@ fn tiles_move_newcomers_fade_in_and_it_may_be_interrupted() {
     front.packets(1, true, &color("red"));
     front.packets(2, true, &color("blue"));
     front.frame(|frame| frame.shows(whole, RED));
-    front.control(Control::Scene { scene: scene(&[(0, left), (1, right)]), transition_ms: 1000 });
+    front.control(Control::Scene {
+        scene: scene(&[(0, left), (1, right)]),
+        transition: Transition::of_ms(1000),
+        at: None,
+    });
     front.packets(1, true, &color("red"));
     front.packets(2, true, &color("blue"));
     // On the way: red has left the right edge's middle but is wider than its half.
@@ -31,12 +35,16 @@ fn tiles_move_newcomers_fade_in_and_it_may_be_interrupted() {
         between.save(&format!("{path}/between.png"));
     }
     // Back again from half-way: red never jumps, so its middle stays red.
-    front.control(Control::Scene { scene: scene(&[(0, whole)]), transition_ms: 300 });
+    front.control(Control::Scene { scene: scene(&[(0, whole)]), transition: Transition::of_ms(300), at: None });
     front.frame(|frame| {
         assert!(frame.shows((100, 160, 100, 40), RED));
         frame.shows(whole, RED)
     });
-    front.control(Control::Scene { scene: scene(&[(0, left), (1, right)]), transition_ms: 100 });
+    front.control(Control::Scene {
+        scene: scene(&[(0, left), (1, right)]),
+        transition: Transition::of_ms(100),
+        at: None,
+    });
     front.packets(1, true, &color("red"));
     front.packets(2, true, &color("blue"));
     front.frame(|frame| frame.shows(left, RED) && frame.shows(right, BLUE));

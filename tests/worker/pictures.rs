@@ -1,7 +1,7 @@
 //! What is to be seen is seen, where it is to be seen.
 
 use tilecast::{
-    layout::{Fit, Scene},
+    layout::{Fit, Scene, Transition},
     link::{Control, Feed, Report},
     media::{Packet, Role},
 };
@@ -145,7 +145,7 @@ fn a_tile_that_contains_has_bars_of_the_canvas_colour() {
     front.control(Control::Participants(vec![person(0, Some(1))]));
     let mut contained = scene(&[(0, (0, 0, 640, 360))]);
     contained.tiles[0].fit = Fit::Contain;
-    front.control(Control::Scene { scene: contained, transition_ms: 0 });
+    front.control(Control::Scene { scene: contained, transition: Transition::CUT, at: None });
     front.packets(1, true, &h264("color=red:s=180x360:r=30:d=0.3"));
     let frame = front.frame(|frame| frame.shows((230, 0, 180, 360), RED));
     for bar in [(0, 0, 226, 360), (414, 0, 226, 360)] {
@@ -220,11 +220,11 @@ fn a_scene_that_cannot_be_is_refused_and_changes_nothing() {
     twice.tiles.push(twice.tiles[0].clone());
     for bad in [twice, scene(&[(0, (0, 0, 100_000, 100_000))]), scene(&[(0, (1, 0, 20, 20))])] {
         let before = front.reports.len();
-        front.control(Control::Scene { scene: bad, transition_ms: 0 });
+        front.control(Control::Scene { scene: bad, transition: Transition::CUT, at: None });
         front.until(|front| front.reports[before..].iter().any(|r| matches!(r, Report::Fault { .. })).then_some(()));
     }
     front.packets(1, true, &color("red"));
     front.frame(|frame| frame.shows(LEFT, RED));
-    front.control(Control::Scene { scene: Scene::default(), transition_ms: 0 });
+    front.control(Control::Scene { scene: Scene::default(), transition: Transition::CUT, at: None });
     front.frame(|frame| frame.shows((0, 0, 640, 360), CANVAS));
 }

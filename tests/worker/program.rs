@@ -3,6 +3,7 @@
 use std::net::Shutdown;
 
 use tilecast::{
+    layout::Transition,
     link::{Control, Report, launch},
     media::{Packet, Role, Timestamp, Track},
     worker,
@@ -147,8 +148,8 @@ fn ninety_scenes_in_a_row_are_shown() {
                 tiles.push((index, area));
             }
         }
-        let transition_ms = [0, 50, 300][random(3) as usize];
-        front.control(Control::Scene { scene: crate::front::scene(&tiles), transition_ms });
+        let transition = Transition::of_ms([0, 50, 300][random(3) as usize]);
+        front.control(Control::Scene { scene: crate::front::scene(&tiles), transition, at: None });
         front.packets(1 + round % 8, true, &red);
         let now = video(&front).len();
         front.until(|front| (video(front).len() > now + 2).then_some(()));

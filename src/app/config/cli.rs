@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{bench, demo};
+use crate::app::{bench, demo, layout};
 
 /// Merges the live streams of a meeting into one: RTMP in, tiled picture and mixed sound, RTMP out, driven by REST.
 #[derive(Debug, Parser)]
@@ -23,6 +23,9 @@ pub enum Command {
     /// One room's media; started by `serve`, not by people
     #[command(hide = true)]
     Worker,
+    /// Check and draw layout templates
+    #[command(subcommand)]
+    Layout(layout::Command),
     /// Show it all with four synthetic participants
     Demo(demo::Args),
     /// Measure it beside ffmpeg and gst-launch
@@ -49,6 +52,20 @@ pub struct ServeArgs {
     /// Where RTMP publishers and players connect [default: 127.0.0.1:1935]
     #[arg(long, value_name = "IP:PORT")]
     pub rtmp: Option<String>,
+    /// Where browsers send and get media by WebRTC, by UDP and, for networks that block it, by TCP [default: 127.0.0.1:8189]
+    #[arg(long, value_name = "IP:PORT")]
+    pub webrtc: Option<String>,
+    /// An address of this machine at which browsers reach it, where that is not the one it listens on: behind address
+    /// translation, or when listening on 0.0.0.0; may be given several times
+    #[arg(long, value_name = "IP")]
+    pub public_address: Vec<String>,
+    /// A STUN or TURN server for browsers, such as turn:turn.example.org:3478; may be given several times
+    #[arg(long, value_name = "URL")]
+    pub ice_server: Vec<String>,
+    /// The secret shared with the TURN servers (coturn's static-auth-secret); others on this machine see it: rather use
+    /// TILECAST_TURN_SECRET or the file
+    #[arg(long, value_name = "SECRET")]
+    pub turn_secret: Option<String>,
     /// Folder that keeps rooms and layouts over a restart [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/tilecast, else
     /// ~/.local/state/tilecast, else /var/lib/tilecast]
     #[arg(long, value_name = "FOLDER")]

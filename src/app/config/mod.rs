@@ -7,7 +7,7 @@ mod sources;
 
 use std::{
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     num::NonZeroU32,
     path::{Path, PathBuf},
 };
@@ -20,7 +20,10 @@ use sources::Sources;
 use super::pipelines::Pipelines;
 use crate::{
     base::{Secret, TemplateName},
-    front::auth::{keys, rate::Allowance},
+    front::{
+        auth::{keys, rate::Allowance},
+        webrtc::IceServers,
+    },
     layout::Template,
 };
 
@@ -28,6 +31,12 @@ use crate::{
 const HTTP: &str = "127.0.0.1:8080";
 /// Where RTMP listens: its registered port (IANA `macromedia-fcs`), this machine only, as above.
 const RTMP: &str = "127.0.0.1:1935";
+/// Where WebRTC listens, by UDP and TCP; this machine only, as above.
+const WEBRTC: &str = "127.0.0.1:8189";
+/// Most public addresses: each is a candidate that every client tries.
+const MAX_PUBLIC_ADDRESSES: usize = 8;
+/// Most STUN and TURN servers: each is a header of every answer, and browsers complain of more than five.
+const MAX_ICE_SERVERS: usize = 8;
 /// What is logged: what an operator did or must know.
 const LOG: &str = "info";
 /// Most ranges on the address allow-list: each is looked at for every connection.
@@ -49,6 +58,12 @@ pub struct Config {
     pub http: SocketAddr,
     /// Where RTMP listens.
     pub rtmp: SocketAddr,
+    /// Where WebRTC listens, by UDP and TCP.
+    pub webrtc: SocketAddr,
+    /// Where browsers reach it; where it listens when empty.
+    pub public_address: Vec<IpAddr>,
+    /// What browsers are told of.
+    pub ice_servers: IceServers,
     /// The state folder.
     pub state: PathBuf,
     /// Further templates, from the layouts folder.
@@ -88,6 +103,10 @@ impl Config {
         let sources = Sources::open(args, &environment, &mut faults);
         let http = sources.parse("http", HTTP, address, &mut faults);
         let rtmp = sources.parse("rtmp", RTMP, address, &mut faults);
+        let webrtc = sources.parse("webrtc", WEBRTC, address, &mut faults);
+        let public_address = sources.list("public_address", public_address, &mut faults);
+        let ice_servers = ice_servers(&sources, &mut faults);
+        faults.extend(webrtc.and_then(|webrtc| reachable(webrtc, &public_address)));
         let state = sources.text("state", &mut faults).map_or_else(|| default_state(&environment), PathBuf::from);
         let layouts = sources.text("layouts", &mut faults).map(PathBuf::from);
         let layouts = layouts.map(|folder| layouts::read(&folder, &mut faults)).unwrap_or_default();
@@ -105,15 +124,38 @@ impl Config {
                 allow_address.len()
             ));
         }
-        let listeners: Vec<_> =
-            [("http", http), ("rtmp", rtmp)].into_iter().filter_map(|(n, a)| Some((n, a?))).collect();
+        let listeners: Vec<_> = [("http", http), ("rtmp", rtmp), ("webrtc", webrtc)]
+            .into_iter()
+            .filter_map(|(n, a)| Some((n, a?)))
+            .collect();
         faults.extend(keys::check(&api_keys, &listeners));
-        match (http, rtmp, pipelines, per_second, burst, log_format, log) {
-            (Some(http), Some(rtmp), Some(pipelines), Some(per_second), Some(burst), Some(log_format), Some(log))
-                if faults.is_empty() =>
-            {
+        match (http, rtmp, webrtc, pipelines, per_second, burst, log_format, log) {
+            (
+                Some(http),
+                Some(rtmp),
+                Some(webrtc),
+                Some(pipelines),
+                Some(per_second),
+                Some(burst),
+                Some(log_format),
+                Some(log),
+            ) if faults.is_empty() => {
                 let allowance = Allowance { per_second, burst };
-                Ok(Self { http, rtmp, state, layouts, pipelines, allow_address, api_keys, allowance, log_format, log })
+                Ok(Self {
+                    http,
+                    rtmp,
+                    webrtc,
+                    public_address,
+                    ice_servers,
+                    state,
+                    layouts,
+                    pipelines,
+                    allow_address,
+                    api_keys,
+                    allowance,
+                    log_format,
+                    log,
+                })
             }
             _ => Err(Faults(faults)),
         }
@@ -124,8 +166,49 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("{text:?} is not an address to listen on; write IP:PORT, such as 127.0.0.1:8080"))
 }
 
+fn public_address(text: &str) -> Result<IpAddr, String> {
+    let address = text.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified() && !ip.is_multicast());
+    address.ok_or_else(|| {
+        format!("{text:?} is not an address that browsers could reach; write one IP, such as 203.0.113.7")
+    })
+}
+
+/// What is wrong with listening at `webrtc` and being reached at `public`.
+fn reachable(webrtc: SocketAddr, public: &[IpAddr]) -> Option<String> {
+    if public.len() > MAX_PUBLIC_ADDRESSES {
+        return Some(format!("public_address: at most {MAX_PUBLIC_ADDRESSES} are possible, here are {}", public.len()));
+    }
+    if webrtc.ip().is_unspecified() && public.is_empty() {
+        return Some(format!(
+            "public_address: browsers must be told where to reach {webrtc}; give the address of this machine that they see \
+             (--public-address IP)"
+        ));
+    }
+    let foreign = public.iter().find(|ip| webrtc.is_ipv4() && ip.is_ipv6());
+    foreign.map(|ip| {
+        format!("public_address: {ip} is IPv6, but webrtc listens on {webrtc}; listen on [::]:{}", webrtc.port())
+    })
+}
+
+fn ice_servers(sources: &Sources<'_>, faults: &mut Vec<String>) -> IceServers {
+    let urls = sources.list("ice_server", |url| IceServers::check(url).map_err(|error| error.to_string()), faults);
+    let secret = sources.text("turn_secret", faults).map(Secret::new);
+    if urls.len() > MAX_ICE_SERVERS {
+        faults.push(format!("ice_server: at most {MAX_ICE_SERVERS} are possible, here are {}", urls.len()));
+    }
+    let turn = urls.iter().any(|url| IceServers::is_turn(url));
+    if turn && secret.is_none() {
+        let how = "set turn_secret (TILECAST_TURN_SECRET) to its static-auth-secret";
+        faults.push(format!("ice_server: a TURN server lets nobody in without credentials; {how}"));
+    }
+    if !turn && secret.is_some() {
+        faults.push("turn_secret: there is no TURN server to use it with; name one by ice_server".to_owned());
+    }
+    IceServers::new(urls, secret)
+}
+
 fn range(text: &str) -> Result<IpNet, String> {
-    let single = text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    let single = text.parse().map(|address: IpAddr| IpNet::from(address));
     single.or_else(|_| text.parse()).map_err(|_| {
         format!("{text:?} is not an address range; write it in CIDR, such as 10.0.0.0/8, or one IP address")
     })

@@ -7,9 +7,13 @@ use toml::{Table, Value};
 use super::ServeArgs;
 
 /// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 15] = [
     "http",
     "rtmp",
+    "webrtc",
+    "public_address",
+    "ice_server",
+    "turn_secret",
     "state",
     "layouts",
     "pipelines",
@@ -119,6 +123,10 @@ impl<'a> Sources<'a> {
         let one = match key {
             "http" => &args.http,
             "rtmp" => &args.rtmp,
+            "webrtc" => &args.webrtc,
+            "turn_secret" => &args.turn_secret,
+            "public_address" => return args.public_address.clone(),
+            "ice_server" => return args.ice_server.clone(),
             "state" => &args.state,
             "layouts" => &args.layouts,
             "pipelines" => &args.pipelines,
@@ -135,7 +143,7 @@ impl<'a> Sources<'a> {
 }
 
 fn is_list(key: &str) -> bool {
-    matches!(key, "allow_address" | "api_keys")
+    matches!(key, "allow_address" | "api_keys" | "public_address" | "ice_server")
 }
 
 fn read(path: &std::path::Path) -> Result<Table, String> {

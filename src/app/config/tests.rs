@@ -31,6 +31,8 @@ fn with_nothing_said_this_machine_alone_is_served() {
     let config = load(&[], &[("HOME", "/home/me")]).expect("defaults");
     assert_eq!(config.http.to_string(), "127.0.0.1:8080");
     assert_eq!(config.rtmp.to_string(), "127.0.0.1:1935");
+    assert_eq!(config.webrtc.to_string(), "127.0.0.1:8189");
+    assert!(config.public_address.is_empty());
     assert_eq!(config.state, Path::new("/home/me/.local/state/tilecast"));
     assert!(config.api_keys.is_empty() && config.allow_address.is_empty() && config.layouts.is_empty());
     assert_eq!(config.allowance, Allowance::REQUESTS);
@@ -110,6 +112,34 @@ fn every_fault_is_told_at_once_by_its_name() {
         assert!(found.iter().any(|fault| fault.contains(part)), "{part} is not in {found:#?}");
     }
     assert_eq!(found.len(), 9, "{found:#?}");
+}
+
+#[test]
+fn browsers_must_be_told_where_to_go() {
+    let key = ["--api-key", "0123456789abcdef"];
+    let with = |words: &[&'static str]| [&key[..], words].concat();
+    let found = faults(&with(&["--webrtc", "0.0.0.0:8189"]), &[]);
+    assert!(found.iter().any(|fault| fault.contains("--public-address IP")), "{found:?}");
+    let config = load(
+        &with(&["--webrtc", "[::]:8189", "--public-address", "203.0.113.7", "--public-address", "2001:db8::7"]),
+        &[],
+    );
+    assert_eq!(config.expect("sound").public_address.len(), 2);
+    for (words, part) in [
+        (
+            &["--public-address", "2001:db8::7"][..],
+            "public_address: 2001:db8::7 is IPv6, but webrtc listens on 127.0.0.1:8189",
+        ),
+        (&["--public-address", "0.0.0.0"], "is not an address that browsers could reach"),
+        (&["--ice-server", "turn:turn.example"], "ice_server: a TURN server lets nobody in without credentials"),
+        (&["--turn-secret", "north"], "turn_secret: there is no TURN server"),
+        (&["--ice-server", "http://turn.example"], "is not a STUN or TURN server"),
+    ] {
+        let found = faults(words, &[]);
+        assert!(found.len() == 1 && found[0].contains(part), "{part} is not in {found:?}");
+    }
+    let variables = [("TILECAST_ICE_SERVER", "stun:stun.example,turn:turn.example"), ("TILECAST_TURN_SECRET", "north")];
+    assert!(load(&[], &variables).is_ok());
 }
 
 #[test]

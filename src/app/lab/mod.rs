@@ -17,3 +17,4 @@ pub mod sender;
 pub mod service;
 pub mod tone;
 pub mod watch;
+pub mod webrtc;

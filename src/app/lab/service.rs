@@ -48,6 +48,7 @@ impl Service {
         let program = program.to_str().context("a program name that is not UTF-8")?;
         let mut command = quiet(program);
         command.args(["serve", "--http", &format!("127.0.0.1:{http}"), "--rtmp", &format!("127.0.0.1:{rtmp}")]);
+        command.args(["--webrtc", "127.0.0.1:0"]);
         command.args(["--allow-address", "127.0.0.0/8"]);
         let state = if setup.arguments.iter().any(|argument| argument.starts_with("--state")) {
             None

@@ -7,6 +7,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, path::ErrorKind, rejection::PathRejection},
     http::{HeaderMap, Request, header, request::Parts},
 };
+use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,11 +16,12 @@ use super::{
     json,
     problem::{Kind, Problem},
 };
+use crate::draw::asset::MAX_FILE_BYTES;
 
 /// Largest body, bytes: a room of 64 participants and 32 outputs with every text at its longest is 240 kB.
 pub const MAX_BODY_BYTES: usize = 512 * 1024;
 /// Longest time a body may take to arrive: 512 kB at 0.5 Mbit/s, the slowest line anybody would run this from.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The names in the path, checked.
 #[derive(Debug)]
@@ -64,28 +66,42 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        if !is_json(&parts.headers) {
+        if !is_json(request.headers()) {
             let detail = "send the document with the header Content-Type: application/json";
             return Err(Problem::new(Kind::NotJson, detail));
         }
-        let length =
-            parts.headers.get(header::CONTENT_LENGTH).and_then(|text| text.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > MAX_BODY_BYTES) {
-            return Err(too_large());
-        }
-        let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await;
-        let body = body.map_err(|_| Problem::new(Kind::SlowBody, "send the whole body within 10 s"))?;
-        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
-            true => too_large(),
-            false => Problem::new(Kind::MalformedJson, "the body ended before it was complete"),
-        })?;
-        json::parse(&body.to_bytes()).map(Self)
+        let cut = || Problem::new(Kind::MalformedJson, "the body ended before it was complete");
+        json::parse(&whole(request, MAX_BODY_BYTES, cut).await?).map(Self)
     }
 }
 
-fn too_large() -> Problem {
-    Problem::new(Kind::TooLarge, format!("a body may have at most {MAX_BODY_BYTES} bytes"))
+/// A body that is a file, read whole within bounds of size and time.
+#[derive(Debug)]
+pub struct FileBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for FileBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
+        let cut = || Problem::new(Kind::NoImage, "the file ended before it was complete");
+        whole(request, MAX_FILE_BYTES, cut).await.map(Self)
+    }
+}
+
+async fn whole(request: Request<Body>, most: usize, cut: impl Fn() -> Problem) -> Result<Bytes, Problem> {
+    let (parts, body) = request.into_parts();
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|text| text.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > most) {
+        return Err(too_large(most));
+    }
+    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect()).await;
+    let body = body.map_err(|_| Problem::new(Kind::SlowBody, "send the whole body within 10 s"))?;
+    let body = body.map_err(|error| if error.is::<LengthLimitError>() { too_large(most) } else { cut() })?;
+    Ok(body.to_bytes())
+}
+
+fn too_large(most: usize) -> Problem {
+    Problem::new(Kind::TooLarge, format!("a body may have at most {most} bytes here"))
 }
 
 /// `application/json` and whatever else ends in `+json`, such as the merge patch of RFC 7396.

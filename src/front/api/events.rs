@@ -123,7 +123,7 @@ fn message(name: &str, data: &impl Serialize) -> Option<Message> {
 fn name(event: &Event) -> &'static str {
     match event {
         Event::Participant { .. } => "participant",
-        Event::Speaker { .. } => "speaker",
+        Event::Speaker(_) => "speaker",
         Event::Layout { .. } => "layout",
         Event::Output { .. } => "output",
         Event::WorkerReplaced { .. } => "worker_replaced",

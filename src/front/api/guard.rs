@@ -2,14 +2,15 @@
 
 use std::{
     any::Any,
+    convert::Infallible,
     net::{IpAddr, Ipv4Addr},
     time::{Duration, Instant},
 };
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request, State},
-    http::{HeaderValue, Method, Response, header},
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{Extensions, HeaderValue, Method, Response, header, request::Parts},
     middleware::Next,
     response::IntoResponse,
 };
@@ -56,7 +57,8 @@ pub(super) async fn pass(
         let detail = "this address asks too often; wait as long as Retry-After says, or raise rate_per_second";
         Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
     })?;
-    if state.0.keys.is_empty() {
+    // What publishes by WHIP brings its own key, from whichever page; WHEP looks for itself.
+    if state.0.keys.is_empty() && !is_door(request.uri().path()) {
         origin::admit(request.method(), request.uri(), request.headers())
             .map_err(|error| Problem::new(Kind::ForbiddenOrigin, error.to_string()))?;
     }
@@ -102,8 +104,28 @@ pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
     Problem::new(Kind::Internal, "this is a fault of the server and is in its log; please report it").into_response()
 }
 
+fn is_door(path: &str) -> bool {
+    path.starts_with("/whip/") || path.starts_with("/whep/")
+}
+
+/// The address that a request came from.
+#[derive(Debug, Clone, Copy)]
+pub struct From(pub IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for From {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(address(&parts.extensions)))
+    }
+}
+
 fn peer(request: &Request) -> IpAddr {
-    request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |Peer(address)| address.ip())
+    address(request.extensions())
+}
+
+fn address(extensions: &Extensions) -> IpAddr {
+    extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |Peer(address)| address.ip())
 }
 
 /// The method as a metric's label: a client may send any word, a label must not be one.

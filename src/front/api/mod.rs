@@ -5,6 +5,7 @@
 //! [`Rooms`](super::room::Rooms) does. [`serve()`] ends when its tasks are told to stop: requests are answered, event
 //! streams end.
 
+mod assets;
 mod body;
 mod events;
 mod guard;
@@ -13,12 +14,17 @@ mod layouts;
 mod openapi;
 mod outputs;
 mod participants;
+mod pins;
+mod preview;
 pub mod problem;
 mod rooms;
 mod serve;
 mod service;
 mod stage;
 mod state;
+mod whep;
+mod whip;
+mod wish;
 
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -57,16 +63,27 @@ fn endpoints(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(rooms::put, rooms::get, rooms::patch, rooms::delete))
         .routes(routes!(participants::put, participants::get, participants::patch, participants::delete))
         .routes(routes!(stage::put_layout, stage::get_layout))
+        .routes(routes!(stage::delete_next_layout))
+        .routes(routes!(pins::post, pins::get))
+        .routes(routes!(pins::delete))
         .routes(routes!(stage::put_speaker, stage::get_speaker, stage::delete_speaker))
         .routes(routes!(outputs::put, outputs::get, outputs::delete))
         .routes(routes!(events::stream))
         .routes(routes!(stage::snapshot))
         .routes(routes!(layouts::list))
         .routes(routes!(layouts::put, layouts::get, layouts::delete))
-        .routes(routes!(layouts::preview))
+        .routes(routes!(layouts::validate))
+        .routes(routes!(layouts::versions))
+        .routes(routes!(layouts::version))
+        .routes(routes!(layouts::roll_back))
+        .routes(routes!(preview::named))
+        .routes(routes!(preview::inline))
+        .routes(routes!(assets::list))
+        .routes(routes!(assets::put, assets::get, assets::delete))
         .routes(routes!(service::metrics))
         .route_layer(middleware::from_fn_with_state(state.clone(), guard::unlock));
     keyed
+        .merge(wish::endpoints())
         .routes(routes!(service::healthz))
         .routes(routes!(service::readyz))
         .routes(routes!(problem::list))

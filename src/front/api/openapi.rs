@@ -31,7 +31,9 @@ use crate::front::events::Event;
         (name = "participants", description = "Who may be in a room"),
         (name = "stage", description = "What the program shows, and what happens"),
         (name = "outputs", description = "Where the program goes"),
+        (name = "webrtc", description = "Publishing by WHIP (RFC 9725) and watching by WHEP"),
         (name = "layouts", description = "Templates"),
+        (name = "assets", description = "Images that templates show"),
         (name = "service", description = "The server itself"),
         (name = "problems", description = "What a problem document's type points at"),
     )
@@ -54,8 +56,13 @@ pub(super) fn base() -> openapi::OpenApi {
 /// Adds to every operation the problems it can answer with, and the key it needs.
 pub(super) fn complete(mut document: openapi::OpenApi) -> openapi::OpenApi {
     for (path, item) in &mut document.paths.paths {
-        let operations =
-            [("GET", &mut item.get), ("PUT", &mut item.put), ("PATCH", &mut item.patch), ("DELETE", &mut item.delete)];
+        let operations = [
+            ("GET", &mut item.get),
+            ("PUT", &mut item.put),
+            ("POST", &mut item.post),
+            ("PATCH", &mut item.patch),
+            ("DELETE", &mut item.delete),
+        ];
         for (method, operation) in operations {
             if let Some(operation) = operation {
                 add_problems(method, path, operation);
@@ -91,6 +98,21 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
     let keyed = path.starts_with("/v1/") || path == "/metrics";
     let in_room = path.contains("{room}");
     let change = method != "GET";
+    let door = path.starts_with("/whip/") || path.starts_with("/whep/");
+    let session = path.contains("{session}");
+    if door {
+        return match kind {
+            Kind::RateLimited | Kind::Internal | Kind::TimedOut | Kind::InvalidAddress => true,
+            Kind::NoRoom | Kind::KeyNeeded | Kind::NoMedia | Kind::Busy | Kind::Stopping => !session,
+            Kind::ForbiddenOrigin => !session && path.starts_with("/whep/"),
+            Kind::NoParticipant => !session,
+            Kind::NotPublished => !session && path.starts_with("/whip/"),
+            Kind::MalformedSdp | Kind::SlowBody | Kind::TooLarge | Kind::NotSdp => body,
+            Kind::NoSession => session,
+            Kind::StaleSession => session && method == "PATCH",
+            _ => false,
+        };
+    }
     match kind {
         Kind::RateLimited | Kind::Internal | Kind::TimedOut | Kind::ForbiddenOrigin => true,
         Kind::Unauthorized => keyed,
@@ -98,16 +120,29 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
         Kind::NoRoom => in_room && !(method == "PUT" && path.ends_with("{room}")),
         Kind::NoParticipant => path.contains("{participant}") && method != "PUT",
         Kind::NoOutput => path.contains("{output}") && method != "PUT",
-        Kind::NoLayout => path.contains("{name}") && method != "PUT",
-        Kind::MalformedJson | Kind::InvalidDocument | Kind::SlowBody | Kind::TooLarge | Kind::NotJson => body,
+        Kind::NoLayout => path.starts_with("/v1/layouts/{name}") && method != "PUT",
+        Kind::NoVersion => path.contains("{number}") || path.ends_with("/rollback"),
+        Kind::Changed => path.starts_with("/v1/layouts/{name}") && change,
+        Kind::NoAsset => path.contains("/assets/{name}") && method != "PUT",
+        Kind::AssetInUse => path.contains("/assets/{name}") && change,
+        Kind::NoImage => path.contains("/assets/{name}") && method == "PUT",
+        Kind::MalformedJson | Kind::InvalidDocument | Kind::NotJson => body && !path.contains("/assets/"),
+        Kind::SlowBody | Kind::TooLarge => body,
         Kind::NotStored => change && keyed,
         Kind::Stopping => in_room || (change && keyed) || path == "/readyz",
         Kind::TooManyRooms => method == "PUT" && path.ends_with("{room}"),
-        Kind::LayoutInUse => method == "DELETE" && path.contains("{name}"),
+        Kind::LayoutInUse => change && path.starts_with("/v1/layouts/{name}"),
         Kind::NoPicture => path.ends_with("/snapshot.jpg"),
         Kind::Busy => path.ends_with("/events"),
         Kind::NoEndpoint => path == "/problems/{kind}",
         // Answers to another method or another door, never to one of these operations.
-        Kind::MethodNotAllowed | Kind::NotPublished => false,
+        Kind::MethodNotAllowed
+        | Kind::NotPublished
+        | Kind::KeyNeeded
+        | Kind::MalformedSdp
+        | Kind::NoMedia
+        | Kind::NoSession
+        | Kind::StaleSession
+        | Kind::NotSdp => false,
     }
 }

@@ -113,6 +113,7 @@ pub async fn delete(
 ) -> Result<Json<RoomView>, Problem> {
     let name = room.clone();
     let edit = move |document: &mut RoomDocument| {
+        document.pins.retain(|pin| *pin != id);
         document.participants.remove(&id).map(drop).ok_or(RoomError::NoParticipant(name, id))
     };
     let (view, ()) = state.change(&room, edit).await?;

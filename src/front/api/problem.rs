@@ -9,7 +9,10 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{front::room::RoomError, layout::Fault};
+use crate::{
+    front::{room::RoomError, webrtc},
+    layout::Fault,
+};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $slug:literal, $status:ident, $title:literal;)*) => {
@@ -48,6 +51,8 @@ kinds! {
     InvalidDocument = "invalid-document", UNPROCESSABLE_ENTITY, "The document has faults";
     /// No API key, or none that is configured.
     Unauthorized = "unauthorized", UNAUTHORIZED, "An API key is needed";
+    /// No publish key or viewer token, or one that does not fit.
+    KeyNeeded = "key-needed", UNAUTHORIZED, "The key or token of this place is needed";
     /// Another web site asked, or asked under another name.
     ForbiddenOrigin = "forbidden-origin", FORBIDDEN, "The request came from elsewhere";
     /// No endpoint has this path.
@@ -60,6 +65,16 @@ kinds! {
     NoOutput = "no-output", NOT_FOUND, "There is no such output";
     /// No such layout.
     NoLayout = "no-layout", NOT_FOUND, "There is no such layout";
+    /// No such version of a layout.
+    NoVersion = "no-version", NOT_FOUND, "There is no such version";
+    /// No such asset.
+    NoAsset = "no-asset", NOT_FOUND, "There is no such asset";
+    /// `If-Match` or `If-None-Match` does not hold.
+    Changed = "changed", PRECONDITION_FAILED, "It is not what you believe it is";
+    /// The uploaded file is no image, or too much of one.
+    NoImage = "no-image", UNPROCESSABLE_ENTITY, "The file is no image that can be shown";
+    /// An asset that is shown cannot go, and a full server takes no more.
+    AssetInUse = "asset-in-use", CONFLICT, "The asset cannot be changed so";
     /// The path exists, the method does not.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method does not fit the path";
     /// The body came too slowly.
@@ -70,10 +85,20 @@ kinds! {
     NotPublished = "not-published", CONFLICT, "The participant does not publish";
     /// The server holds as many rooms as it may.
     TooManyRooms = "too-many-rooms", CONFLICT, "The server takes no more rooms";
+    /// The offer does not read.
+    MalformedSdp = "malformed-sdp", BAD_REQUEST, "The body is not usable SDP";
+    /// The offer reads, but this server can do nothing with it.
+    NoMedia = "no-media", UNPROCESSABLE_ENTITY, "The offer has no media in common with this server";
+    /// No such WHIP or WHEP session.
+    NoSession = "no-session", NOT_FOUND, "There is no such session";
+    /// `If-Match` names an ICE session that is over.
+    StaleSession = "stale-session", PRECONDITION_FAILED, "The session has changed";
     /// The body is larger than any document may be.
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body is not declared as JSON.
     NotJson = "not-json", UNSUPPORTED_MEDIA_TYPE, "The body must be JSON";
+    /// The body is not declared as the kind of SDP that the endpoint takes.
+    NotSdp = "not-sdp", UNSUPPORTED_MEDIA_TYPE, "The body must be SDP";
     /// Too many requests, or too many wrong keys, from one address.
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
     /// A fault of ours.
@@ -181,16 +206,36 @@ impl From<RoomError> for Problem {
             RoomError::Faults(faults) => return Self::faults(faults),
             RoomError::NoPicture(_) => return Self::new(Kind::NoPicture, detail).retry_after(1),
             RoomError::Stopping => return Self::new(Kind::Stopping, detail).retry_after(5),
+            RoomError::TooManyMixes(_) => return Self::new(Kind::Busy, detail).retry_after(10),
             RoomError::NoRoom(_) => Kind::NoRoom,
             RoomError::NoParticipant(..) => Kind::NoParticipant,
             RoomError::NoTemplate(_) => Kind::NoLayout,
+            RoomError::NoVersion(..) => Kind::NoVersion,
+            RoomError::Changed(_) => Kind::Changed,
+            RoomError::NoAsset(_) => Kind::NoAsset,
+            RoomError::AssetInUse(..) => Kind::AssetInUse,
             RoomError::TemplateInUse(..) => Kind::LayoutInUse,
-            RoomError::WrongKey => Kind::Unauthorized,
+            RoomError::WrongKey | RoomError::WrongToken(_) => Kind::KeyNeeded,
             RoomError::NotPublished(_) => Kind::NotPublished,
             RoomError::Full(_) => Kind::TooManyRooms,
             RoomError::Store(_) => Kind::NotStored,
         };
         Self::new(kind, detail)
+    }
+}
+
+impl From<webrtc::Error> for Problem {
+    fn from(error: webrtc::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            webrtc::Error::Room(error) => Self::from(error),
+            webrtc::Error::Malformed(_) | webrtc::Error::Fragment(_) => Self::new(Kind::MalformedSdp, detail),
+            webrtc::Error::NoMedia(_) => Self::new(Kind::NoMedia, detail),
+            webrtc::Error::Full(_) => Self::new(Kind::Busy, detail).retry_after(30),
+            webrtc::Error::Crowded(_) => Self::new(Kind::Busy, detail).retry_after(5),
+            webrtc::Error::NoSession => Self::new(Kind::NoSession, detail),
+            webrtc::Error::Stale => Self::new(Kind::StaleSession, detail),
+        }
     }
 }
 

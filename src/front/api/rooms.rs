@@ -44,7 +44,7 @@ pub async fn put(
     Names(room): Names<RoomId>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    let templates = state.template_names().await;
+    let templates = state.rooms().templates();
     let check = |document: &RoomDocument| state.0.rules.check(document, &templates);
     let document = Decoded::from_value(body).checked(check).map_err(Problem::faults)?;
     let (view, created) = state.rooms().put(&room, document).await?;

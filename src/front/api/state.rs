@@ -1,13 +1,13 @@
 //! What handlers share.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::problem::{Kind, Problem};
 use crate::{
-    base::{RoomId, TemplateName},
+    base::RoomId,
     front::{
         auth::{
             keys::ApiKeys,
@@ -15,6 +15,7 @@ use crate::{
         },
         metrics::Counters,
         room::{RoomDocument, RoomError, Rooms, check::Rules, status::RoomView},
+        webrtc::WebRtc,
     },
     layout::Fault,
 };
@@ -38,6 +39,8 @@ pub struct Settings {
     pub allowance: Allowance,
     /// Where requests are counted.
     pub counters: Counters,
+    /// The WebRTC door.
+    pub webrtc: WebRtc,
     /// Cancelled when the server stops; event streams end then.
     pub stopping: CancellationToken,
 }
@@ -54,6 +57,7 @@ pub(super) struct Shared {
     pub requests: Rates,
     pub wrong_keys: Rates,
     pub counters: Counters,
+    pub webrtc: WebRtc,
     pub stopping: CancellationToken,
     pub streams: Arc<Semaphore>,
     pub previews: Arc<Semaphore>,
@@ -62,7 +66,7 @@ pub(super) struct Shared {
 impl ApiState {
     /// Fresh allowances, no streams.
     pub fn new(settings: Settings) -> Self {
-        let Settings { rooms, rules, keys, allowance, counters, stopping } = settings;
+        let Settings { rooms, rules, keys, allowance, counters, webrtc, stopping } = settings;
         Self(Arc::new(Shared {
             rooms,
             rules,
@@ -70,6 +74,7 @@ impl ApiState {
             requests: Rates::new(allowance),
             wrong_keys: Rates::new(Allowance::WRONG_KEYS),
             counters,
+            webrtc,
             stopping,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             previews: Arc::new(Semaphore::new(MAX_PREVIEWS)),
@@ -78,11 +83,6 @@ impl ApiState {
 
     pub(super) fn rooms(&self) -> &Rooms {
         &self.0.rooms
-    }
-
-    /// The names of every template that a room may use now.
-    pub(super) async fn template_names(&self) -> BTreeSet<TemplateName> {
-        self.rooms().templates().await.into_iter().map(|(name, ..)| name).collect()
     }
 
     /// Edits a room's document in one step; what `edit` returns comes back with the room.

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 use super::room::status::{MediaState, OutputState, TileStatus};
 use crate::{
     base::{OutputId, ParticipantId},
-    media::Levels,
+    media::{Heard, Levels},
+    speaker::Switch,
 };
 
 /// One event. The server-sent event's name is `type`, its data the whole as JSON.
@@ -23,13 +24,8 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// The floor changed hands.
-    Speaker {
-        /// Who has it now; null for nobody.
-        participant: Option<ParticipantId>,
-        /// True when an operator gave it.
-        held: bool,
-    },
+    /// The floor changed hands, or an operator's hold on it did.
+    Speaker(Switch),
     /// The program's tiles changed.
     Layout {
         /// Every tile now, back to front.
@@ -72,7 +68,7 @@ pub enum Event {
 pub struct ParticipantLevels {
     /// Who.
     pub participant: ParticipantId,
-    /// How loud.
+    /// What was heard.
     #[serde(flatten)]
-    pub levels: Levels,
+    pub heard: Heard,
 }

@@ -20,6 +20,11 @@ pub struct Counters {
     http_requests: Family<HttpRequest, Counter>,
     http_seconds: Family<Route, Histogram, fn() -> Histogram>,
     http_streams: Gauge,
+    webrtc_sessions: Family<Part, Gauge>,
+    webrtc_refusals: Family<Refusal, Counter>,
+    webrtc_ends: Family<Refusal, Counter>,
+    webrtc_noise: Counter,
+    webrtc_overruns: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,6 +46,11 @@ pub struct HttpRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Part {
+    role: &'static str,
 }
 
 /// Something open that is counted until dropped.
@@ -69,6 +79,11 @@ impl Default for Counters {
             http_requests: Family::default(),
             http_seconds: Family::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS)),
             http_streams: Gauge::default(),
+            webrtc_sessions: Family::default(),
+            webrtc_refusals: Family::default(),
+            webrtc_ends: Family::default(),
+            webrtc_noise: Counter::default(),
+            webrtc_overruns: Counter::default(),
         }
     }
 }
@@ -97,10 +112,45 @@ impl Counters {
         Connection::open(&self.http_streams)
     }
 
+    /// Counts a WebRTC session as open until the guard is dropped; roles are few and fixed, such as `publish` and `watch`.
+    pub fn webrtc_opened(&self, role: &'static str) -> Connection {
+        Connection::open(&self.webrtc_sessions.get_or_create(&Part { role }))
+    }
+
+    /// Counts a WebRTC client that was turned away. Reasons are few and fixed.
+    pub fn webrtc_refused(&self, reason: &'static str) {
+        self.webrtc_refusals.get_or_create(&Refusal { reason }).inc();
+    }
+
+    /// Counts the end of a WebRTC session. Reasons are few and fixed.
+    pub fn webrtc_ended(&self, reason: &'static str) {
+        self.webrtc_ends.get_or_create(&Refusal { reason }).inc();
+    }
+
+    /// Counts a datagram that no session awaits.
+    pub fn webrtc_noise(&self) {
+        self.webrtc_noise.inc();
+    }
+
+    /// Counts a datagram lost here because its session or its way out was full.
+    pub fn webrtc_overrun(&self) {
+        self.webrtc_overruns.inc();
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("rtmp_connections", "RTMP connections open now", self.rtmp_connections.clone());
         registry.register("rtmp_accepted", "RTMP connections accepted", self.rtmp_accepted.clone());
         registry.register("rtmp_refusals", "RTMP peers turned away", self.rtmp_refusals.clone());
+        registry.register("webrtc_sessions", "WebRTC sessions open now", self.webrtc_sessions.clone());
+        registry.register("webrtc_refusals", "WebRTC clients turned away", self.webrtc_refusals.clone());
+        registry.register("webrtc_ends", "WebRTC sessions that ended", self.webrtc_ends.clone());
+        registry.register(
+            "webrtc_noise",
+            "Datagrams on the WebRTC port that no session awaits",
+            self.webrtc_noise.clone(),
+        );
+        let overruns = self.webrtc_overruns.clone();
+        registry.register("webrtc_overruns", "Datagrams lost because a session or its way out was full", overruns);
         registry.register("http_requests", "HTTP requests answered", self.http_requests.clone());
         let seconds = self.http_seconds.clone();
         registry.register_with_unit("http_request", "Time to the head of the answer", Unit::Seconds, seconds);

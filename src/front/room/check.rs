@@ -1,20 +1,21 @@
 //! The rules that a room's document must keep beyond its shape. PURE: what depends on this server comes in as [`Rules`].
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
 use url::Url;
 
-use super::document::{
-    Audio, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_OUTPUTS, MAX_PARTICIPANTS, Output, Participant, RoomDocument, Source,
-    Video,
+use super::{
+    document::{
+        Audio, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_ORDER, MAX_OUTPUTS, MAX_PARTICIPANTS, MAX_PINS, Output, Participant,
+        RoomDocument, Source, Video,
+    },
+    templates::Entry,
 };
 use crate::{
-    base::TemplateName,
+    base::{Secret, TemplateName},
     front::auth::address::RtmpUrl,
     layout::{Fault, LayoutChoice, TemplateChoice},
+    speaker,
 };
 
 /// Longest role, bytes: roles are words that templates cast by.
@@ -38,16 +39,40 @@ impl fmt::Debug for Rules {
 }
 
 impl Rules {
-    /// Every fault of a whole room, with pointers into it. `templates` are the names that exist.
-    pub fn check(&self, document: &RoomDocument, templates: &BTreeSet<TemplateName>) -> Vec<Fault> {
+    /// Every fault of a whole room, with pointers into it. `templates` are those that exist.
+    pub fn check(&self, document: &RoomDocument, templates: &BTreeMap<TemplateName, Entry>) -> Vec<Fault> {
         let mut found = Findings::default();
         found.add_all("/canvas", document.canvas.check());
-        choice(&document.layout, templates, &mut found);
+        choice("/layout", &document.layout, templates, &mut found);
+        if let Some(next) = &document.next_layout {
+            choice("/next_layout/layout", &next.layout, templates, &mut found);
+            if next.time().is_none() {
+                found.at("/next_layout").add("/at", "a time is written as RFC 3339 says, such as 2026-11-22T15:00:00Z");
+            }
+        }
+        let (hold_ms, holds) = (document.speaker.hold_ms, speaker::HOLD_MS);
+        found.at("/speaker").range("/hold_ms", hold_ms, *holds.start(), *holds.end(), "ms");
         self.video(&document.video, &mut found.at("/video"));
         audio(&document.audio, &mut found.at("/audio"));
         found.count("/participants", document.participants.len(), MAX_PARTICIPANTS);
         for (id, participant) in &document.participants {
             self.participant(participant, &mut found.at(&format!("/participants/{id}")));
+        }
+        match document.viewer_token.as_ref().map(Secret::expose) {
+            Some("") => {
+                found.at("").add("/viewer_token", "the token must not be empty; leave it out to let anyone watch")
+            }
+            Some(token) => text_at("/viewer_token", token, MAX_KEY_BYTES, &mut found.at("")),
+            None => {}
+        }
+        found.count("/pins", document.pins.len(), MAX_PINS);
+        for (index, pin) in document.pins.iter().enumerate() {
+            let mut found = found.at(&format!("/pins/{index}"));
+            if !document.participants.contains_key(pin) {
+                found.add("", format!("there is no participant {pin} to pin; add it first"));
+            } else if document.pins[..index].contains(pin) {
+                found.add("", format!("{pin} is pinned already; name everybody once"));
+            }
         }
         found.count("/outputs", document.outputs.len(), MAX_OUTPUTS);
         for (id, output) in &document.outputs {
@@ -67,6 +92,10 @@ impl Rules {
     fn participant(&self, participant: &Participant, found: &mut Place<'_>) {
         if let Some(name) = &participant.name {
             text("name", name, MAX_NAME_BYTES, found);
+        }
+        if !(-MAX_ORDER..=MAX_ORDER).contains(&participant.order) {
+            let order = participant.order;
+            found.add("/order", format!("{order} is out of range; -{MAX_ORDER} to {MAX_ORDER} are possible"));
         }
         if participant.role.as_ref().is_some_and(|role| !is_role(role)) {
             found.add("/role", "a role is 1 to 64 of the characters A-Z a-z 0-9 - _, such as presenter or screen");
@@ -115,13 +144,16 @@ impl Rules {
     }
 }
 
-fn choice(layout: &LayoutChoice, templates: &BTreeSet<TemplateName>, found: &mut Findings) {
-    found.add_all("/layout", layout.check());
-    if let TemplateChoice::Named(name) = &layout.template
-        && !templates.contains(name)
-    {
-        let detail = format!("there is no layout {name}; GET /v1/layouts lists what there is");
-        found.at("/layout").add("/template", detail);
+fn choice(at: &str, layout: &LayoutChoice, templates: &BTreeMap<TemplateName, Entry>, found: &mut Findings) {
+    found.add_all(at, layout.check());
+    if let TemplateChoice::Named(name) = &layout.template {
+        match templates.get(name) {
+            Some(entry) => found.add_all(at, layout.check_parameters(&entry.template)),
+            None => {
+                let detail = format!("there is no layout {name}; GET /v1/layouts lists what there is");
+                found.at(at).add("/template", detail);
+            }
+        }
     }
 }
 
@@ -210,8 +242,8 @@ mod tests {
 
     fn found(document: Value) -> Vec<(String, String)> {
         let document: RoomDocument = serde_json::from_value(document).expect("a document");
-        let templates = ["grid", "speaker"].map(|name| TemplateName::try_from(name.to_owned()).expect("a name"));
-        let faults = rules().check(&document, &templates.into());
+        let templates = crate::front::room::Templates::new(Vec::new(), Vec::new()).all();
+        let faults = rules().check(&document, &templates);
         faults.into_iter().map(|fault| (fault.pointer, fault.detail)).collect()
     }
 
@@ -239,6 +271,9 @@ mod tests {
                 vec!["/video/bitrate_kbps", "/video/keyframe_seconds"],
             ),
             (json!({"audio": {"bitrate_kbps": 321}}), vec!["/audio/bitrate_kbps"]),
+            (json!({"speaker": {"hold_ms": 499}}), vec!["/speaker/hold_ms"]),
+            (json!({"speaker": {"hold_ms": 60_001}}), vec!["/speaker/hold_ms"]),
+            (json!({"speaker": {"hold_ms": 500, "sensitivity": "low"}}), vec![]),
             (
                 json!({"layout": {"template": "mosaic", "transition_ms": 5001}}),
                 vec!["/layout/transition_ms", "/layout/template"],
@@ -278,13 +313,13 @@ mod tests {
 
     #[test]
     fn a_gain_that_is_no_number_is_refused() {
-        let source = Source::Publish { key: crate::base::Secret::new("k") };
+        let source = Source::Publish { key: Secret::new("k") };
         let participant =
-            Participant { name: None, role: None, source, gain_db: f32::NAN, muted: false, hidden: false };
+            Participant { name: None, role: None, source, gain_db: f32::NAN, muted: false, hidden: false, order: 0 };
         let id = crate::base::ParticipantId::try_from("a".to_owned()).expect("an id");
         let document = RoomDocument { participants: BTreeMap::from([(id, participant)]), ..RoomDocument::default() };
-        let grid = TemplateName::try_from("grid".to_owned()).expect("a name");
-        assert_eq!(rules().check(&document, &BTreeSet::from([grid]))[0].pointer, "/participants/a/gain_db");
+        let templates = crate::front::room::Templates::new(Vec::new(), Vec::new()).all();
+        assert_eq!(rules().check(&document, &templates)[0].pointer, "/participants/a/gain_db");
     }
 
     #[test]

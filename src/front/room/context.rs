@@ -2,11 +2,18 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{RoomDocument, RoomError, check::Rules, store::Store, templates::Templates};
+use bytes::Bytes;
+
+use super::{
+    Assets, RoomDocument, RoomError,
+    check::Rules,
+    store::Store,
+    templates::{Kept, Templates},
+};
 use crate::{
-    base::{RoomId, TemplateName},
+    base::{AssetName, RoomId, TemplateName},
     front::{auth::address::Connector, engine::Local},
-    layout::{Fault, Template},
+    layout::Fault,
     link::message::{self, AudioSettings, Pipelines, Settings, VideoSettings},
 };
 
@@ -18,14 +25,18 @@ pub struct Context {
     pub connector: Connector,
     /// What layouts may be named.
     pub templates: Templates,
+    /// What images layouts may show.
+    pub assets: Assets,
     /// Where documents are kept; `None` keeps nothing.
     pub store: Option<Arc<Store>>,
     /// Launch text of the stage.
     pub stage: String,
     /// Launch texts of the video encoders, by name.
     pub video_encoders: BTreeMap<String, String>,
-    /// Launch text of the audio encoder.
+    /// Launch text of the program's audio encoder.
     pub audio_encoder: String,
+    /// Launch text of the encoder for those who listen by WebRTC.
+    pub opus_encoder: String,
     /// What a document may say.
     pub rules: Arc<Rules>,
 }
@@ -39,8 +50,7 @@ impl fmt::Debug for Context {
 impl Context {
     /// What is wrong with a document.
     pub(super) fn check(&self, wanted: &RoomDocument) -> Vec<Fault> {
-        let names = self.templates.all().into_iter().map(|(name, ..)| name).collect();
-        self.rules.check(wanted, &names)
+        self.rules.check(wanted, &self.templates.all())
     }
 
     /// Faults that a change brings. Those the present document has already, such as an address that the operator has since
@@ -73,6 +83,7 @@ impl Context {
                 stage: self.stage.clone(),
                 video: encoder.cloned().unwrap_or_default(),
                 audio: self.audio_encoder.clone(),
+                opus: self.opus_encoder.clone(),
             },
         }
     }
@@ -87,9 +98,19 @@ impl Context {
         self.write(move |store| store.delete_room(&id)).await
     }
 
-    pub(super) async fn keep_template(&self, name: &TemplateName, template: &Template) -> Result<(), RoomError> {
-        let (name, template) = (name.clone(), template.clone());
-        self.write(move |store| store.put_template(&name, &template)).await
+    pub(super) async fn keep_template(&self, name: &TemplateName, kept: &Kept) -> Result<(), RoomError> {
+        let (name, kept) = (name.clone(), kept.clone());
+        self.write(move |store| store.put_template(&name, &kept)).await
+    }
+
+    pub(super) async fn keep_asset(&self, name: &AssetName, file: &Bytes) -> Result<(), RoomError> {
+        let (name, file) = (name.clone(), file.clone());
+        self.write(move |store| store.put_asset(&name, &file)).await
+    }
+
+    pub(super) async fn forget_asset(&self, name: &AssetName) -> Result<(), RoomError> {
+        let name = name.clone();
+        self.write(move |store| store.delete_asset(&name)).await
     }
 
     pub(super) async fn forget_template(&self, name: &TemplateName) -> Result<(), RoomError> {

@@ -1,19 +1,25 @@
 //! What a room should be: the one document that REST takes and gives, and the store keeps.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
 
 use crate::{
     base::{OutputId, ParticipantId, Secret},
     layout::{Canvas, LayoutChoice},
+    speaker::{Mode, Rules, Sensitivity},
 };
 
 /// Most participants in one room: what one program can still show and mix.
 pub const MAX_PARTICIPANTS: usize = 64;
 /// Most outputs of one room.
 pub const MAX_OUTPUTS: usize = 32;
+/// Most pins: more than this are no distinction.
+pub const MAX_PINS: usize = 16;
+/// Farthest place from the middle that an operator may give a participant.
+pub const MAX_ORDER: i32 = 1000;
 /// Longest display name, bytes.
 pub const MAX_NAME_BYTES: usize = 256;
 /// Longest URL, bytes.
@@ -29,8 +35,15 @@ pub struct RoomDocument {
     pub canvas: Canvas,
     /// Which template arranges it.
     pub layout: LayoutChoice,
+    /// What takes its place at a certain time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_layout: Option<NextLayout>,
     /// Everyone who may be in it, by id, in order of id.
     pub participants: BTreeMap<ParticipantId, Participant>,
+    /// Whom the operator pinned, in this order: templates may give them a place. At most 16.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
+    pub pins: Vec<ParticipantId>,
     /// Who decides who has the floor.
     pub speaker: Speaker,
     /// How the program's picture is encoded.
@@ -39,6 +52,30 @@ pub struct RoomDocument {
     pub audio: Audio,
     /// Where the program is pushed.
     pub outputs: BTreeMap<OutputId, Output>,
+    /// What whoever watches the program by WHEP or RTMP must send, 1 to 256 bytes. Left out, whoever reaches this server may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub viewer_token: Option<Secret>,
+}
+
+/// A layout that waits for its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NextLayout {
+    /// When, RFC 3339, such as `2026-11-22T15:00:00.5Z`. One that has passed is made true at once.
+    pub at: String,
+    /// The frame it begins with: the first that is not before this time of the program, ms, as `status.program.pts_ms` counts;
+    /// left out, the frame of that moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pts_ms: Option<i64>,
+    /// What the layout is then.
+    pub layout: LayoutChoice,
+}
+
+impl NextLayout {
+    /// When; none if that is no time.
+    pub fn time(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::parse(&self.at, &Rfc3339).ok()
+    }
 }
 
 /// One person or device.
@@ -63,6 +100,14 @@ pub struct Participant {
     /// True keeps the picture out of the program.
     #[serde(default)]
     pub hidden: bool,
+    /// Place among the others, lower first, -1000 to 1000; between equals, who joined first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schema(minimum = -1000, maximum = 1000)]
+    pub order: i32,
+}
+
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 /// Where a participant's media come from.
@@ -81,23 +126,31 @@ pub enum Source {
     },
 }
 
-/// Who decides who has the floor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+/// Who decides who has the floor, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Speaker {
     /// `auto` listens; `manual` waits for `PUT speaker`.
-    pub mode: SpeakerMode,
+    pub mode: Mode,
+    /// Shortest time anybody keeps the floor against other voices, 500 to 60 000 ms.
+    #[schema(minimum = 500, maximum = 60_000)]
+    pub hold_ms: u32,
+    /// How readily somebody who begins to speak takes it.
+    pub sensitivity: Sensitivity,
 }
 
-/// See [`Speaker`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SpeakerMode {
-    /// Who is heard has the floor, unless an operator gave it to someone.
-    #[default]
-    Auto,
-    /// The operator alone decides.
-    Manual,
+impl Default for Speaker {
+    fn default() -> Self {
+        Self { mode: Mode::Auto, hold_ms: 2000, sensitivity: Sensitivity::Normal }
+    }
+}
+
+impl Speaker {
+    /// As the floor is given.
+    pub fn rules(&self) -> Rules {
+        let Self { mode, hold_ms, sensitivity } = *self;
+        Rules { mode, hold: Duration::from_millis(hold_ms.into()), sensitivity }
+    }
 }
 
 /// How the program's picture is encoded.

@@ -2,7 +2,7 @@
 
 use super::RoomDocument;
 use crate::{
-    base::{ParticipantId, RoomId, TemplateName},
+    base::{AssetName, ParticipantId, RoomId, TemplateName},
     layout::Fault,
 };
 
@@ -21,12 +21,32 @@ pub enum RoomError {
     /// The template cannot be deleted or changed so.
     #[error("layout {0} {1}")]
     TemplateInUse(TemplateName, String),
+    /// No such version of the template.
+    #[error("layout {0} has no version {1}; GET /v1/layouts/{0}/versions lists those that are kept")]
+    NoVersion(TemplateName, u64),
+    /// It is not what the caller believes it is.
+    #[error("layout {0} is not what If-Match or If-None-Match says; GET it, look at what changed, and try again")]
+    Changed(TemplateName),
+    /// No such asset.
+    #[error("there is no asset {0}; GET /v1/assets lists what there is, PUT /v1/assets/{0} uploads it")]
+    NoAsset(AssetName),
+    /// The asset cannot be kept or deleted.
+    #[error("asset {0} {1}")]
+    AssetInUse(AssetName, String),
     /// The change was refused, and nothing changed.
     #[error("the change was refused")]
     Faults(Vec<Fault>),
     /// The key does not open this participant's place.
     #[error("the key does not fit")]
     WrongKey,
+    /// The token does not let anyone watch this room.
+    #[error(
+        "watching room {0} takes its viewer_token, sent as Authorization: Bearer TOKEN, or as ?token=TOKEN by RTMP"
+    )]
+    WrongToken(RoomId),
+    /// More mixes are listened to than the worker makes.
+    #[error("as many different mixes of room {0} are listened to as can be; watch without ?for=, or try again later")]
+    TooManyMixes(RoomId),
     /// The participant is pulled, so nobody may publish for it.
     #[error("participant {0} is pulled by this server; give it a source of type publish to connect yourself")]
     NotPublished(ParticipantId),

@@ -2,13 +2,27 @@
 //!
 //! Apart from the actor because writing waits for the disk, and media must not.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Change, Context, RoomDocument, RoomError, actor::Command, status::RoomView};
+use super::{
+    Change, Context, RoomDocument, RoomError,
+    actor::{Command, Moment},
+    status::RoomView,
+};
 use crate::base::RoomId;
+
+/// How long before its time a layout is taken up, so that the worker has it before the frame it begins with.
+const LEAD: Duration = Duration::from_millis(250);
+
+/// Longest single wait: a clock that is set meanwhile is noticed after this.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// What a keeper is asked.
 pub(super) enum Request {
@@ -36,6 +50,12 @@ impl Keeper {
             let request = tokio::select! {
                 () = self.stop.cancelled() => return,
                 request = requests.recv() => request,
+                moment = self.next_layout() => {
+                    if let Err(error) = self.take_up_next_layout(moment).await {
+                        tracing::warn!(room = %self.id, "the layout that waited was not taken up: {error}");
+                    }
+                    continue;
+                }
             };
             match request {
                 None => return,
@@ -59,8 +79,37 @@ impl Keeper {
         }
     }
 
+    /// Resolves shortly before the layout that waits is due; never while none waits.
+    async fn next_layout(&self) -> Moment {
+        let Some(next) = &self.document.next_layout else { return std::future::pending().await };
+        // One that cannot be read is due, so that it does not wait for ever.
+        let wait = next
+            .time()
+            .map_or(Duration::ZERO, |at| Duration::try_from(at - OffsetDateTime::now_utc()).unwrap_or(Duration::ZERO));
+        let at = Instant::now() + wait.min(LONGEST_WAIT);
+        tokio::time::sleep_until((at - LEAD.min(wait)).into()).await;
+        next.pts_ms.map_or(Moment::At(at), Moment::Pts)
+    }
+
+    async fn take_up_next_layout(&mut self, moment: Moment) -> Result<(), RoomError> {
+        let mut wanted = self.document.clone();
+        let waits = wanted.next_layout.as_ref().and_then(|next| next.time());
+        if waits.is_some_and(|at| at - OffsetDateTime::now_utc() > LEAD * 2) {
+            // The wait was cut short because it was too long for one.
+            return Ok(());
+        }
+        if let Some(next) = wanted.next_layout.take() {
+            wanted.layout = next.layout;
+        }
+        self.make_true(wanted, Some(moment)).await.map(drop)
+    }
+
     async fn change(&mut self, change: Change) -> Result<RoomView, RoomError> {
         let wanted = change(&self.document)?;
+        self.make_true(wanted, None).await
+    }
+
+    async fn make_true(&mut self, wanted: RoomDocument, moment: Option<Moment>) -> Result<RoomView, RoomError> {
         let faults = self.context.new_faults(&self.document, &wanted);
         if !faults.is_empty() {
             return Err(RoomError::Faults(faults));
@@ -69,7 +118,7 @@ impl Keeper {
             self.context.keep(&self.id, &wanted).await?;
         }
         let (reply, answer) = oneshot::channel();
-        let command = Command::Apply(Box::new(wanted.clone()), reply);
+        let command = Command::Apply(Box::new(wanted.clone()), moment, reply);
         self.actor.send(command).await.map_err(|_| RoomError::Stopping)?;
         self.document = wanted;
         answer.await.map_err(|_| RoomError::Stopping)

@@ -4,11 +4,14 @@
 //! who has the floor and what the worker is told. They end when the room is deleted or the front's tasks stop.
 
 mod actor;
+pub mod assets;
 pub mod check;
 mod context;
 pub mod document;
 mod error;
 mod keeper;
+mod library;
+mod mixes;
 mod outputs;
 mod people;
 mod production;
@@ -16,11 +19,13 @@ pub mod rooms;
 pub mod seat;
 pub mod status;
 pub mod store;
-mod templates;
+pub mod templates;
 
+pub use assets::Assets;
 pub use context::Context;
 pub use document::RoomDocument;
 pub use error::{Change, RoomError};
+pub use library::Precondition;
 pub use rooms::Rooms;
-pub use seat::{Door, Seat};
+pub use seat::{Demand, Door, Seat};
 pub use templates::Templates;

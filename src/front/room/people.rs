@@ -9,22 +9,26 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Door,
+    Demand, Door,
     document::{Participant, Source},
     status::{MediaState, ParticipantStatus},
 };
 use crate::{
     base::ParticipantId,
     front::pull::PullStatus,
+    layout::{self, Face},
     link::{
         Feed,
         message::{self, FeedStats},
     },
-    media::{GopCache, Levels, Packet, Role},
+    media::{GopCache, Heard, Packet, Role, Size, Track, gop::MAX_PACKETS_ON_REQUEST},
 };
 
 /// A connection that brings nothing for this long is stalled: the time after which its tile shows a card.
 const STALL: Duration = Duration::from_secs(2);
+
+/// The role of whoever shares a screen.
+const SCREEN: &str = "screen";
 
 /// One participant while the room runs.
 #[derive(Debug)]
@@ -37,8 +41,8 @@ pub(super) struct Person {
     pub(super) live: Option<Live>,
     /// What connects for it, if its source is pulled.
     pub(super) pull: Option<Pull>,
-    /// How loud it is now.
-    pub(super) levels: Option<Levels>,
+    /// What is heard of it now.
+    pub(super) heard: Option<Heard>,
     announced: MediaState,
 }
 
@@ -55,6 +59,14 @@ impl Drop for Pull {
     }
 }
 
+/// What a new connection is given.
+#[derive(Debug)]
+pub(super) struct Admission {
+    pub(super) feed: Feed,
+    pub(super) evicted: CancellationToken,
+    pub(super) demand: watch::Receiver<Demand>,
+}
+
 /// One connection of one participant; dropping it evicts whoever sits there.
 #[derive(Debug)]
 pub(super) struct Live {
@@ -69,10 +81,17 @@ pub(super) struct Live {
     awaits_keyframe: bool,
     showing: bool,
     seen: bool,
+    /// True once there was anything of a picture.
+    pictured: bool,
     heard_at: Instant,
     window: (Instant, u64),
     received_kbps: u32,
     stats: Option<FeedStats>,
+    demand: watch::Sender<Demand>,
+    /// Quarters by which its pictures are to be turned clockwise.
+    pub(super) turned: u8,
+    /// True while media arrive damaged.
+    weak: bool,
 }
 
 impl Live {
@@ -81,15 +100,22 @@ impl Live {
             feed,
             door,
             evicted,
-            cache: GopCache::new(),
+            cache: match door {
+                Door::Rtmp | Door::Pull => GopCache::new(),
+                Door::Whip => GopCache::of(MAX_PACKETS_ON_REQUEST),
+            },
             forwarded: false,
             awaits_keyframe: false,
             showing: false,
             seen: false,
+            pictured: false,
             heard_at: now,
             window: (now, 0),
             received_kbps: 0,
             stats: None,
+            demand: watch::Sender::default(),
+            turned: 0,
+            weak: false,
         }
     }
 
@@ -98,6 +124,7 @@ impl Live {
         self.cache.push(packet);
         self.heard_at = now;
         self.seen |= packet.role != Role::Config;
+        self.pictured |= packet.track() == Track::Video;
         self.window.1 += packet.data.len() as u64;
     }
 
@@ -112,6 +139,16 @@ impl Live {
     /// A packet of this feed did not reach the worker.
     pub(super) fn lost(&mut self) {
         self.awaits_keyframe = true;
+        self.want_keyframe();
+    }
+
+    /// The tile it is shown in now, if any.
+    pub(super) fn show_in(&self, tile: Option<Size>) {
+        self.demand.send_if_modified(|demand| std::mem::replace(&mut demand.tile, tile) != tile);
+    }
+
+    fn want_keyframe(&self) {
+        self.demand.send_modify(|demand| demand.keyframes += 1);
     }
 
     fn state(&self, now: Instant) -> MediaState {
@@ -132,6 +169,19 @@ impl Drop for Live {
 }
 
 impl Person {
+    fn display_name(&self, id: &ParticipantId) -> String {
+        self.wanted.name.clone().unwrap_or_else(|| id.to_string())
+    }
+
+    fn face(&self) -> Face {
+        match &self.live {
+            _ if self.wanted.hidden => Face::Hidden,
+            None => Face::Absent,
+            Some(live) if live.seen && !live.pictured => Face::AudioOnly,
+            Some(_) => Face::Picture,
+        }
+    }
+
     fn state(&self, now: Instant) -> MediaState {
         self.live.as_ref().map_or(MediaState::Absent, |live| live.state(now))
     }
@@ -167,7 +217,7 @@ impl People {
                     joined: self.next_joined,
                     live: None,
                     pull: None,
-                    levels: None,
+                    heard: None,
                     announced: MediaState::Absent,
                 };
                 self.next_joined += 1;
@@ -181,16 +231,18 @@ impl People {
     }
 
     /// Seats a new connection; whoever sat there is evicted.
-    pub(super) fn seat(&mut self, id: &ParticipantId, door: Door, now: Instant) -> Option<(Feed, CancellationToken)> {
+    pub(super) fn seat(&mut self, id: &ParticipantId, door: Door, now: Instant) -> Option<Admission> {
         let person = self.by_id.get_mut(id)?;
         let feed = Feed(self.next_feed);
         self.next_feed += 1;
         let evicted = CancellationToken::new();
-        if let Some(old) = person.live.replace(Live::new(feed, door, evicted.clone(), now)) {
+        let live = Live::new(feed, door, evicted.clone(), now);
+        let demand = live.demand.subscribe();
+        if let Some(old) = person.live.replace(live) {
             self.by_feed.remove(&old.feed);
         }
         self.by_feed.insert(feed, id.clone());
-        Some((feed, evicted))
+        Some(Admission { feed, evicted, demand })
     }
 
     /// A connection ended. Returns whose it was, unless it had lost its seat before.
@@ -198,7 +250,7 @@ impl People {
         let id = self.by_feed.remove(&feed)?;
         if let Some(person) = self.by_id.get_mut(&id) {
             person.live = None;
-            person.levels = None;
+            person.heard = None;
         }
         Some(id)
     }
@@ -209,6 +261,15 @@ impl People {
         let live = self.by_id.get_mut(id)?.live.as_mut()?;
         live.arrived(packet, now);
         Some(live)
+    }
+
+    /// Takes note of how a connection's pictures are to be turned; false when its sender lost the seat.
+    pub(super) fn turned(&mut self, feed: Feed, quarters: u8) -> bool {
+        let live = self.by_feed.get(&feed).and_then(|id| self.by_id.get_mut(id)?.live.as_mut());
+        live.is_some_and(|live| {
+            live.turned = quarters;
+            true
+        })
     }
 
     /// The worker says whether the feed's picture is on the program.
@@ -231,6 +292,12 @@ impl People {
     pub(super) fn stats(&mut self, feeds: &[FeedStats]) {
         for stats in feeds {
             if let Some(live) = self.by_feed.get(&stats.feed).and_then(|id| self.by_id.get_mut(id)?.live.as_mut()) {
+                // What the decoder refused, what follows it shows broken until the next keyframe.
+                let corrupt = live.stats.as_ref().map(|before| before.corrupt);
+                if corrupt.is_some_and(|before| before < stats.corrupt) {
+                    live.want_keyframe();
+                }
+                live.weak = stats.corrupt > corrupt.unwrap_or(0);
                 live.stats = Some(stats.clone());
             }
         }
@@ -251,27 +318,48 @@ impl People {
         self.by_id.get_mut(id)
     }
 
-    /// Everyone who may be on the program, in the order they joined.
-    pub(super) fn visible(&self) -> Vec<crate::layout::Person> {
-        let mut people: Vec<_> = self.by_id.iter().filter(|(_, person)| !person.wanted.hidden).collect();
-        people.sort_by_key(|(_, person)| person.joined);
-        people
-            .into_iter()
-            .map(|(id, person)| crate::layout::Person { id: id.clone(), role: person.wanted.role.clone() })
-            .collect()
+    /// Everyone, as layouts see them: by the operator's order, then in the order they joined.
+    pub(super) fn for_layout(&self) -> Vec<layout::Person> {
+        let mut people: Vec<_> = self.by_id.iter().collect();
+        people.sort_by_key(|(_, person)| (person.wanted.order, person.joined));
+        let person = |(id, person): (&ParticipantId, &Person)| layout::Person {
+            id: id.clone(),
+            name: person.display_name(id),
+            role: person.wanted.role.clone(),
+            face: person.face(),
+        };
+        people.into_iter().map(person).collect()
     }
 
-    /// Who may take the floor, with how loud they are.
-    pub(super) fn candidates(&self) -> Vec<(ParticipantId, Levels)> {
-        let heard = |person: &Person| !person.wanted.muted && !person.wanted.hidden;
-        self.by_id.iter().filter(|(_, p)| heard(p)).filter_map(|(id, p)| Some((id.clone(), p.levels?))).collect()
+    /// Who may take the floor, with what is heard of them as loud as the program has it. A shared screen's sound is no voice of
+    /// the meeting, unless there is no other.
+    pub(super) fn candidates(&self) -> Vec<(ParticipantId, Heard)> {
+        let candidate = |(id, person): (&ParticipantId, &Person)| {
+            let mut heard = person.heard.filter(|_| !person.wanted.muted && !person.wanted.hidden)?;
+            heard.levels.rms_dbfs += person.wanted.gain_db;
+            Some((person.wanted.role.as_deref() == Some(SCREEN), (id.clone(), heard)))
+        };
+        let (screens, people): (Vec<_>, Vec<_>) =
+            self.by_id.iter().filter_map(candidate).partition(|(screen, _)| *screen);
+        let candidates = if people.is_empty() { screens } else { people };
+        candidates.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+
+    /// Those of whom a tile may tell more than the worker knows, by id.
+    pub(super) fn states(&self, heard: impl Fn(&ParticipantId) -> bool) -> Vec<(ParticipantId, message::State)> {
+        let state = |(id, person): (&ParticipantId, &Person)| {
+            let speaking = heard(id);
+            let weak = person.live.as_ref().is_some_and(|live| live.weak);
+            (speaking || weak).then(|| (id.clone(), message::State { speaking, weak }))
+        };
+        self.by_id.iter().filter_map(state).collect()
     }
 
     /// As the worker needs them.
     pub(super) fn for_worker(&self) -> Vec<message::Participant> {
         let participant = |(id, person): (&ParticipantId, &Person)| message::Participant {
             id: id.clone(),
-            name: person.wanted.name.clone().unwrap_or_else(|| id.to_string()),
+            name: person.display_name(id),
             feed: person.live.as_ref().map(|live| live.feed),
             gain_db: person.wanted.gain_db,
             muted: person.wanted.muted,
@@ -311,7 +399,7 @@ impl People {
 }
 
 fn status(person: &Person, now: Instant) -> ParticipantStatus {
-    let mut status = ParticipantStatus { state: person.state(now), levels: person.levels, ..Default::default() };
+    let mut status = ParticipantStatus { state: person.state(now), levels: person.heard, ..Default::default() };
     if let Some(live) = &person.live {
         status.door = Some(live.door);
         status.showing = live.showing;

@@ -1,13 +1,21 @@
 //! The making of a room's program: the present worker, its replacement when it ends, and the program's one time line.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::status::{ProgramStatus, WorkerState, WorkerStatus};
+use super::{
+    Assets,
+    actor::Moment,
+    mixes::Mixes,
+    status::{ProgramStatus, WorkerState, WorkerStatus},
+};
 use crate::{
-    base::{RoomId, backoff::Backoff},
+    base::{AssetHash, ParticipantId, RoomId, backoff::Backoff},
     front::engine::{self, Local, Worker},
     link::{
         Control, Feed, FromWorker, ToWorker,
@@ -35,6 +43,10 @@ const SNAPSHOT: Duration = Duration::from_secs(2);
 /// Most snapshots asked for at once.
 const MAX_SNAPSHOTS: usize = 8;
 
+/// Shortest time between keyframes that viewers ask for. Each costs everyone a frame of several times the size, and a viewer
+/// who lost something waits half as long on average.
+const KEYFRAME_EVERY: Duration = Duration::from_millis(500);
+
 /// Gap left on the time line when a worker is replaced faster than time passes on it: one frame at 30 fps.
 const SEAM: Duration = Duration::from_millis(34);
 
@@ -59,8 +71,12 @@ pub(super) struct Production {
     offset: Duration,
     last_dts: [Option<Timestamp>; 2],
     stats: Stats,
+    /// Images the worker has, and those of the present layout.
+    images: (BTreeSet<AssetHash>, BTreeSet<AssetHash>),
     snapshots: Vec<(u64, Instant, oneshot::Sender<Option<Bytes>>)>,
     next_snapshot: u64,
+    keyframe_at: Option<Instant>,
+    mixes: Mixes,
 }
 
 /// What the room must do about what its worker did.
@@ -94,8 +110,11 @@ impl Production {
             offset: Duration::ZERO,
             last_dts: [None; 2],
             stats: Stats::default(),
+            images: Default::default(),
             snapshots: Vec::new(),
             next_snapshot: 0,
+            keyframe_at: None,
+            mixes: Mixes::default(),
         }
     }
 
@@ -107,6 +126,7 @@ impl Production {
     /// Starts a worker. Afterwards the room tells it everything it knows.
     pub(super) fn start(&mut self, settings: Settings, now: Instant) {
         self.restart_at = None;
+        self.images = Default::default();
         self.started_at = now;
         self.heard_at = now;
         match self.engine.start(&self.room) {
@@ -116,6 +136,7 @@ impl Production {
                 self.state = WorkerState::Starting;
                 self.worker = Some(worker);
                 self.control(Control::Start(Box::new(settings)));
+                self.tell_mixes();
             }
             Err(error) => {
                 self.plan_restart(format!("worker could not be started: {error}"), now);
@@ -147,6 +168,71 @@ impl Production {
         }
     }
 
+    /// The Opus mix of everyone, or of everyone but one, from now on; `None` when the worker makes no more.
+    pub(super) fn listen(&mut self, without: Option<&ParticipantId>, now: Instant) -> Option<Fanout> {
+        let (sound, fresh) = self.mixes.listen(without, now)?;
+        if fresh {
+            self.tell_mixes();
+        }
+        Some(sound)
+    }
+
+    fn tell_mixes(&mut self) {
+        self.control(Control::Listeners(self.mixes.wanted()));
+    }
+
+    /// Ends the program for everyone who reads it.
+    pub(super) fn end(&self) {
+        self.fanout.end();
+        self.mixes.end();
+    }
+
+    /// Makes the next frame a keyframe, unless one was asked for a moment ago: whoever asks now is helped by that one, or asks
+    /// again.
+    pub(super) fn keyframe(&mut self, now: Instant) {
+        if self.keyframe_at.is_none_or(|at| now.duration_since(at) >= KEYFRAME_EVERY) {
+            self.keyframe_at = Some(now);
+            self.control(Control::Keyframe);
+        }
+    }
+
+    /// Program time as the present worker counts it; none when it has passed or there is no worker.
+    pub(super) fn worker_time(&self, moment: Moment) -> Option<Timestamp> {
+        let program = match moment {
+            Moment::At(instant) => Timestamp::ZERO + instant.checked_duration_since(self.zero)?,
+            Moment::Pts(ms) => Timestamp::from_millis(ms),
+        };
+        let worker = program - self.offset;
+        (self.worker.is_some() && worker > Timestamp::ZERO).then_some(worker)
+    }
+
+    /// Sees that the worker has these images and keeps no others but those it had for the scene before.
+    pub(super) fn images(&mut self, wanted: &BTreeSet<AssetHash>, assets: &Assets) {
+        let Some(worker) = &self.worker else { return };
+        for hash in wanted.difference(&self.images.0) {
+            if let Some(file) = assets.file(*hash) {
+                // A worker that cannot take it now is about to be replaced.
+                let _ = worker.outbox.send(&ToWorker::Asset { hash: *hash, file });
+            }
+        }
+        if self.images.1 != *wanted {
+            // A change that is under way still shows those of the scene before.
+            let gone: Vec<AssetHash> = self
+                .images
+                .0
+                .iter()
+                .filter(|hash| !wanted.contains(hash) && !self.images.1.contains(hash))
+                .copied()
+                .collect();
+            self.images.0.retain(|hash| !gone.contains(hash));
+            self.images.0.extend(wanted);
+            self.images.1 = wanted.clone();
+            if !gone.is_empty() {
+                self.control(Control::ForgetAssets(gone));
+            }
+        }
+    }
+
     /// Sends media. False when the worker cannot take it now: the rest of the GOP is then useless to it.
     pub(super) fn media(&self, feed: Feed, replay: bool, packet: Packet) -> bool {
         self.worker.as_ref().is_none_or(|w| w.outbox.send(&ToWorker::Packet { feed, replay, packet }).is_ok())
@@ -169,6 +255,12 @@ impl Production {
         match event {
             engine::Event::Message(FromWorker::Program(packet)) => {
                 self.publish(packet);
+                Happening::Nothing
+            }
+            engine::Event::Message(FromWorker::Sound { listener, mut packet }) => {
+                packet.pts = packet.pts + self.offset;
+                packet.dts = packet.dts + self.offset;
+                self.mixes.take(listener, packet);
                 Happening::Nothing
             }
             engine::Event::Message(FromWorker::Snapshot { id, jpeg }) => {
@@ -202,6 +294,9 @@ impl Production {
     pub(super) fn tick(&mut self, now: Instant) {
         if self.worker.is_some() && now.duration_since(self.heard_at) > SILENCE {
             self.abandon("worker was silent for 4 s");
+        }
+        if self.mixes.tidy(now) {
+            self.tell_mixes();
         }
         // Dropping the sender tells the one who waits.
         self.snapshots.retain(|(_, asked, _)| now.duration_since(*asked) < SNAPSHOT);
@@ -319,7 +414,7 @@ mod tests {
             "canvas": {},
             "video": {"preset": "", "bitrate_kbps": 1, "keyframe_frames": 1},
             "audio": {"bitrate_kbps": 1},
-            "pipelines": {"stage": "", "video": "", "audio": ""},
+            "pipelines": {"stage": "", "video": "", "audio": "", "opus": ""},
         });
         production.start(serde_json::from_value(settings).expect("settings"), begun + Duration::from_millis(500));
         production.take(frame(100), begun + Duration::from_millis(600));

@@ -7,20 +7,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use super::{
     Context, Door, RoomDocument, RoomError, Seat,
     actor::{Actor, Command, Inlets, Outlets},
     error::Change,
     keeper::{Keeper, Request},
-    status::RoomView,
-    templates::MAX_TEMPLATES,
+    status::{RoomView, SpeakerStatus},
 };
 use crate::{
-    base::{ParticipantId, RoomId, Secret, TemplateName, tasks::Tasks},
+    base::{ParticipantId, RoomId, Secret, tasks::Tasks},
     front::events::Event,
-    layout::{Template, TemplateChoice},
     media::fanout::Fanout,
 };
 
@@ -43,8 +41,10 @@ const CLOSING: Duration = Duration::from_secs(3);
 /// Handle on all rooms; clones share them.
 #[derive(Debug, Clone)]
 pub struct Rooms {
-    context: Arc<Context>,
+    pub(super) context: Arc<Context>,
     rooms: Arc<RwLock<BTreeMap<RoomId, Room>>>,
+    /// Held by whoever changes templates or assets.
+    pub(super) library: Arc<Semaphore>,
     tasks: Tasks,
 }
 
@@ -60,7 +60,7 @@ struct Room {
 impl Rooms {
     /// No rooms yet; `tasks` owns what they run.
     pub fn new(context: Context, tasks: Tasks) -> Self {
-        Self { context: Arc::new(context), rooms: Arc::default(), tasks }
+        Self { context: Arc::new(context), rooms: Arc::default(), library: Arc::new(Semaphore::new(1)), tasks }
     }
 
     /// Brings back a room as it was stored. What was once accepted stays, though it would be refused today; that is only
@@ -159,14 +159,24 @@ impl Rooms {
         views
     }
 
-    /// An operator gives the floor to someone.
-    pub async fn hold_floor(&self, id: &RoomId, who: ParticipantId) -> Result<RoomView, RoomError> {
-        self.find(id)?.ask(|reply| Command::HoldFloor(who, reply)).await?
+    /// Who has the floor, and why.
+    pub async fn speaker(&self, id: &RoomId) -> Result<SpeakerStatus, RoomError> {
+        self.find(id)?.ask(Command::Speaker).await
+    }
+
+    /// An operator gives the floor to someone, for this long or until it is given back.
+    pub async fn hold_floor(
+        &self,
+        id: &RoomId,
+        who: ParticipantId,
+        ttl: Option<Duration>,
+    ) -> Result<SpeakerStatus, RoomError> {
+        self.find(id)?.ask(|reply| Command::HoldFloor(who, ttl, reply)).await?
     }
 
     /// An operator gives the floor back.
-    pub async fn release_floor(&self, id: &RoomId) -> Result<RoomView, RoomError> {
-        self.find(id)?.ask(Command::ReleaseFloor).await?
+    pub async fn release_floor(&self, id: &RoomId) -> Result<SpeakerStatus, RoomError> {
+        self.find(id)?.ask(Command::ReleaseFloor).await
     }
 
     /// The newest program frame as JPEG.
@@ -180,9 +190,44 @@ impl Rooms {
         Ok(self.find(id)?.events.subscribe())
     }
 
-    /// The room's program, to play.
-    pub async fn program(&self, id: &RoomId) -> Result<Fanout, RoomError> {
+    /// The room's program, to play, for one who brings `token`.
+    pub async fn program(&self, id: &RoomId, token: Option<&Secret>) -> Result<Fanout, RoomError> {
+        let room = self.find(id)?;
+        let token = token.cloned();
+        room.ask(|reply| Command::MayWatch(token, reply)).await??;
+        Ok(room.program)
+    }
+
+    /// The program of a room that the caller was let watch before.
+    pub fn watched(&self, id: &RoomId) -> Result<Fanout, RoomError> {
         Ok(self.find(id)?.program)
+    }
+
+    /// The program's sound as Opus, made while someone reads it: of everyone, or of everyone but one participant.
+    pub async fn listen(&self, id: &RoomId, without: Option<&ParticipantId>) -> Result<Fanout, RoomError> {
+        let without = without.cloned();
+        self.find(id)?.ask(|reply| Command::Listen(without, reply)).await?
+    }
+
+    /// Fails when the room has no such participant.
+    pub async fn has_participant(&self, id: &RoomId, participant: &ParticipantId) -> Result<(), RoomError> {
+        let view = self.view(id).await?;
+        let found = view.document.participants.contains_key(participant);
+        found.then_some(()).ok_or_else(|| RoomError::NoParticipant(id.clone(), participant.clone()))
+    }
+
+    /// Asks for a keyframe of the program soon; requests that come close together are one.
+    pub async fn keyframe(&self, id: &RoomId) {
+        if let Ok(room) = self.find(id) {
+            // A room that is closing has no next keyframe.
+            let _ = room.actor.send(Command::Keyframe).await;
+        }
+    }
+
+    /// Whether [`Rooms::publish`] would be granted now; changes nothing.
+    pub async fn may_publish(&self, id: &RoomId, participant: &ParticipantId, key: &Secret) -> Result<(), RoomError> {
+        let (participant, key) = (participant.clone(), key.clone());
+        self.find(id)?.ask(|reply| Command::MayPublish(participant, key, reply)).await?
     }
 
     /// Takes the place of a participant who publishes; whoever had it is evicted.
@@ -197,58 +242,11 @@ impl Rooms {
         self.find(id)?.ask(|reply| Command::Publish(participant, key, door, reply)).await?
     }
 
-    /// Every template by name, built-in and stored; the flag is true for those that nobody stored.
-    pub async fn templates(&self) -> Vec<(TemplateName, Template, bool)> {
-        let all = self.context.templates.all();
-        all.into_iter().map(|(name, template, fixed)| (name, (*template).clone(), fixed)).collect()
-    }
-
-    /// One template.
-    pub async fn template(&self, name: &TemplateName) -> Result<Template, RoomError> {
-        let template = self.context.templates.get(name).ok_or_else(|| RoomError::NoTemplate(name.clone()))?;
-        Ok((*template).clone())
-    }
-
-    /// Stores a template that was validated; rooms that use it change at once. The flag is true when it is new.
-    pub async fn put_template(&self, name: &TemplateName, template: Template) -> Result<bool, RoomError> {
-        let templates = &self.context.templates;
-        if templates.stored() >= MAX_TEMPLATES {
-            let why = format!("is one too many; this server keeps {MAX_TEMPLATES}, delete one first");
-            return Err(RoomError::TemplateInUse(name.clone(), why));
-        }
-        self.context.keep_template(name, &template).await?;
-        let fresh = templates.put(name.clone(), template);
-        self.templates_changed().await;
-        Ok(fresh)
-    }
-
-    /// Forgets a stored template. One that a room uses is refused, unless a built-in of the same name takes over.
-    pub async fn delete_template(&self, name: &TemplateName) -> Result<(), RoomError> {
-        let templates = &self.context.templates;
-        if templates.get(name).is_none() {
-            return Err(RoomError::NoTemplate(name.clone()));
-        }
-        if !templates.is_fixed(name) {
-            let uses =
-                |view: &RoomView| matches!(&view.document.layout.template, TemplateChoice::Named(n) if n == name);
-            if let Some(view) = self.list().await.into_iter().find(uses) {
-                let why = format!("is used by room {}; give that room another layout first", view.id);
-                return Err(RoomError::TemplateInUse(name.clone(), why));
-            }
-        }
-        self.context.forget_template(name).await?;
-        if !templates.forget(name) {
-            let why = "is built in and cannot be deleted; PUT one of the same name to replace it".to_owned();
-            return Err(RoomError::TemplateInUse(name.clone(), why));
-        }
-        self.templates_changed().await;
-        Ok(())
-    }
-
-    async fn templates_changed(&self) {
+    /// Every room looks again at the templates and images it uses.
+    pub(super) async fn library_changed(&self) {
         for (_, room) in self.handles() {
-            // A room that is closing needs no template.
-            let _ = room.actor.send(Command::TemplatesChanged).await;
+            // A room that is closing needs none.
+            let _ = room.actor.send(Command::LibraryChanged).await;
         }
     }
 }

@@ -1,9 +1,12 @@
 //! A participant's place in a room while its media arrive.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{link::Feed, media::Packet};
+use crate::{
+    link::Feed,
+    media::{Packet, Size},
+};
 
 /// How media came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -13,6 +16,17 @@ pub enum Door {
     Rtmp,
     /// Pulled from an RTMP server.
     Pull,
+    /// Published by WHIP, from a browser or an encoder that speaks it.
+    Whip,
+}
+
+/// What the room can use of a participant's picture now. A door whose senders can be steered tells them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// The largest tile it is shown in, px; `None` while it is not on the program.
+    pub tile: Option<Size>,
+    /// Rises whenever nothing decodes before the next keyframe.
+    pub keyframes: u64,
 }
 
 /// What arrives at a room from its seats.
@@ -20,6 +34,8 @@ pub enum Door {
 pub(super) enum Arrival {
     /// The next packet of a feed.
     Packet(Feed, Packet),
+    /// Pictures of the feed from here on are to be turned clockwise by so many quarters.
+    Turned(Feed, u8),
     /// The feed ended: its seat was dropped.
     End(Feed),
 }
@@ -31,6 +47,7 @@ pub struct Seat {
     pub(super) arrivals: mpsc::Sender<Arrival>,
     pub(super) ends: mpsc::UnboundedSender<Arrival>,
     pub(super) evicted: CancellationToken,
+    pub(super) demand: watch::Receiver<Demand>,
 }
 
 /// Someone else with the right key took the place, or the participant or room was deleted.
@@ -45,6 +62,19 @@ impl Seat {
             return Err(Evicted);
         }
         self.arrivals.send(Arrival::Packet(self.feed, packet)).await.map_err(|_| Evicted)
+    }
+
+    /// Has the pictures that follow turned clockwise by so many quarters, 0 to 3; waits like [`Seat::send`]. Cancel safe.
+    pub async fn turn(&self, quarters: u8) -> Result<(), Evicted> {
+        if self.evicted.is_cancelled() {
+            return Err(Evicted);
+        }
+        self.arrivals.send(Arrival::Turned(self.feed, quarters)).await.map_err(|_| Evicted)
+    }
+
+    /// What the room can use now, and every change of it.
+    pub fn demand(&self) -> watch::Receiver<Demand> {
+        self.demand.clone()
     }
 
     /// Resolves when the seat is lost. Cancel safe.
@@ -70,6 +100,7 @@ pub(crate) mod detached {
         arrivals: mpsc::Receiver<Arrival>,
         ends: mpsc::UnboundedReceiver<Arrival>,
         evicted: CancellationToken,
+        _demand: watch::Sender<Demand>,
     }
 
     /// A seat and its other side.
@@ -77,8 +108,9 @@ pub(crate) mod detached {
         let (arrivals, arriving) = mpsc::channel(8);
         let (ends, ending) = mpsc::unbounded_channel();
         let evicted = CancellationToken::new();
-        let row = Row { arrivals: arriving, ends: ending, evicted: evicted.clone() };
-        (Seat { feed, arrivals, ends, evicted }, row)
+        let (demand, demanded) = watch::channel(Demand::default());
+        let row = Row { arrivals: arriving, ends: ending, evicted: evicted.clone(), _demand: demand };
+        (Seat { feed, arrivals, ends, evicted, demand: demanded }, row)
     }
 
     impl Row {
@@ -86,7 +118,7 @@ pub(crate) mod detached {
         pub async fn packet(&mut self) -> Option<Packet> {
             match self.arrivals.recv().await? {
                 Arrival::Packet(_, packet) => Some(packet),
-                Arrival::End(_) => None,
+                Arrival::Turned(..) | Arrival::End(_) => None,
             }
         }
 

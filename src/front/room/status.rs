@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use super::{Door, RoomDocument};
 use crate::{
     base::{OutputId, ParticipantId, RoomId},
-    media::Levels,
+    media::{Heard, Levels},
+    speaker::{Mode, Score, Sensitivity, Thresholds, Why},
 };
 
 /// A room as REST gives it: the document, and under `status` what is true now.
@@ -40,6 +41,37 @@ pub struct RoomStatus {
     pub outputs: BTreeMap<OutputId, OutputStatus>,
     /// The program itself.
     pub program: ProgramStatus,
+}
+
+/// Who has the floor, and why.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SpeakerStatus {
+    /// Who decides.
+    pub mode: Mode,
+    /// How readily somebody who begins to speak takes it.
+    pub sensitivity: Sensitivity,
+    /// Who has it; null for nobody.
+    pub participant: Option<ParticipantId>,
+    /// True while an operator's `PUT` holds it there.
+    pub held: bool,
+    /// When that ends by itself, RFC 3339; null when it does not.
+    pub held_until: Option<String>,
+    /// Why it is where it is; null as long as it never moved.
+    pub why: Option<Why>,
+    /// Since when the present participant has it, or nobody, RFC 3339.
+    pub since: String,
+    /// Who lost it then.
+    pub lost: Option<ParticipantId>,
+    /// How everyone stood then who could have had it.
+    pub scores_then: Vec<Score>,
+    /// How everyone stands now who could have it, the highest score first.
+    pub scores: Vec<Score>,
+    /// What scores are held against.
+    pub thresholds: Thresholds,
+    /// How long nobody has spoken, ms; 0 while somebody does.
+    pub silence_ms: u64,
+    /// Who is still here and has spoken: those who speak now, then those who stopped, the newest first.
+    pub recent: Vec<ParticipantId>,
 }
 
 /// The worker.
@@ -108,8 +140,10 @@ pub struct ParticipantStatus {
     pub corrupt: u64,
     /// Delay its playout clock adds, ms.
     pub delay_ms: f32,
-    /// How loud it is, before gain and mute.
-    pub levels: Option<Levels>,
+    /// What is heard of it, before gain and mute.
+    pub levels: Option<Heard>,
+    /// True while it speaks, with the floor or without.
+    pub speaking: bool,
     /// Why a pull is not connected.
     pub last_error: Option<String>,
 }

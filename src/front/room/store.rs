@@ -1,6 +1,6 @@
-//! Rooms and templates on disk, so that they survive a restart.
+//! Rooms, templates and images on disk, so that they survive a restart.
 //!
-//! One JSON file each, `rooms/ID.json` and `layouts/NAME.json`, replaced as a whole: written beside, synced, renamed, and the
+//! One file each, `rooms/ID.json`, `layouts/NAME.json` and `assets/NAME.asset`, replaced as a whole: written beside, synced, renamed, and the
 //! folder synced. A crash at any moment leaves the old file or the new one. A file that does not read is set aside under
 //! another name and told, never fatal, never deleted. Blocking: call from a thread that may wait.
 
@@ -11,12 +11,17 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::RoomDocument;
+use super::{
+    RoomDocument,
+    assets::Asset,
+    templates::{Kept, Version},
+};
 use crate::{
-    base::{RoomId, TemplateName},
+    base::{AssetName, RoomId, TemplateName},
     layout::Template,
 };
 
@@ -61,6 +66,7 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreErr
 pub struct Store {
     rooms: PathBuf,
     layouts: PathBuf,
+    assets: PathBuf,
     _lock: Arc<File>,
 }
 
@@ -70,9 +76,36 @@ pub struct Loaded {
     /// Rooms, by id. Their shape is sound; whether this server allows what they say is for [`super::check`].
     pub rooms: Vec<(RoomId, RoomDocument)>,
     /// Templates that were stored, by name.
-    pub templates: Vec<(TemplateName, Template)>,
+    pub templates: Vec<(TemplateName, Kept)>,
+    /// Images that were stored, by name.
+    pub assets: Vec<(AssetName, Asset)>,
     /// Files that did not read: where they are now, and why.
     pub set_aside: Vec<(PathBuf, String)>,
+}
+
+/// A template's file: as any other, and its history. The history is optional, so an older file reads.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredTemplate {
+    version: u32,
+    document: Arc<Template>,
+    #[serde(default = "one")]
+    number: u64,
+    #[serde(default)]
+    stored_at: String,
+    #[serde(default)]
+    earlier: Vec<Version>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+impl From<StoredTemplate> for Kept {
+    fn from(file: StoredTemplate) -> Self {
+        let StoredTemplate { document: template, number, stored_at, earlier, .. } = file;
+        Self { present: Version { number, stored_at, template }, earlier }
+    }
 }
 
 /// A file's content.
@@ -89,15 +122,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::InUse`] while another process holds it; [`StoreError::Io`] when it cannot be made, locked or read.
     pub fn open(folder: &Path) -> Result<(Self, Loaded), StoreError> {
-        let (rooms, layouts) = (folder.join("rooms"), folder.join("layouts"));
-        for path in [folder, &rooms, &layouts] {
+        let (rooms, layouts, assets) = (folder.join("rooms"), folder.join("layouts"), folder.join("assets"));
+        for path in [folder, &rooms, &layouts, &assets] {
             make_private(path)?;
         }
         let lock = lock(folder)?;
         let mut loaded = Loaded::default();
-        loaded.rooms = read_all(&rooms, &mut loaded.set_aside)?;
-        loaded.templates = read_all(&layouts, &mut loaded.set_aside)?;
-        Ok((Self { rooms, layouts, _lock: Arc::new(lock) }, loaded))
+        let room = |stored: Stored<RoomDocument>| stored.document;
+        loaded.rooms = read_all(&rooms, "json", &mut loaded.set_aside, |text| parse(text).map(room))?;
+        let template = |text: &[u8]| parse::<StoredTemplate>(text).map(Kept::from);
+        loaded.templates = read_all(&layouts, "json", &mut loaded.set_aside, template)?;
+        let asset = |file: &[u8]| Asset::read(Bytes::copy_from_slice(file)).map_err(|error| error.to_string());
+        loaded.assets = read_all(&assets, "asset", &mut loaded.set_aside, asset)?;
+        Ok((Self { rooms, layouts, assets, _lock: Arc::new(lock) }, loaded))
     }
 
     /// Keeps a room.
@@ -105,7 +142,7 @@ impl Store {
     /// # Errors
     /// As all here: [`StoreError::Io`], and what was kept before is kept still.
     pub fn put_room(&self, id: &RoomId, document: &RoomDocument) -> Result<(), StoreError> {
-        write(&self.rooms, id.as_str(), document)
+        write_json(&self.rooms, id.as_str(), &Stored { version: FORMAT, document })
     }
 
     /// Forgets a room; one that was never kept is forgotten already.
@@ -113,15 +150,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn delete_room(&self, id: &RoomId) -> Result<(), StoreError> {
-        remove(&self.rooms, id.as_str())
+        remove(&self.rooms, id.as_str(), "json")
     }
 
     /// Keeps a template.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn put_template(&self, name: &TemplateName, template: &Template) -> Result<(), StoreError> {
-        write(&self.layouts, name.as_str(), template)
+    pub fn put_template(&self, name: &TemplateName, kept: &Kept) -> Result<(), StoreError> {
+        let Kept { present: Version { number, stored_at, template }, earlier } = kept.clone();
+        let file = StoredTemplate { version: FORMAT, document: template, number, stored_at, earlier };
+        write_json(&self.layouts, name.as_str(), &file)
     }
 
     /// Forgets a template.
@@ -129,7 +168,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn delete_template(&self, name: &TemplateName) -> Result<(), StoreError> {
-        remove(&self.layouts, name.as_str())
+        remove(&self.layouts, name.as_str(), "json")
+    }
+
+    /// Keeps an image.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn put_asset(&self, name: &AssetName, file: &[u8]) -> Result<(), StoreError> {
+        write(&self.assets, name.as_str(), "asset", || Ok(file.to_vec()))
+    }
+
+    /// Forgets an image.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn delete_asset(&self, name: &AssetName) -> Result<(), StoreError> {
+        remove(&self.assets, name.as_str(), "asset")
     }
 }
 
@@ -150,11 +205,23 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn write(folder: &Path, name: &str, document: &impl Serialize) -> Result<(), StoreError> {
-    let path = folder.join(format!("{name}.json"));
-    let save = || -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(&Stored { version: FORMAT, document })?;
+fn write_json(folder: &Path, name: &str, file: &impl Serialize) -> Result<(), StoreError> {
+    write(folder, name, "json", || {
+        let mut text = serde_json::to_vec_pretty(file)?;
         text.push(b'\n');
+        Ok(text)
+    })
+}
+
+fn write(
+    folder: &Path,
+    name: &str,
+    ending: &str,
+    content: impl FnOnce() -> io::Result<Vec<u8>>,
+) -> Result<(), StoreError> {
+    let path = folder.join(format!("{name}.{ending}"));
+    let save = || -> io::Result<()> {
+        let text = content()?;
         // Readable by its owner alone, and deleted again if anything below fails.
         let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
         file.write_all(&text)?;
@@ -165,8 +232,8 @@ fn write(folder: &Path, name: &str, document: &impl Serialize) -> Result<(), Sto
     save().map_err(failed("write", &path))
 }
 
-fn remove(folder: &Path, name: &str) -> Result<(), StoreError> {
-    let path = folder.join(format!("{name}.json"));
+fn remove(folder: &Path, name: &str, ending: &str) -> Result<(), StoreError> {
+    let path = folder.join(format!("{name}.{ending}"));
     match fs::remove_file(&path) {
         Ok(()) => sync(folder).map_err(failed("delete", &path)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -180,10 +247,14 @@ fn sync(folder: &Path) -> io::Result<()> {
 }
 
 /// Every document in a folder, by name. What does not read is set aside; what is not a document is left alone.
-fn read_all<N, T>(folder: &Path, set_aside: &mut Vec<(PathBuf, String)>) -> Result<Vec<(N, T)>, StoreError>
+fn read_all<N, T>(
+    folder: &Path,
+    ending: &str,
+    set_aside: &mut Vec<(PathBuf, String)>,
+    parse: impl Fn(&[u8]) -> Result<T, String>,
+) -> Result<Vec<(N, T)>, StoreError>
 where
     N: TryFrom<String, Error: std::fmt::Display> + Ord,
-    T: DeserializeOwned,
 {
     let entries: Vec<_> = fs::read_dir(folder).and_then(Iterator::collect).map_err(failed("read", folder))?;
     let mut documents: Vec<(N, T)> = Vec::new();
@@ -191,8 +262,8 @@ where
         let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if file.starts_with(UNFINISHED) {
             fs::remove_file(&path).map_err(failed("delete", &path))?;
-        } else if let Some(name) = file.strip_suffix(".json") {
-            match read(name, &path) {
+        } else if let Some(name) = file.strip_suffix(ending).and_then(|file| file.strip_suffix('.')) {
+            match read(name, &path, &parse) {
                 Ok(document) => documents.push(document),
                 Err(reason) => set_aside.push((move_aside(&path)?, reason)),
             }
@@ -203,16 +274,10 @@ where
     Ok(documents)
 }
 
-fn read<N, T>(name: &str, path: &Path) -> Result<(N, T), String>
+fn read<N, T>(name: &str, path: &Path, parse: impl Fn(&[u8]) -> Result<T, String>) -> Result<(N, T), String>
 where
     N: TryFrom<String, Error: std::fmt::Display>,
-    T: DeserializeOwned,
 {
-    /// The version alone, read first: a newer document must not be judged by this version's fields.
-    #[derive(Deserialize)]
-    struct Version {
-        version: u32,
-    }
     let name = N::try_from(name.to_owned()).map_err(|error| error.to_string())?;
     let mut text = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
@@ -220,12 +285,20 @@ where
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("it is larger than {MAX_FILE_BYTES} bytes"));
     }
-    let Version { version } = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    Ok((name, parse(&text)?))
+}
+
+/// A file of JSON. The version is read first: a newer document must not be judged by this version's fields.
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let Version { version } = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if version != FORMAT {
         return Err(format!("it has format {version}, and this version of tilecast reads format {FORMAT}"));
     }
-    let stored: Stored<T> = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-    Ok((name, stored.document))
+    serde_json::from_slice(text).map_err(|error| error.to_string())
 }
 
 /// Renames `x.json` to the first free `x.json.corrupt-N`.

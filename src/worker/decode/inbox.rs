@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::scale::Target;
+use super::{scale::Targets, turn::Turn};
 use crate::media::{Packet, Role};
 
 /// Most bytes waiting: the largest GOP cache the front replays.
@@ -26,13 +26,15 @@ pub enum Work {
     Packet {
         /// From a GOP cache, late by design.
         replay: bool,
+        /// How its picture is to be turned.
+        turn: Turn,
         /// The packet.
         packet: Packet,
         /// The packet after it, if that is waiting already.
         next: Option<Packet>,
     },
-    /// The tile has a new shape: show the newest picture in it.
-    Target(Target),
+    /// The tiles have new shapes: show the newest picture in them.
+    Targets(Targets),
     /// Nothing came for the time given.
     Idle,
     /// No more is to be done.
@@ -46,25 +48,32 @@ pub struct Inbox {
     wake: Condvar,
 }
 
+#[derive(Debug, Clone)]
+struct Waiting {
+    replay: bool,
+    turn: Turn,
+    packet: Packet,
+}
+
 #[derive(Debug)]
 struct State {
-    packets: VecDeque<(bool, Packet)>,
+    packets: VecDeque<Waiting>,
     bytes: usize,
     live: usize,
     awaits_keyframe: bool,
-    target: Option<Target>,
+    targets: Option<Targets>,
     closed: bool,
 }
 
 impl Inbox {
-    /// Empty; the first work is the target.
-    pub fn new(target: Target) -> Self {
+    /// Empty; the first work is the targets.
+    pub fn new(targets: Targets) -> Self {
         let state = State {
             packets: VecDeque::new(),
             bytes: 0,
             live: 0,
             awaits_keyframe: true,
-            target: Some(target),
+            targets: Some(targets),
             closed: false,
         };
         Self { state: Mutex::new(state), wake: Condvar::new() }
@@ -77,16 +86,16 @@ impl Inbox {
 
     /// Adds a packet; never waits. When there is no room everything waiting is dropped, and what follows up to the next
     /// keyframe.
-    pub fn push(&self, replay: bool, packet: Packet) {
+    pub fn push(&self, replay: bool, turn: Turn, packet: Packet) {
         let mut state = self.lock();
-        state.push(replay, packet);
+        state.push(Waiting { replay, turn, packet });
         drop(state);
         self.wake.notify_one();
     }
 
     /// Gives the tile a new shape.
-    pub fn set_target(&self, target: Target) {
-        self.lock().target = Some(target);
+    pub fn set_targets(&self, targets: Targets) {
+        self.lock().targets = Some(targets);
         self.wake.notify_one();
     }
 
@@ -103,14 +112,14 @@ impl Inbox {
             if state.closed {
                 return Work::Closed;
             }
-            if let Some(target) = state.target.take() {
-                return Work::Target(target);
+            if let Some(targets) = state.targets.take() {
+                return Work::Targets(targets);
             }
-            if let Some((replay, packet)) = state.packets.pop_front() {
+            if let Some(Waiting { replay, turn, packet }) = state.packets.pop_front() {
                 state.bytes -= packet.data.len();
                 state.live -= usize::from(!replay);
-                let next = state.packets.front().map(|(_, packet)| packet.clone());
-                return Work::Packet { replay, packet, next };
+                let next = state.packets.front().map(|next| next.packet.clone());
+                return Work::Packet { replay, turn, packet, next };
             }
             state = match patience {
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -129,15 +138,16 @@ impl Inbox {
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.packets.is_empty() && self.target.is_none() && !self.closed
+        self.packets.is_empty() && self.targets.is_none() && !self.closed
     }
 
-    fn push(&mut self, replay: bool, packet: Packet) {
+    fn push(&mut self, waiting: Waiting) {
+        let packet = &waiting.packet;
         if packet.role == Role::Config {
             // Only the latest matters if several come without a picture between them.
-            if let Some((_, last)) = self.packets.back_mut().filter(|(_, last)| last.role == Role::Config) {
-                self.bytes = self.bytes - last.data.len() + packet.data.len();
-                *last = packet;
+            if let Some(last) = self.packets.back_mut().filter(|last| last.packet.role == Role::Config) {
+                self.bytes = self.bytes - last.packet.data.len() + packet.data.len();
+                last.packet = waiting.packet;
                 return;
             }
         } else if packet.is_keyframe() {
@@ -154,18 +164,18 @@ impl State {
             }
         }
         self.bytes += packet.data.len();
-        self.live += usize::from(!replay);
-        self.packets.push_back((replay, packet));
+        self.live += usize::from(!waiting.replay);
+        self.packets.push_back(waiting);
     }
 
     fn drop_waiting(&mut self) {
-        let config = self.packets.iter().rfind(|(_, packet)| packet.role == Role::Config).cloned();
+        let config = self.packets.iter().rfind(|last| last.packet.role == Role::Config).cloned();
         self.packets.clear();
         self.bytes = 0;
         self.live = 0;
         if let Some(config) = config {
-            self.bytes = config.1.data.len();
-            self.live = usize::from(!config.0);
+            self.bytes = config.packet.data.len();
+            self.live = usize::from(!config.replay);
             self.packets.push_back(config);
         }
     }
@@ -175,15 +185,15 @@ impl State {
 mod tests {
     use bytes::Bytes;
 
-    use super::*;
+    use super::{super::scale::Target, *};
     use crate::{
-        layout::{Color, Fit},
+        layout::{Color, fit::Wish},
         media::{Codec, Size, Timestamp, VideoCodec},
     };
 
-    fn target() -> Target {
+    fn targets() -> Targets {
         let background = Color { red: 0, green: 0, blue: 0 };
-        Target { size: Size { width: 2, height: 2 }, fit: Fit::Cover, background }
+        [Target { size: Size { width: 2, height: 2 }, wish: Wish::default(), background }].into()
     }
 
     fn packet(role: Role, bytes: usize) -> Packet {
@@ -196,7 +206,7 @@ mod tests {
         loop {
             match inbox.next(Some(Duration::ZERO)) {
                 Work::Packet { packet, .. } => roles.push(packet.role),
-                Work::Target(_) => {}
+                Work::Targets(_) => {}
                 Work::Idle | Work::Closed => return roles,
             }
         }
@@ -204,23 +214,23 @@ mod tests {
 
     #[test]
     fn begins_at_a_keyframe_and_keeps_the_latest_config() {
-        let inbox = Inbox::new(target());
+        let inbox = Inbox::new(targets());
         for role in [Role::Config, Role::Config, Role::Delta, Role::Key, Role::Delta] {
-            inbox.push(false, packet(role, 1));
+            inbox.push(false, Turn::None, packet(role, 1));
         }
         assert_eq!(drain(&inbox), [Role::Config, Role::Key, Role::Delta]);
     }
 
     #[test]
     fn a_slow_decoder_goes_on_at_the_next_keyframe() {
-        let inbox = Inbox::new(target());
-        inbox.push(false, packet(Role::Config, 1));
-        inbox.push(false, packet(Role::Key, 1));
+        let inbox = Inbox::new(targets());
+        inbox.push(false, Turn::None, packet(Role::Config, 1));
+        inbox.push(false, Turn::None, packet(Role::Key, 1));
         for _ in 0..MAX_LIVE {
-            inbox.push(false, packet(Role::Delta, 1));
+            inbox.push(false, Turn::None, packet(Role::Delta, 1));
         }
-        inbox.push(false, packet(Role::Key, 1));
-        inbox.push(false, packet(Role::Delta, 1));
+        inbox.push(false, Turn::None, packet(Role::Key, 1));
+        inbox.push(false, Turn::None, packet(Role::Delta, 1));
         assert_eq!(drain(&inbox), [Role::Config, Role::Key, Role::Delta]);
         let state = inbox.lock();
         assert_eq!((state.bytes, state.live), (0, 0));
@@ -228,12 +238,12 @@ mod tests {
 
     #[test]
     fn a_long_replay_is_kept_whole() {
-        let inbox = Inbox::new(target());
-        inbox.push(true, packet(Role::Key, 1));
+        let inbox = Inbox::new(targets());
+        inbox.push(true, Turn::None, packet(Role::Key, 1));
         for _ in 0..crate::media::gop::MAX_PACKETS {
-            inbox.push(true, packet(Role::Delta, 1));
+            inbox.push(true, Turn::None, packet(Role::Delta, 1));
         }
-        inbox.push(false, packet(Role::Delta, 1));
+        inbox.push(false, Turn::None, packet(Role::Delta, 1));
         assert_eq!(drain(&inbox).len(), crate::media::gop::MAX_PACKETS + 2);
     }
 }

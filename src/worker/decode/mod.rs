@@ -1,16 +1,17 @@
-//! Packets of one feed → pictures of its tile's size.
+//! Packets of one feed → pictures of its tiles' sizes.
 //!
 //! Owns one thread per visible feed, its decoder and its scaler. Never decides what is visible and never touches the stage:
 //! pictures lie in [`Pictures`] until the tick takes them. A decoder ends when its [`Decoding`] is dropped; hostile or broken
 //! packets are counted, and cost at most the pictures up to the next keyframe.
 
 mod codec;
-mod fit;
+mod drift;
 mod halve;
 mod inbox;
 mod pictures;
 mod scale;
 mod thread;
+mod turn;
 
 use std::{
     io,
@@ -22,7 +23,11 @@ use std::{
 };
 
 use self::{inbox::Inbox, thread::Thread};
-pub use self::{pictures::Pictures, scale::Target};
+pub use self::{
+    pictures::Pictures,
+    scale::{Target, Targets},
+    turn::Turn,
+};
 use crate::{
     link::Feed,
     media::Packet,
@@ -91,9 +96,9 @@ pub struct Decoding {
 }
 
 impl Decoding {
-    /// Starts decoding for a tile.
-    pub fn start(video: Arc<FeedVideo>, target: Target, clock: Clock) -> io::Result<Self> {
-        let inbox = Arc::new(Inbox::new(target));
+    /// Starts decoding for a participant's tiles.
+    pub fn start(video: Arc<FeedVideo>, targets: Targets, clock: Clock) -> io::Result<Self> {
+        let inbox = Arc::new(Inbox::new(targets));
         video.pictures.open();
         let (work, shown) = (Arc::clone(&inbox), Arc::clone(&video));
         let name = format!("decode-{}", video.feed.0);
@@ -105,14 +110,14 @@ impl Decoding {
         Ok(Self { inbox, video, thread: Some(thread) })
     }
 
-    /// Hands over the feed's next video packet. Never waits.
-    pub fn push(&self, replay: bool, packet: Packet) {
-        self.inbox.push(replay, packet);
+    /// Hands over the feed's next video packet, whose picture is to be turned so. Never waits.
+    pub fn push(&self, replay: bool, turn: Turn, packet: Packet) {
+        self.inbox.push(replay, turn, packet);
     }
 
-    /// The tile has a new shape.
-    pub fn set_target(&self, target: Target) {
-        self.inbox.set_target(target);
+    /// The tiles have new shapes.
+    pub fn set_targets(&self, targets: Targets) {
+        self.inbox.set_targets(targets);
     }
 }
 

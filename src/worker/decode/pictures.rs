@@ -37,14 +37,14 @@ struct Waiting {
     pts: Option<Timestamp>,
     /// When it was put in.
     ready: Timestamp,
-    picture: Picture,
+    pictures: Vec<Picture>,
 }
 
 /// A picture taken for a tick.
 #[derive(Debug)]
 pub struct Taken {
-    /// The newest that was due.
-    pub picture: Picture,
+    /// The newest that was due, in the sizes that the decoder was asked for.
+    pub pictures: Vec<Picture>,
     /// How long it was both due and ready.
     pub waited: Duration,
     /// Older ones it passed over.
@@ -66,9 +66,9 @@ impl Pictures {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a picture that is to be shown at `pts`, or at once. Waits while the queue is full of pictures that are still to
+    /// Adds a picture, in all its sizes, that is to be shown at `pts`, or at once. Waits while the queue is full of pictures that are still to
     /// be shown; returns how many gave way because a newer one is due already.
-    pub fn push(&self, pts: Option<Timestamp>, picture: Picture, playout: &Mutex<Playout>, clock: Clock) -> u64 {
+    pub fn push(&self, pts: Option<Timestamp>, pictures: Vec<Picture>, playout: &Mutex<Playout>, clock: Clock) -> u64 {
         let mut state = self.lock();
         let mut gave_way = 0;
         while state.waiting.len() >= MAX_AHEAD && !state.closed {
@@ -83,7 +83,7 @@ impl Pictures {
             }
         }
         if !state.closed {
-            state.waiting.push_back(Waiting { pts, ready: clock.now(), picture });
+            state.waiting.push_back(Waiting { pts, ready: clock.now(), pictures });
         }
         gave_way
     }
@@ -112,7 +112,7 @@ impl Pictures {
         drop(state);
         self.room.notify_one();
         let waited = now.since(newest.due(playout, now).max(newest.ready));
-        Some(Taken { picture: newest.picture, waited, passed: taken as u64 - 1 })
+        Some(Taken { pictures: newest.pictures, waited, passed: taken as u64 - 1 })
     }
 }
 
@@ -121,9 +121,9 @@ mod tests {
     use super::*;
     use crate::media::{Size, Track};
 
-    fn picture(width: u32) -> Picture {
+    fn picture(width: u32) -> Vec<Picture> {
         gstreamer::init().expect("GStreamer starts");
-        Picture { size: Size { width, height: 2 }, buffer: gstreamer::Buffer::new() }
+        vec![Picture { size: Size { width, height: 2 }, buffer: gstreamer::Buffer::new() }]
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
             pictures.push(Some(ms(at)), picture(at as u32), &playout, clock);
         }
         let due = |media| playout.lock().expect("not poisoned").due(ms(media)).expect("anchored");
-        let taken = |now| pictures.take_due(&playout, now).map(|taken| (taken.picture.size.width, taken.passed));
+        let taken = |now| pictures.take_due(&playout, now).map(|taken| (taken.pictures[0].size.width, taken.passed));
         assert_eq!(taken(due(30)), Some((30, 1)));
         assert_eq!(taken(due(59)), None);
         assert_eq!(taken(due(60)), Some((60, 0)));
@@ -147,6 +147,6 @@ mod tests {
         let (pictures, playout, clock) = (Pictures::default(), Mutex::new(Playout::new()), Clock::start());
         let gave_way: u64 = (0..30).map(|n| pictures.push(None, picture(n), &playout, clock)).sum();
         let newest = pictures.take_due(&playout, clock.now()).expect("some are due");
-        assert_eq!((newest.picture.size.width, gave_way + newest.passed), (29, 29));
+        assert_eq!((newest.pictures[0].size.width, gave_way + newest.passed), (29, 29));
     }
 }

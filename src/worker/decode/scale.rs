@@ -6,12 +6,16 @@ use ffmpeg_next::{ffi, format::Pixel};
 
 use super::{
     codec::Frame,
-    fit::{Plan, plan},
     halve::{Rows, halve},
+    turn::Turn,
 };
 use crate::{
-    layout::{Color, Fit},
-    media::Size,
+    draw::blur_around,
+    layout::{
+        Color, Fit,
+        fit::{Area, Plan, Wish, plan},
+    },
+    media::{Rect, Size},
     worker::i420::{Picture, Planes, Pool},
 };
 
@@ -33,16 +37,20 @@ struct Key {
     aspect: f64,
     format: Pixel,
     full_range: bool,
+    turn: Turn,
     target: Target,
 }
 
-/// What the tile asks for.
+/// What all tiles of a participant ask for: the first copy's, the second's, …
+pub type Targets = std::sync::Arc<[Target]>;
+
+/// What a tile asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Target {
     /// px, even
     pub size: Size,
-    /// How the picture meets it.
-    pub fit: Fit,
+    /// What of the picture is seen, and how it meets the tile.
+    pub wish: Wish,
     /// Of the bars, if there are any.
     pub background: Color,
 }
@@ -50,32 +58,76 @@ pub struct Target {
 /// Scales the pictures of one decoder. Builds its tables when a size changes, and not again.
 #[derive(Default)]
 pub struct Scaler {
-    ready: Option<(Key, Method, Pool, Plan)>,
+    ready: Option<Ready>,
+}
+
+struct Ready {
+    key: Key,
+    method: Method,
+    plan: Plan,
+    /// Of finished tiles.
+    pool: Pool,
+    /// Of tiles that lie on their side still: turning a tile is less work than turning a picture.
+    lying: Option<Pool>,
 }
 
 impl Scaler {
     /// The picture as a finished tile.
     pub fn scale(&mut self, frame: &Frame, target: Target) -> Result<Picture, ScaleError> {
         let key = Key::of(frame, target);
-        if self.ready.as_ref().is_none_or(|(built, ..)| *built != key) {
-            let plan = plan(key.picture, key.aspect, target.size, target.fit);
-            let method = Method::of(&key, plan)?;
-            let pool = match self.ready.take() {
-                Some((_, _, pool, _)) if pool.size() == target.size => pool,
-                _ => Pool::new(target.size)?,
-            };
-            self.ready = Some((key, method, pool, plan));
+        if self.ready.as_ref().is_none_or(|ready| ready.key != key) {
+            self.ready = Some(Ready::new(key, self.ready.take())?);
         }
-        let (_, method, pool, plan) = self.ready.as_mut().expect("built above");
-        pool.draw(|planes| {
-            if plan.target.size != target.size {
-                planes.fill_around((plan.target.x, plan.target.y), plan.target.size, target.background);
+        self.ready.as_mut().expect("made above").scale(frame)
+    }
+}
+
+impl Ready {
+    fn new(key: Key, before: Option<Self>) -> Result<Self, ScaleError> {
+        let (target, turn) = (key.target, key.turn);
+        // Everything up to the turn is done as the picture lies.
+        let plan = plan(key.picture, key.aspect, turn.size(target.size), turn.wish(target.wish));
+        let method = Method::of(&key, plan)?;
+        let (pool, lying) = before.map_or((None, None), |before| (Some(before.pool), before.lying));
+        let reuse = |pool: Option<Pool>, size| match pool {
+            Some(pool) if pool.size() == size => Ok(pool),
+            _ => Pool::new(size),
+        };
+        let pool = reuse(pool, target.size)?;
+        let lying = if turn == Turn::None { None } else { Some(reuse(lying, turn.size(target.size))?) };
+        Ok(Self { key, method, plan, pool, lying })
+    }
+
+    fn scale(&mut self, frame: &Frame) -> Result<Picture, ScaleError> {
+        let Self { key, method, plan, pool, lying } = self;
+        let mut draw = |planes: &mut Planes| {
+            let Area { x, y, size } = plan.target;
+            let bars = size != key.turn.size(key.target.size);
+            let blurred = bars && key.target.wish.fit == Fit::Blur;
+            if bars && !blurred {
+                planes.fill_around((x, y), size, key.target.background);
             }
             match method {
-                Method::Halve => halve_planes(frame, planes),
-                Method::Scale(context) => context.run(frame, plan, planes),
+                Method::Halve => halve_planes(frame, planes)?,
+                Method::Scale(context) => context.run(frame, plan, planes)?,
             }
-        })
+            if blurred {
+                let inside = Rect { x: x as i32, y: y as i32, width: size.width, height: size.height };
+                blur_around(&mut planes.surface(), inside);
+            }
+            Ok(())
+        };
+        let Some(lying) = lying else { return pool.draw(draw) };
+        let mut upright = None;
+        lying.draw(|from| {
+            draw(from)?;
+            upright = Some(pool.draw(|to| {
+                key.turn.apply(from, to);
+                Ok::<_, ScaleError>(())
+            })?);
+            Ok::<_, ScaleError>(())
+        })?;
+        Ok(upright.expect("drawn above"))
     }
 }
 
@@ -90,7 +142,7 @@ enum Method {
 impl Method {
     fn of(key: &Key, plan: Plan) -> Result<Self, ScaleError> {
         let twice = Size { width: plan.target.size.width * 2, height: plan.target.size.height * 2 };
-        let whole = plan.source.size == key.picture && plan.target.size == key.target.size;
+        let whole = plan.source.size == key.picture && plan.target.size == key.turn.size(key.target.size);
         if key.format == Pixel::YUV420P && !key.full_range && key.picture == twice && whole {
             return Ok(Self::Halve);
         }
@@ -112,7 +164,7 @@ impl Key {
         let (picture, aspect, format) = (frame.size(), frame.aspect(), frame.format());
         // Formats whose name alone says full range.
         let named = matches!(format, Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P | Pixel::YUVJ440P);
-        Self { picture, aspect, format, full_range: named || frame.full_range(), target }
+        Self { picture, aspect, format, full_range: named || frame.full_range(), turn: frame.turn, target }
     }
 }
 

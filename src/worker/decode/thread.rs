@@ -8,8 +8,10 @@ use std::{
 use super::{
     FeedVideo,
     codec::{Decoder, Frame},
+    drift::Drift,
     inbox::{Inbox, Work},
-    scale::{Scaler, Target},
+    scale::{Scaler, Targets},
+    turn::Turn,
 };
 use crate::{
     media::{Codec, Packet, Role, Timestamp, VideoCodec},
@@ -33,9 +35,11 @@ pub struct Thread {
     clock: Clock,
     decoder: Option<(VideoCodec, Decoder)>,
     config: Option<Packet>,
-    scaler: Scaler,
-    target: Option<Target>,
+    /// One for each target.
+    scalers: Vec<Scaler>,
+    targets: Targets,
     refusals: u32,
+    drift: Drift,
     /// Decoded but not scaled, since a newer one is about to come.
     held: Option<Held>,
     /// The newest scaled, kept for a change of the tile's shape. It is the decoder's reference picture anyway.
@@ -57,9 +61,10 @@ impl Thread {
             clock,
             decoder: None,
             config: None,
-            scaler: Scaler::default(),
-            target: None,
+            scalers: Vec::new(),
+            targets: Targets::from([]),
             refusals: 0,
+            drift: Drift::default(),
             held: None,
             newest: None,
             published: Timestamp::ZERO,
@@ -71,15 +76,15 @@ impl Thread {
         loop {
             let patience = self.held.is_some().then_some(BURST_PAUSE);
             match self.inbox.next(patience) {
-                Work::Packet { replay, packet, next } => self.packet(replay, packet, next),
-                Work::Target(target) => self.retarget(target),
+                Work::Packet { replay, turn, packet, next } => self.packet(replay, turn, packet, next),
+                Work::Targets(targets) => self.retarget(targets),
                 Work::Idle => self.publish_held(),
                 Work::Closed => return,
             }
         }
     }
 
-    fn packet(&mut self, replay: bool, packet: Packet, next: Option<Packet>) {
+    fn packet(&mut self, replay: bool, turn: Turn, packet: Packet, next: Option<Packet>) {
         let Codec::Video(codec) = packet.codec else { return };
         if packet.role == Role::Config {
             if self.config.as_ref().is_none_or(|old| old.data != packet.data || old.codec != packet.codec) {
@@ -98,7 +103,8 @@ impl Thread {
         if self.decoder.is_none() && packet.is_keyframe() {
             self.open(codec);
         }
-        let light = replay || self.is_small();
+        self.drift.next(packet.is_keyframe());
+        let light = self.drift.allows(self.is_small(), replay);
         let Some((_, decoder)) = &mut self.decoder else { return };
         decoder.set_light(light);
         if decoder.send(&packet).is_err() {
@@ -108,7 +114,11 @@ impl Thread {
         }
         while let Some((_, decoder)) = &mut self.decoder {
             match decoder.receive() {
-                Ok(Some(frame)) => self.decoded(frame, replay, next.as_ref()),
+                Ok(Some(mut frame)) => {
+                    // Whoever turns pictures sends them in the order in which they are shown, so it is this packet's.
+                    frame.turn = turn;
+                    self.decoded(frame, replay, next.as_ref());
+                }
                 Ok(None) => return,
                 Err(_) => {
                     self.refused();
@@ -123,10 +133,10 @@ impl Thread {
         self.video.counters.corrupt.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// True when the tile is half the picture's size or less, both ways.
+    /// True when every tile is half the picture's size or less, both ways.
     fn is_small(&self) -> bool {
         let (width, height) = self.video.counters.size();
-        self.target.is_some_and(|target| target.size.width * 2 <= width && target.size.height * 2 <= height)
+        self.targets.iter().all(|target| target.size.width * 2 <= width && target.size.height * 2 <= height)
     }
 
     fn open(&mut self, codec: VideoCodec) {
@@ -151,7 +161,7 @@ impl Thread {
             self.video.note(format!("its pictures of {}x{} px cannot be shown", size.width, size.height));
             return;
         }
-        let size = frame.size();
+        let size = frame.turn.size(frame.size());
         counters.size.store(u64::from(size.width) << 32 | u64::from(size.height), Ordering::Relaxed);
         let now = self.clock.now();
         let behind = next.is_some_and(|next| self.is_past(next.pts, now)) && now.since(self.published) < MAX_UNSHOWN;
@@ -185,21 +195,23 @@ impl Thread {
         }
     }
 
-    fn retarget(&mut self, target: Target) {
-        if self.target.replace(target) == Some(target) {
+    fn retarget(&mut self, targets: Targets) {
+        if self.targets == targets {
             return;
         }
+        self.scalers.resize_with(targets.len(), Scaler::default);
+        self.targets = targets;
         if let Some(frame) = self.newest.take() {
             self.publish(frame, None);
         }
     }
 
     fn publish(&mut self, frame: Frame, pts: Option<Timestamp>) {
-        let Some(target) = self.target else { return };
-        match self.scaler.scale(&frame, target) {
-            Ok(picture) => {
+        let scaled = self.scalers.iter_mut().zip(&*self.targets).map(|(scaler, target)| scaler.scale(&frame, *target));
+        match scaled.collect::<Result<Vec<_>, _>>() {
+            Ok(pictures) => {
                 self.published = self.clock.now();
-                let passed = self.video.pictures.push(pts, picture, &self.video.playout, self.clock);
+                let passed = self.video.pictures.push(pts, pictures, &self.video.playout, self.clock);
                 self.video.counters.skipped.fetch_add(passed, Ordering::Relaxed);
                 self.newest = Some(frame);
             }

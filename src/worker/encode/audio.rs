@@ -1,4 +1,4 @@
-//! The mix to AAC: a GStreamer leg from `pipelines/audio/`, whose packets are stamped here.
+//! A mix to AAC or Opus: a GStreamer leg from `pipelines/audio/`, whose packets are stamped here.
 
 use std::{
     sync::{
@@ -26,10 +26,22 @@ use crate::{
 };
 
 /// Samples in one AAC frame (ISO/IEC 14496-3, AAC-LC).
-const FRAME: i64 = 1024;
+const AAC_FRAME: i64 = 1024;
 
-/// Samples by which the encoder's first packet decodes to what came before the sound: one frame of overlap.
-const PRIMING: i64 = 1024;
+/// Samples by which the AAC encoder's first packet decodes to what came before the sound: one frame of overlap.
+const AAC_PRIMING: i64 = 1024;
+
+/// Samples in one Opus packet, 20 ms: what browsers send and expect.
+const OPUS_FRAME: i64 = 960;
+
+/// Most that an OpusHead may say its encoder runs ahead, samples: 80 ms (RFC 7845 §4.2).
+const MAX_PRE_SKIP: i64 = 3840;
+
+/// Where an OpusHead says so (RFC 7845 §5.1), bytes.
+const PRE_SKIP: std::ops::Range<usize> = 10..12;
+
+/// Most that is spent on a mix in Opus, kbit/s: there stereo music is not told from what went in.
+const MAX_OPUS_KBPS: u32 = 96;
 
 /// Blocks the encoder may leave lying before it counts as stuck: 5 s. It needs 20 ms.
 const MAX_WAITING: u64 = 5 * RATE as u64 / BLOCK as u64;
@@ -54,6 +66,15 @@ pub enum AudioError {
     Failed(String),
 }
 
+/// What the packets are, and for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// AAC, for the program.
+    Program,
+    /// Opus, for the listener with this number.
+    Listener(u32),
+}
+
 /// The running encoder.
 pub struct Audio {
     pipeline: gst::Pipeline,
@@ -62,6 +83,7 @@ pub struct Audio {
     ended: Receiver<()>,
     /// Index of the next sample, from room time zero.
     next: i64,
+    ending: bool,
 }
 
 /// What the encoder's packets need besides their bytes.
@@ -71,21 +93,22 @@ struct Stamper {
     /// Index of the first sample given to the encoder, from room time zero.
     begin: i64,
     config: Bytes,
+    form: Form,
     sink: Sink,
 }
 
 impl Audio {
     /// Builds and starts it. The first sample pushed has index `begin`, counted from room time zero; packets go to
-    /// `sink`, the AudioSpecificConfig first.
-    pub fn start(text: &str, settings: &AudioSettings, begin: i64, sink: Sink) -> Result<Self, AudioError> {
+    /// `sink`, of AAC the AudioSpecificConfig first.
+    pub fn start(text: &str, settings: &AudioSettings, form: Form, begin: i64, sink: Sink) -> Result<Self, AudioError> {
         gst::init()?;
-        let pipeline = build(text, settings)?;
+        let pipeline = build(text, settings, form)?;
         let named = |name| pipeline.by_name(name).ok_or(AudioError::Missing(name));
         let input = named("in")?.downcast::<gst_app::AppSrc>().map_err(|_| AudioError::Missing("in"))?;
         let output = named("out")?.downcast::<gst_app::AppSink>().map_err(|_| AudioError::Missing("out"))?;
         input.set_caps(Some(&caps()));
         input.set_format(gst::Format::Time);
-        let mut stamper = Stamper { count: 0, begin, config: Bytes::new(), sink };
+        let mut stamper = Stamper { count: 0, begin, config: Bytes::new(), form, sink };
         let (end, ended) = sync_channel(1);
         let callbacks = gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
@@ -96,7 +119,7 @@ impl Audio {
             // Nobody waits for a second end.
             .eos(move |_| _ = end.try_send(()));
         output.set_callbacks(callbacks.build());
-        let encoder = Self { fault: pipeline::watch(&pipeline), pipeline, input, ended, next: begin };
+        let encoder = Self { fault: pipeline::watch(&pipeline), pipeline, input, ended, next: begin, ending: false };
         let started = encoder.pipeline.set_state(gst::State::Playing);
         started.map_err(|error| AudioError::Failed(encoder.fault().unwrap_or(error.to_string())))?;
         Ok(encoder)
@@ -122,9 +145,23 @@ impl Audio {
         Ok(())
     }
 
-    /// Sends what the encoder still holds, then ends it.
-    pub fn finish(self) {
-        if self.input.end_of_stream().is_ok() && self.ended.recv_timeout(FINISH).is_err() {
+    /// No block follows: the encoder is to send what it still holds. Does not wait for it.
+    pub fn end(&mut self) {
+        // One that has failed holds nothing.
+        self.ending |= self.input.end_of_stream().is_ok();
+    }
+
+    /// True once it has sent all, after [`Audio::end`].
+    pub fn has_ended(&self) -> bool {
+        !self.ending || self.ended.try_recv().is_ok()
+    }
+
+    /// Sends what the encoder still holds, at most a second, then ends it.
+    pub fn finish(mut self) {
+        if !self.ending {
+            self.end();
+        }
+        if self.ending && self.ended.recv_timeout(FINISH).is_err() {
             tracing::warn!("the audio encoder does not end");
         }
     }
@@ -140,8 +177,11 @@ impl Drop for Audio {
     }
 }
 
-fn build(text: &str, settings: &AudioSettings) -> Result<gst::Pipeline, AudioError> {
-    let kbps = u64::from(settings.bitrate_kbps);
+fn build(text: &str, settings: &AudioSettings, form: Form) -> Result<gst::Pipeline, AudioError> {
+    let kbps = u64::from(match form {
+        Form::Program => settings.bitrate_kbps,
+        Form::Listener(_) => settings.bitrate_kbps.min(MAX_OPUS_KBPS),
+    });
     let values = [("bitrate_kbps", Value::Number(kbps)), ("bitrate_bps", Value::Number(kbps * 1000))];
     let description = launch::fill(text, &values)?;
     let element = gst::parse::launch_full(&description, None, gst::ParseFlags::FATAL_ERRORS)?;
@@ -150,9 +190,13 @@ fn build(text: &str, settings: &AudioSettings) -> Result<gst::Pipeline, AudioErr
 
 impl Stamper {
     fn send(&mut self, sample: &gst::Sample) {
-        let config = sample.caps().and_then(codec_data).unwrap_or_default();
-        let at = self.begin - PRIMING + self.count * FRAME;
+        let (frame, ahead) = match self.form {
+            Form::Program => (AAC_FRAME, AAC_PRIMING),
+            Form::Listener(_) => (OPUS_FRAME, sample.caps().and_then(pre_skip).unwrap_or_default()),
+        };
+        let at = self.begin - ahead + self.count * frame;
         self.count += 1;
+        let config = sample.caps().and_then(codec_data).filter(|_| self.form == Form::Program).unwrap_or_default();
         if !config.is_empty() && config != self.config {
             self.config = config.clone();
             self.packet(Role::Config, at.max(self.begin), config);
@@ -166,7 +210,11 @@ impl Stamper {
 
     fn packet(&self, role: Role, at: i64, data: Bytes) {
         let pts = Timestamp::from_units(at, RATE);
-        (self.sink)(FromWorker::Program(Packet { codec: Codec::Audio(AudioCodec::Aac), role, pts, dts: pts, data }));
+        let packet = |codec| Packet { codec: Codec::Audio(codec), role, pts, dts: pts, data };
+        (self.sink)(match self.form {
+            Form::Program => FromWorker::Program(packet(AudioCodec::Aac)),
+            Form::Listener(listener) => FromWorker::Sound { listener, packet: packet(AudioCodec::Opus) },
+        });
     }
 }
 
@@ -174,6 +222,15 @@ fn codec_data(caps: &gst::CapsRef) -> Option<Bytes> {
     let data = caps.structure(0)?.get::<gst::Buffer>("codec_data").ok()?;
     let map = data.map_readable().ok()?;
     Some(Bytes::copy_from_slice(&map))
+}
+
+/// How many samples the encoder runs ahead: the pre-skip of the OpusHead, which is the first of the stream's headers.
+fn pre_skip(caps: &gst::CapsRef) -> Option<i64> {
+    let headers = caps.structure(0)?.get::<gst::Array>("streamheader").ok()?;
+    let head = headers.first()?.get::<gst::Buffer>().ok()?;
+    let map = head.map_readable().ok()?;
+    let samples = u16::from_le_bytes(*map.get(PRE_SKIP)?.first_chunk()?);
+    Some(i64::from(samples).min(MAX_PRE_SKIP))
 }
 
 fn caps() -> gst::Caps {

@@ -6,5 +6,5 @@
 mod audio;
 mod video;
 
-pub use audio::{Audio, AudioError};
+pub use audio::{Audio, AudioError, Form};
 pub use video::{EncodeError, Video};

@@ -1,4 +1,4 @@
-//! Packets of one feed to samples of the mix: decoder, then resampler, both FFmpeg's.
+//! Packets of one feed to samples of the mix: decoder, then resampler, both FFmpeg's; Opus has its own ([`super::opus`]).
 
 use ff::{
     ChannelLayout,
@@ -9,7 +9,10 @@ use ff::{
 };
 use ffmpeg_next as ff;
 
-use super::{RATE, Stereo};
+use super::{
+    RATE, Stereo,
+    opus::{self, Opus, OpusError},
+};
 use crate::media::{AudioCodec, Timestamp};
 
 /// Longest decoder configuration taken, bytes: an AudioSpecificConfig with every field a meeting's device sets is under
@@ -44,13 +47,24 @@ pub enum DecodeError {
         /// Hz
         rate: u32,
     },
+    /// An Opus packet that cannot be decoded.
+    #[error(transparent)]
+    Opus(#[from] OpusError),
     /// The library refuses it.
     #[error("the decoder refuses it: {0}")]
     Library(#[from] ff::Error),
 }
 
-/// A decoder with the resampler its frames need.
-pub struct Decoder {
+/// A decoder of one feed's sound.
+pub enum Decoder {
+    /// One or two channels of Opus.
+    Opus(Opus),
+    /// Everything else.
+    Other(Box<Other>),
+}
+
+/// One of FFmpeg's decoders with the resampler its frames need.
+pub struct Other {
     decoder: decoder::Audio,
     frame: frame::Audio,
     resampler: Option<Resampler>,
@@ -67,6 +81,42 @@ struct Resampler {
 impl Decoder {
     /// Opens a decoder; `config` is the codec's own (AudioSpecificConfig for AAC, OpusHead for Opus), if it came.
     pub fn open(codec: AudioCodec, config: Option<&[u8]>) -> Result<Self, DecodeError> {
+        if codec == AudioCodec::Opus && opus::takes(config) {
+            return Ok(Self::Opus(Opus::open(config)?));
+        }
+        Ok(Self::Other(Box::new(Other::open(codec, config)?)))
+    }
+
+    /// Decodes one packet and hands each frame's samples to `sink` with the presentation time of the first.
+    pub fn decode(
+        &mut self,
+        pts: Timestamp,
+        data: &[u8],
+        sink: impl FnMut(Timestamp, &[Stereo]),
+    ) -> Result<(), DecodeError> {
+        match self {
+            Self::Opus(opus) => Ok(opus.decode(pts, data, sink)?),
+            Self::Other(other) => other.decode(pts, data, sink),
+        }
+    }
+
+    /// Length of the sound that a packet held which could not be decoded, most likely, samples of the mix; `None` when the
+    /// decoder itself makes up for it at the next.
+    pub fn lost(&self) -> Option<usize> {
+        match self {
+            Self::Opus(_) => None,
+            Self::Other(other) => Some(other.last),
+        }
+    }
+
+    /// True while the sender has said that there is nothing to be heard and need not send.
+    pub fn rests(&self) -> bool {
+        matches!(self, Self::Opus(opus) if opus.rests())
+    }
+}
+
+impl Other {
+    fn open(codec: AudioCodec, config: Option<&[u8]>) -> Result<Self, DecodeError> {
         let id = match codec {
             AudioCodec::Aac => Id::AAC,
             AudioCodec::Mp3 => Id::MP3,
@@ -83,8 +133,7 @@ impl Decoder {
         Ok(Self { decoder, frame: frame::Audio::empty(), resampler: None, last: 0 })
     }
 
-    /// Decodes one packet and hands each frame's samples to `sink` with the presentation time of the first.
-    pub fn decode(
+    fn decode(
         &mut self,
         pts: Timestamp,
         data: &[u8],
@@ -100,11 +149,6 @@ impl Decoder {
             sink(at, &samples);
         }
         Ok(())
-    }
-
-    /// Length of the last frame, samples of the mix; what a packet that cannot be decoded most likely held.
-    pub fn last(&self) -> usize {
-        self.last
     }
 
     fn resample(&mut self, at: Timestamp) -> Result<(Timestamp, Vec<Stereo>), DecodeError> {
@@ -171,7 +215,8 @@ fn output_layout(frame: &frame::Audio) -> ChannelLayout {
     if frame.channels() == 1 { ChannelLayout::MONO } else { ChannelLayout::STEREO }
 }
 
-fn tame(value: f32) -> f32 {
+/// Takes what is no amplitude out of what a decoder made.
+pub fn tame(value: f32) -> f32 {
     if value.is_finite() { value.clamp(-MAX_AMPLITUDE, MAX_AMPLITUDE) } else { 0.0 }
 }
 

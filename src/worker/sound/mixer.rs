@@ -1,12 +1,13 @@
-//! Everyone's sound into one.
+//! Everyone's sound into one, and into as many mixes without somebody as are wanted.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
 use super::{BLOCK, Block, RATE, SoundStats, limiter::Limiter, meter::Meter, sinc::Sinc, voice::Voice};
 use crate::{
+    base::ParticipantId,
     link::{Feed, Report, message::Participant},
     media::{Codec, Packet, Timestamp},
     worker::playout::Playout,
@@ -24,12 +25,30 @@ const MAX_GAIN_DB: f32 = 30.0;
 /// All feeds, mixed block by block. No clock, no thread: the program time of a block is an argument.
 pub struct Mixer {
     voices: BTreeMap<Feed, Voice>,
+    minus: BTreeMap<ParticipantId, Minus>,
     participants: Vec<Participant>,
     sinc: Sinc,
     limiter: Limiter,
     meter: Meter,
     blocks: u32,
 }
+
+/// The mix without one participant.
+struct Minus {
+    /// What is left out of this block.
+    own: Block,
+    /// The rest, after its own limiter: what one person hears must not duck because of another.
+    mix: Block,
+    limiter: Limiter,
+}
+
+impl Default for Minus {
+    fn default() -> Self {
+        Self { own: SILENCE, mix: SILENCE, limiter: Limiter::new() }
+    }
+}
+
+const SILENCE: Block = [[0.0; 2]; BLOCK];
 
 impl Default for Mixer {
     fn default() -> Self {
@@ -42,6 +61,7 @@ impl Mixer {
     pub fn new() -> Self {
         Self {
             voices: BTreeMap::new(),
+            minus: BTreeMap::new(),
             participants: Vec::new(),
             sinc: Sinc::new(),
             limiter: Limiter::new(),
@@ -54,6 +74,19 @@ impl Mixer {
     pub fn participants(&mut self, participants: Vec<Participant>) {
         self.participants = participants;
         self.voices.iter_mut().for_each(|(feed, voice)| place(*feed, voice, &self.participants));
+    }
+
+    /// For whom there are to be mixes without them, from the next block on.
+    pub fn leave_out(&mut self, who: BTreeSet<ParticipantId>) {
+        self.minus.retain(|id, _| who.contains(id));
+        for id in who {
+            self.minus.entry(id).or_default();
+        }
+    }
+
+    /// The last block without this participant, if it was asked for by [`Mixer::leave_out`].
+    pub fn without(&self, id: &ParticipantId) -> Option<&Block> {
+        self.minus.get(id).map(|minus| &minus.mix)
     }
 
     /// Takes a packet of a feed; anything but sound is ignored. A fault is returned once per feed.
@@ -86,8 +119,19 @@ impl Mixer {
 
     /// Mixes the block that begins at program time `at`. Every tenth comes with a report of levels.
     pub fn block(&mut self, at: Timestamp) -> (Block, Option<Report>) {
-        let mut mix = [[0.0; 2]; BLOCK];
-        self.voices.values_mut().for_each(|voice| voice.add_to(&mut mix, at, &self.sinc));
+        let mut mix = SILENCE;
+        self.minus.values_mut().for_each(|minus| minus.own = SILENCE);
+        for voice in self.voices.values_mut() {
+            let share = voice.block(at, &self.sinc);
+            add(&mut mix, &share);
+            if let Some(minus) = voice.speaker().and_then(|speaker| self.minus.get_mut(speaker)) {
+                add(&mut minus.own, &share);
+            }
+        }
+        for minus in self.minus.values_mut() {
+            minus.mix = std::array::from_fn(|i| [0, 1].map(|side| mix[i][side] - minus.own[i][side]));
+            minus.limiter.limit(&mut minus.mix);
+        }
         self.voices.retain(|_, voice| !voice.is_gone());
         self.limiter.limit(&mut mix);
         self.meter.add(&mix);
@@ -98,8 +142,8 @@ impl Mixer {
 
     fn levels(&mut self) -> Report {
         let heard = self.voices.values_mut().filter_map(|voice| {
-            let levels = voice.take_levels()?;
-            Some((voice.owner.clone()?, levels))
+            let heard = voice.take_heard()?;
+            Some((voice.owner()?.clone(), heard))
         });
         Report::Levels { participants: heard.collect(), program: self.meter.take() }
     }
@@ -110,9 +154,15 @@ impl Mixer {
     }
 }
 
+fn add(sum: &mut Block, share: &Block) {
+    for (sum, sample) in sum.iter_mut().zip(share) {
+        *sum = [sum[0] + sample[0], sum[1] + sample[1]];
+    }
+}
+
 fn place(feed: Feed, voice: &mut Voice, participants: &[Participant]) {
     let owner = participants.iter().find(|participant| participant.feed == Some(feed));
-    voice.owner = owner.map(|participant| participant.id.clone());
+    voice.set_owner(owner.map(|participant| participant.id.clone()));
     voice.set_gain(owner.filter(|participant| !participant.muted).map_or(0.0, |participant| {
         let db = if participant.gain_db.is_nan() { 0.0 } else { participant.gain_db.min(MAX_GAIN_DB) };
         10.0_f32.powf(db / 20.0)

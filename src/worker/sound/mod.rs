@@ -2,14 +2,18 @@
 //! once.
 //!
 //! One thread does it all, every 10 ms: [`decode`] to 48 kHz, [`timeline`] by media time, [`reader`] against drift,
-//! [`voice`] for gain, [`mixer`] and [`limiter`] for the sum, [`super::encode::Audio`] for AAC. It never waits for a
-//! participant: what is not there is silence. It stops when [`Sound::stop`] is called or the [`Sound`] is dropped, and
+//! [`voice`] for gain, [`ear`] for who speaks, [`mixer`] and [`limiter`] for the sum, [`super::encode::Audio`] for AAC
+//! and, while somebody listens (`listeners`), Opus. It never waits for a participant: what is not there is silence. It
+//! stops when [`Sound::stop`] is called or the [`Sound`] is dropped, and
 //! finishes its encoder.
 
 pub mod decode;
+pub mod ear;
 pub mod limiter;
+mod listeners;
 pub mod meter;
 pub mod mixer;
+pub mod opus;
 pub mod reader;
 mod run;
 pub mod sinc;
@@ -29,12 +33,12 @@ use std::{
 
 use super::{
     clock::Clock,
-    encode::{Audio, AudioError},
+    encode::{Audio, AudioError, Form},
     playout::Playout,
 };
 use crate::{
     link::{
-        Feed, FromWorker,
+        Feed, FromWorker, Listener,
         message::{AudioSettings, Participant},
     },
     media::{Packet, Timestamp},
@@ -91,8 +95,31 @@ pub enum SoundError {
     Thread(#[from] std::io::Error),
 }
 
+/// How sound is encoded.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// Rates.
+    pub settings: AudioSettings,
+    /// Launch text of the program's encoder, from `pipelines/audio/`.
+    pub aac: String,
+    /// Launch text of a listener's.
+    pub opus: String,
+}
+
+impl Recipe {
+    /// Starts an encoder whose first sample is number `begin`, counted from room time zero.
+    fn start(&self, form: Form, begin: i64, sink: &Sink) -> Result<Audio, AudioError> {
+        let text = match form {
+            Form::Program => &self.aac,
+            Form::Listener(_) => &self.opus,
+        };
+        Audio::start(text, &self.settings, form, begin, Arc::clone(sink))
+    }
+}
+
 enum Command {
     Participants(Vec<Participant>),
+    Listeners(Vec<Listener>),
     Packet { feed: Feed, replay: bool, packet: Packet, playout: Arc<Mutex<Playout>> },
     Forget(Feed),
     Stop,
@@ -115,14 +142,14 @@ pub struct Sound {
 }
 
 impl Sound {
-    /// Starts the encoder and the thread. `launch` is the text of `pipelines/audio/*.launch`; packets and reports go to
-    /// `sink`, sound from now on, on the time line of `clock`.
-    pub fn start(clock: Clock, settings: &AudioSettings, launch: &str, sink: Sink) -> Result<Self, SoundError> {
+    /// Starts the program's encoder and the thread. Packets and reports go to `sink`, sound from now on, on the time line
+    /// of `clock`.
+    pub fn start(clock: Clock, recipe: Recipe, sink: Sink) -> Result<Self, SoundError> {
         let begin = clock.now().nanos() / 10_000_000 * BLOCK as i64;
-        let encoder = Audio::start(launch, settings, begin, Arc::clone(&sink))?;
+        let encoder = recipe.start(Form::Program, begin, &sink)?;
         let (commands, queue) = sync_channel(MAX_WAITING);
         let stats = SharedStats::default();
-        let run = run::Run::new(clock, begin, encoder, (launch.to_owned(), settings.clone()), sink, Arc::clone(&stats));
+        let run = run::Run::new(clock, begin, encoder, recipe, sink, Arc::clone(&stats));
         let thread = std::thread::Builder::new().name("sound".to_owned()).spawn(move || run.run(&queue))?;
         Ok(Self { commands, stats, dropped: AtomicU64::new(0), thread: Some(thread) })
     }
@@ -130,6 +157,11 @@ impl Sound {
     /// Everyone in the room now; replaces the list before.
     pub fn participants(&self, participants: &[Participant]) {
         self.control(Command::Participants(participants.to_vec()));
+    }
+
+    /// Every mix that somebody listens to as Opus; replaces the list before.
+    pub fn listeners(&self, listeners: Vec<Listener>) {
+        self.control(Command::Listeners(listeners));
     }
 
     /// One packet of a feed, sound or config of sound; others are ignored. `playout` is the feed's clock, to which the

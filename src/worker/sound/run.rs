@@ -1,22 +1,22 @@
 //! The sound thread.
 
-use std::{
-    sync::{Arc, mpsc::Receiver},
-    time::Duration,
-};
+use std::{sync::mpsc::Receiver, time::Duration};
 
-use super::{BLOCK, Command, LAG, SharedStats, Sink, lock, mixer::Mixer, time_of};
+use super::{BLOCK, Command, LAG, Recipe, SharedStats, Sink, listeners::Listeners, lock, mixer::Mixer, time_of};
 use crate::{
-    link::{FromWorker, Report, message::AudioSettings},
+    link::{FromWorker, Listener, Report},
     media::Timestamp,
-    worker::{clock::Clock, encode::Audio},
+    worker::{
+        clock::Clock,
+        encode::{Audio, Form},
+    },
 };
 
 /// Blocks mixed in one turn after the machine stood still, so that commands are heard in between: 0.5 s.
 const MAX_BLOCKS: usize = 50;
 
 /// Time from one attempt to start a broken encoder to the next.
-const RETRY: Duration = Duration::from_secs(1);
+pub const RETRY: Duration = Duration::from_secs(1);
 
 /// What the thread owns.
 pub struct Run {
@@ -25,23 +25,17 @@ pub struct Run {
     next: i64,
     mixer: Mixer,
     encoder: Option<Audio>,
-    recipe: (String, AudioSettings),
+    recipe: Recipe,
+    listeners: Listeners,
     failed: Timestamp,
     sink: Sink,
     stats: SharedStats,
 }
 
 impl Run {
-    pub fn new(
-        clock: Clock,
-        begin: i64,
-        encoder: Audio,
-        recipe: (String, AudioSettings),
-        sink: Sink,
-        stats: SharedStats,
-    ) -> Self {
-        let (mixer, failed) = (Mixer::new(), Timestamp::ZERO);
-        Self { clock, next: begin, mixer, encoder: Some(encoder), recipe, failed, sink, stats }
+    pub fn new(clock: Clock, begin: i64, encoder: Audio, recipe: Recipe, sink: Sink, stats: SharedStats) -> Self {
+        let (mixer, listeners, failed) = (Mixer::new(), Listeners::default(), Timestamp::ZERO);
+        Self { clock, next: begin, mixer, encoder: Some(encoder), recipe, listeners, failed, sink, stats }
     }
 
     /// Runs until told to stop or the owner is gone.
@@ -58,6 +52,7 @@ impl Run {
                 self.block();
             }
         }
+        self.listeners.finish();
         if let Some(encoder) = self.encoder {
             encoder.finish();
         }
@@ -68,6 +63,12 @@ impl Run {
         for command in queue.try_iter().take(super::MAX_WAITING) {
             match command {
                 Command::Participants(participants) => self.mixer.participants(participants),
+                Command::Listeners(list) => {
+                    if let Err(error) = self.listeners.set(list) {
+                        self.report(Report::Fault { feed: None, text: error.to_string() });
+                    }
+                    self.mixer.leave_out(self.listeners.left_out());
+                }
                 Command::Packet { feed, replay, packet, playout } => {
                     if let Some(fault) = self.mixer.packet(feed, replay, packet, &playout) {
                         self.report(fault);
@@ -84,6 +85,14 @@ impl Run {
         let at = time_of(self.next);
         let (block, levels) = self.mixer.block(at);
         self.encode(&block);
+        let start = |form| self.recipe.start(form, self.next, &self.sink);
+        let heard = |listener: &Listener| match &listener.without {
+            None => Some(&block),
+            Some(id) => self.mixer.without(id),
+        };
+        for error in self.listeners.push(heard, start, self.clock.now()) {
+            (self.sink)(FromWorker::Report(Report::Fault { feed: None, text: error.to_string() }));
+        }
         self.next += BLOCK as i64;
         if let Some(levels) = levels {
             self.report(levels);
@@ -94,7 +103,7 @@ impl Run {
     fn encode(&mut self, block: &super::Block) {
         if self.encoder.is_none() && self.clock.now().since(self.failed) >= RETRY {
             self.failed = self.clock.now();
-            match Audio::start(&self.recipe.0, &self.recipe.1, self.next, Arc::clone(&self.sink)) {
+            match self.recipe.start(Form::Program, self.next, &self.sink) {
                 Ok(encoder) => self.encoder = Some(encoder),
                 Err(error) => self.report(Report::Fault { feed: None, text: error.to_string() }),
             }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     BLOCK, Block, RATE, SoundStats,
     decode::{DecodeError, Decoder},
+    ear::{Ear, Impression},
     meter::Meter,
     reader::{Read, Reader},
     sinc::Sinc,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     base::ParticipantId,
-    media::{AudioCodec, Levels, Packet, Role, Timestamp},
+    media::{AudioCodec, Heard, Packet, Role, Timestamp},
     worker::playout::Playout,
 };
 
@@ -30,7 +31,9 @@ const SILENT_AFTER: u32 = 200;
 /// A feed's decoder, its sound on its media time, and its place in the mix.
 pub struct Voice {
     /// Whose it is now; a feed nobody owns fades away.
-    pub owner: Option<ParticipantId>,
+    owner: Option<ParticipantId>,
+    /// Whose it is or was last: they do not hear it in their own mix, not even while it fades.
+    speaker: Option<ParticipantId>,
     playout: Arc<Mutex<Playout>>,
     codec: Option<AudioCodec>,
     config: Option<Bytes>,
@@ -42,6 +45,7 @@ pub struct Voice {
     gain: Ramp,
     leaving: bool,
     meter: Meter,
+    ear: Ear,
     silent: u32,
     stats: SoundStats,
 }
@@ -78,6 +82,7 @@ impl Voice {
     pub fn new(playout: Arc<Mutex<Playout>>) -> Self {
         Self {
             owner: None,
+            speaker: None,
             playout,
             codec: None,
             config: None,
@@ -89,9 +94,28 @@ impl Voice {
             gain: Ramp { now: 0.0, target: 0.0, left: 0 },
             leaving: false,
             meter: Meter::default(),
+            ear: Ear::default(),
             silent: SILENT_AFTER,
             stats: SoundStats::default(),
         }
+    }
+
+    /// Whose it is now, if anybody's.
+    pub fn owner(&self) -> Option<&ParticipantId> {
+        self.owner.as_ref()
+    }
+
+    /// Whose it is or was last.
+    pub fn speaker(&self) -> Option<&ParticipantId> {
+        self.speaker.as_ref()
+    }
+
+    /// Gives it to somebody, or to nobody.
+    pub fn set_owner(&mut self, owner: Option<ParticipantId>) {
+        if owner.is_some() {
+            self.speaker.clone_from(&owner);
+        }
+        self.owner = owner;
     }
 
     /// Sets the linear gain, reached within 20 ms.
@@ -135,8 +159,10 @@ impl Voice {
             Err(error) => {
                 self.refused += 1;
                 self.stats.corrupt += 1;
-                let lost = self.decoder.as_ref().map_or(0, Decoder::last);
-                self.timeline.lose(lost);
+                // Without a decoder there was nothing to lose.
+                if let Some(lost) = self.decoder.as_ref().map_or(Some(0), Decoder::lost) {
+                    self.timeline.lose(lost);
+                }
                 if self.refused.is_multiple_of(REOPEN_AFTER) {
                     self.decoder = None;
                 }
@@ -156,19 +182,22 @@ impl Voice {
         decoder.decode(packet.pts, &packet.data, |pts, samples| self.timeline.push(pts, samples))
     }
 
-    /// Adds what is due in the block that begins at program time `at` to `mix`.
-    pub fn add_to(&mut self, mix: &mut Block, at: Timestamp, sinc: &Sinc) {
+    /// What is due in the block that begins at program time `at`, as loud as it is heard.
+    pub fn block(&mut self, at: Timestamp, sinc: &Sinc) -> Block {
         let mut block = [[0.0; 2]; BLOCK];
         match self.read(at, sinc, &mut block) {
             Read::Sound => self.silent = 0,
+            Read::RanDry if self.decoder.as_ref().is_some_and(Decoder::rests) => {}
             Read::RanDry => self.stats.underruns += 1,
             Read::Nothing => self.silent = self.silent.saturating_add(1),
         }
         self.meter.add(&block);
-        for (sum, sample) in mix.iter_mut().zip(&block) {
+        self.ear.add(&block);
+        for sample in &mut block {
             let gain = self.gain.step();
-            *sum = [sum[0] + sample[0] * gain, sum[1] + sample[1] * gain];
+            *sample = sample.map(|value| value * gain);
         }
+        block
     }
 
     fn read(&mut self, at: Timestamp, sinc: &Sinc, block: &mut Block) -> Read {
@@ -180,10 +209,10 @@ impl Voice {
         wanted.map_or(Read::Nothing, |wanted| self.reader.read(&mut self.timeline, wanted, sinc, block))
     }
 
-    /// Levels since the last call, before gain; `None` if there is no sound.
-    pub fn take_levels(&mut self) -> Option<Levels> {
-        let levels = self.meter.take();
-        (self.silent < SILENT_AFTER).then_some(levels)
+    /// What was heard since the last call, before gain; `None` if there is no sound.
+    pub fn take_heard(&mut self) -> Option<Heard> {
+        let (levels, Impression { speech, noise_dbfs }) = (self.meter.take(), self.ear.take());
+        (self.silent < SILENT_AFTER).then_some(Heard { levels, speech, noise_dbfs })
     }
 
     /// Counters.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    layout::{Canvas, MAX_TILES, Scene},
+    layout::{Canvas, Crop, Focus, MAX_OVERLAYS, MAX_TILES, Scene},
     media::Rect,
 };
 
@@ -13,17 +13,28 @@ pub enum SceneError {
     /// Over [`MAX_TILES`].
     #[error("a scene of {0} tiles; at most {MAX_TILES} are possible")]
     Tiles(usize),
+    /// Over [`MAX_OVERLAYS`].
+    #[error("a scene of {0} overlays; at most {MAX_OVERLAYS} are possible")]
+    Overlays(usize),
     /// Odd, empty, or not wholly on the canvas.
-    #[error("the tile of {participant} lies at {x},{y} with {width}x{height} px: it must be even and on the canvas", x = rect.x, y = rect.y, width = rect.width, height = rect.height)]
+    #[error("{whose} lies at {x},{y} with {width}x{height} px: it must be even and on the canvas", x = rect.x, y = rect.y, width = rect.width, height = rect.height)]
     Rect {
         /// Whose.
-        participant: String,
+        whose: String,
         /// As given.
         rect: Rect,
     },
-    /// Two tiles for one.
-    #[error("{0} has two tiles")]
+    /// Two elements of one identity.
+    #[error("{0} is there twice")]
     Twice(String),
+    /// A number out of range.
+    #[error("{whose} has {what} out of range")]
+    Range {
+        /// Whose.
+        whose: String,
+        /// Which.
+        what: &'static str,
+    },
 }
 
 /// Checks a scene against the canvas.
@@ -31,16 +42,49 @@ pub fn check(scene: &Scene, canvas: &Canvas) -> Result<(), SceneError> {
     if scene.tiles.len() > MAX_TILES {
         return Err(SceneError::Tiles(scene.tiles.len()));
     }
+    if scene.overlays.len() > MAX_OVERLAYS {
+        return Err(SceneError::Overlays(scene.overlays.len()));
+    }
     let mut seen = HashSet::new();
     for tile in &scene.tiles {
-        if !seen.insert(&tile.participant) {
-            return Err(SceneError::Twice(tile.participant.to_string()));
+        let whose = || format!("the tile of {}", tile.participant);
+        if !seen.insert((&tile.participant, tile.copy)) {
+            return Err(SceneError::Twice(whose()));
         }
-        if !fits(tile.rect, canvas) {
-            return Err(SceneError::Rect { participant: tile.participant.to_string(), rect: tile.rect });
+        place(tile.rect, tile.radius, tile.opacity, canvas, whose)?;
+        let range = |good: bool, what| if good { Ok(()) } else { Err(SceneError::Range { whose: whose(), what }) };
+        range(within(tile.crop), "a crop")?;
+        let Focus { x, y } = tile.focus;
+        range((0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y), "a focus")?;
+    }
+    let mut ids = HashSet::new();
+    for overlay in &scene.overlays {
+        let whose = || format!("the overlay {}", overlay.id);
+        if !ids.insert(&overlay.id) {
+            return Err(SceneError::Twice(whose()));
         }
+        place(overlay.rect, overlay.radius, overlay.opacity, canvas, whose)?;
     }
     Ok(())
+}
+
+fn place(rect: Rect, radius: u32, opacity: f32, canvas: &Canvas, whose: impl Fn() -> String) -> Result<(), SceneError> {
+    if !fits(rect, canvas) {
+        return Err(SceneError::Rect { whose: whose(), rect });
+    }
+    // Not-a-number lies in no range.
+    if !(0.0..=1.0).contains(&opacity) {
+        return Err(SceneError::Range { whose: whose(), what: "an opacity" });
+    }
+    if radius > rect.width.min(rect.height) / 2 {
+        return Err(SceneError::Range { whose: whose(), what: "a radius" });
+    }
+    Ok(())
+}
+
+fn within(crop: Crop) -> bool {
+    let span = |start: f64, length: f64| start >= 0.0 && length > 0.0 && start + length <= 1.0 + 1e-6;
+    span(crop.x, crop.width) && span(crop.y, crop.height)
 }
 
 fn fits(rect: Rect, canvas: &Canvas) -> bool {
@@ -63,13 +107,11 @@ mod tests {
     use crate::layout::{Fit, Tile};
 
     fn scene(rects: &[(&str, i32, i32, u32, u32)]) -> Scene {
-        let tile = |(z, (id, x, y, width, height)): (usize, &(&str, i32, i32, u32, u32))| Tile {
-            participant: id.parse().expect("an id"),
-            rect: Rect { x: *x, y: *y, width: *width, height: *height },
-            z: z as u32,
-            fit: Fit::Cover,
+        let tile = |(z, (id, x, y, width, height)): (usize, &(&str, i32, i32, u32, u32))| {
+            let rect = Rect { x: *x, y: *y, width: *width, height: *height };
+            Tile::plain(id.parse().expect("an id"), rect, z as u32, Fit::Cover)
         };
-        Scene { tiles: rects.iter().enumerate().map(tile).collect() }
+        Scene { tiles: rects.iter().enumerate().map(tile).collect(), ..Scene::default() }
     }
 
     #[test]
@@ -88,5 +130,12 @@ mod tests {
             assert!(matches!(check(&scene, &canvas), Err(SceneError::Rect { .. })), "{bad:?}");
         }
         assert!(matches!(check(&scene(&[("a", 0, 0, 2, 2), ("a", 2, 0, 2, 2)]), &canvas), Err(SceneError::Twice(_))));
+        let mut dressed = scene(&[("a", 0, 0, 4, 4)]);
+        for (opacity, radius, width) in [(f32::NAN, 0, 1.0), (1.1, 0, 1.0), (1.0, 3, 1.0), (1.0, 0, 0.0), (1.0, 0, 1.1)]
+        {
+            let tile = &mut dressed.tiles[0];
+            (tile.opacity, tile.radius, tile.crop.width) = (opacity, radius, width);
+            assert!(matches!(check(&dressed, &canvas), Err(SceneError::Range { .. })), "{opacity} {radius} {width}");
+        }
     }
 }

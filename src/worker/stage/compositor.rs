@@ -3,11 +3,16 @@
 //! Buffers are pushed on pads of our own, from the tick's thread: no `appsrc`, so no queue and no thread a tile. The
 //! compositor is not live; it waits for nothing but a buffer on each pad.
 
-use std::sync::PoisonError;
+use std::{
+    sync::{
+        PoisonError,
+        mpsc::{Receiver, sync_channel},
+    },
+    time::Duration,
+};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
 
 use crate::{
     link::launch::{self, LaunchError, Value},
@@ -19,7 +24,10 @@ use crate::{
 };
 
 /// Longest a frame may take. Twice what 64 scaled tiles on a 4K canvas take on a loaded machine of two cores.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Composed frames that may wait: the tick takes each before it feeds another.
+const MAX_FRAMES: usize = 2;
 
 /// Why the stage cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +50,7 @@ pub enum CompositorError {
     #[error("the compositor refused: {0}")]
     Refused(String),
     /// No frame in time.
-    #[error("the compositor gave no frame within {PATIENCE}")]
+    #[error("the compositor gave no frame within {PATIENCE:?}")]
     Stalled,
 }
 
@@ -50,7 +58,7 @@ pub enum CompositorError {
 pub struct Compositor {
     pipeline: gst::Pipeline,
     compositor: gst::Element,
-    out: gst_app::AppSink,
+    frames: Receiver<gst::Buffer>,
     /// Frames composed; also the compositor's private time, in seconds.
     frame: u64,
     fault: pipeline::Fault,
@@ -86,11 +94,11 @@ impl Compositor {
         let missing = |kind, name| CompositorError::Missing { kind, name };
         let pipeline = pipeline.downcast::<gst::Pipeline>().map_err(|_| missing("pipeline", "at all"))?;
         let compositor = pipeline.by_name("stage").ok_or(missing("compositor", "stage"))?;
-        let out = pipeline.by_name("out").and_then(|out| out.downcast::<gst_app::AppSink>().ok());
-        let out = out.ok_or(missing("appsink", "out"))?;
+        let out = pipeline.by_name("out").and_then(|out| out.static_pad("sink")).ok_or(missing("appsink", "out"))?;
+        let frames = take_frames(&out);
         let fault = pipeline::watch(&pipeline);
         pipeline.set_state(gst::State::Playing).map_err(|error| CompositorError::Refused(error.to_string()))?;
-        Ok(Self { pipeline, compositor, out, frame: 0, fault })
+        Ok(Self { pipeline, compositor, frames, frame: 0, fault })
     }
 
     /// Another input for pictures of this size, which must be fed from the next frame on. All inputs of a frame must be there
@@ -107,11 +115,10 @@ impl Compositor {
         Ok(Input { source, sink, compositor: self.compositor.clone(), size, appearance: None })
     }
 
-    /// The frame made of what every input was fed since the last one. Every input must have been fed once.
+    /// The frame made of what every input was fed since the last one, used by nobody else. Every input must have been fed once.
     pub fn compose(&mut self) -> Result<gst::Buffer, CompositorError> {
         self.frame += 1;
-        let sample = self.out.try_pull_sample(PATIENCE).ok_or_else(|| self.stalled())?;
-        sample.buffer_owned().ok_or(CompositorError::Stalled)
+        self.frames.recv_timeout(PATIENCE).map_err(|_| self.stalled())
     }
 
     /// Number of the frame being fed.
@@ -123,6 +130,19 @@ impl Compositor {
         let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
         fault.map_or(CompositorError::Stalled, CompositorError::Refused)
     }
+}
+
+/// Takes every frame off on its way into the sink, which would hold on to it: nobody could paint on it then without copying it.
+fn take_frames(sink: &gst::Pad) -> Receiver<gst::Buffer> {
+    let (frames, taken) = sync_channel(MAX_FRAMES);
+    sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(gst::PadProbeData::Buffer(frame)) = info.data.take() {
+            // It only fails when the stage has ended.
+            let _ = frames.try_send(frame);
+        }
+        gst::PadProbeReturn::Handled
+    });
+    taken
 }
 
 impl Drop for Compositor {

@@ -1,18 +1,25 @@
 //! Ticks, tiles and the compositor: one composed frame a tick, to the encoder.
 //!
-//! Owns the tick's thread and, through it, the compositor, the video encoder, the cards and the snapshots. Never waits for a
+//! Owns the tick's thread and, through it, the compositor, what is painted over its frames, the video encoder, the artist and
+//! the snapshots. Never waits for a
 //! participant: a tick takes what is ready. A tick at which the encoder is behind is left out and counted. Ends by
 //! [`Stage::stop`], or by itself when GStreamer fails, which ends the worker.
 
-mod cards;
+mod artist;
+mod assets;
 mod check;
 mod compositor;
+mod dress;
+mod ground;
 mod motion;
 mod phase;
 mod snapshot;
+mod source;
 mod thread;
 mod ticks;
 mod tile;
+mod tiles;
+mod wardrobe;
 
 use std::{
     collections::HashMap,
@@ -25,13 +32,22 @@ use std::{
     time::Duration,
 };
 
-use self::{cards::Request, thread::Thread};
+use self::{
+    artist::{Artist, Drawn, Subject},
+    thread::Thread,
+};
 pub use self::{
+    assets::Assets,
     check::{SceneError, canvas_is_sane, check},
     compositor::CompositorError,
 };
-use super::{clock::Clock, decode::FeedVideo, encode::EncodeError, i420::Picture, out::Out};
-use crate::{base::ParticipantId, layout::Scene, link::message::Settings};
+use super::{clock::Clock, decode::FeedVideo, encode::EncodeError, out::Out};
+use crate::{
+    base::ParticipantId,
+    layout::{Scene, Transition},
+    link::message::{Settings, State},
+    media::Timestamp,
+};
 
 /// Commands that may wait for a tick. The sender waits beyond it, which only holds up the link.
 const MAX_COMMANDS: usize = 256;
@@ -60,7 +76,12 @@ pub struct Person {
     pub name: String,
     /// Where pictures come from, if they are connected.
     pub video: Option<Arc<FeedVideo>>,
+    /// Their sound is kept out of the program.
+    pub muted: bool,
 }
+
+/// Who is heard and whose connection is bad.
+pub type States = HashMap<ParticipantId, State>;
 
 /// Everyone in the room.
 pub type People = HashMap<ParticipantId, Person>;
@@ -73,8 +94,10 @@ pub enum Command {
     Scene {
         /// The target.
         scene: Scene,
-        /// How long the change takes.
-        takes: Duration,
+        /// How the change takes place.
+        transition: Transition,
+        /// The program time it begins at; `None` is the next tick.
+        at: Option<Timestamp>,
     },
     /// Target rate of the program's video, kbit/s.
     Bitrate(u32),
@@ -82,8 +105,10 @@ pub enum Command {
     Keyframe,
     /// The newest frame is to be sent as JPEG under this number.
     Snapshot(u64),
-    /// From the cards' thread.
-    Card(Request, Picture),
+    /// Who is heard and whose connection is bad now; replaces what was said before.
+    States(States),
+    /// From the artist.
+    Drawn(Subject, Drawn),
     /// Finish.
     Stop,
 }
@@ -113,6 +138,7 @@ impl Drop for EndsLink {
 pub struct Stage {
     commands: SyncSender<Command>,
     timings: Arc<Mutex<Timings>>,
+    assets: Assets,
     thread: JoinHandle<Result<(), StageError>>,
 }
 
@@ -121,8 +147,14 @@ impl Stage {
     pub fn start(settings: &Settings, clock: Clock, out: &Out) -> Result<Self, StageError> {
         let (commands, inbox) = sync_channel(MAX_COMMANDS);
         let timings = Arc::<Mutex<Timings>>::default();
-        let cards = commands.clone();
-        let thread = Thread::new(settings, clock, out.clone(), inbox, cards, Arc::clone(&timings))?;
+        let assets = Assets::default();
+        let from_artist = commands.clone();
+        let artist = Artist::start(assets.clone(), out.clone(), move |subject, drawn| {
+            // It only fails when the stage has ended.
+            let _ = from_artist.send(Command::Drawn(subject, drawn));
+        });
+        let artist = artist.map_err(|error| StageError::Resources(error.to_string()))?;
+        let thread = Thread::new(settings, clock, out.clone(), inbox, artist, Arc::clone(&timings))?;
         let guard = EndsLink(out.clone());
         let work = move || {
             // Also when it panics: a worker without a stage is of no use.
@@ -131,13 +163,18 @@ impl Stage {
         };
         let spawned = std::thread::Builder::new().name("stage".to_owned()).spawn(work);
         let thread = spawned.map_err(|error: io::Error| StageError::Resources(error.to_string()))?;
-        Ok(Self { commands, timings, thread })
+        Ok(Self { commands, timings, assets, thread })
     }
 
     /// Tells it something; it is done at the next tick.
     pub fn tell(&self, command: Command) {
         // It only fails when the stage has failed, which stop() reports.
         let _ = self.commands.send(command);
+    }
+
+    /// Where uploaded images are kept for it.
+    pub fn assets(&self) -> &Assets {
+        &self.assets
     }
 
     /// What it did since last asked.

@@ -1,46 +1,82 @@
-//! PURE: where every tile is at a moment: at rest in a scene, or on the way to it.
+//! PURE: where everything is at a moment: at rest in a scene, or on the way to it.
 
 use std::time::Duration;
 
 use crate::{
     layout::{
-        Scene,
-        transition::{Placed, halt, tween},
+        Backdrop, Scene, Transition,
+        transition::{Element, Placed, halt, tween},
     },
     media::{Size, Timestamp},
 };
 
-/// The scene now and the one it comes from.
+/// The scene now, the one it comes from, and the one that waits for its time.
 #[derive(Debug, Default)]
 pub struct Motion {
     from: Scene,
     to: Scene,
     began: Timestamp,
-    takes: Duration,
+    transition: Transition,
+    waiting: Option<(Scene, Transition, Option<Timestamp>)>,
 }
 
 impl Motion {
+    /// Nothing is there yet but a background.
+    pub fn over(background: Backdrop) -> Self {
+        Self { to: Scene { background, ..Scene::default() }, ..Self::default() }
+    }
+
+    /// Another scene is to come: at the first frame of program time `at` or later, or at the next. One that waits makes
+    /// place for it, and leaves it its time if it has none.
+    pub fn plan(&mut self, scene: Scene, transition: Transition, at: Option<Timestamp>) {
+        let before = self.waiting.take().and_then(|(_, _, at)| at);
+        self.waiting = Some((scene, transition, at.or(before)));
+    }
+
+    /// Sets out for the scene that waits if it is time for it: at the frame of program time `pts`, at `now` of room time.
+    pub fn begin(&mut self, pts: Timestamp, now: Timestamp) {
+        if let Some((scene, transition, _)) = self.waiting.take_if(|(_, _, at)| at.is_none_or(|at| at <= pts)) {
+            self.go(scene, transition, now);
+        }
+    }
+
     /// Sets out for another scene, from where things are now.
-    pub fn go(&mut self, scene: Scene, takes: Duration, now: Timestamp) {
-        self.from = halt(&self.placed(now));
+    fn go(&mut self, scene: Scene, transition: Transition, now: Timestamp) {
+        self.from = halt(&self.placed(now), &self.to.background);
         self.to = scene;
         self.began = now;
-        self.takes = takes;
+        self.transition = transition;
     }
 
     /// What lies where, back to front.
     pub fn placed(&self, now: Timestamp) -> Vec<Placed<'_>> {
-        tween(&self.from, &self.to, self.progress(now))
+        tween(&self.from, &self.to, self.transition.easing.at(self.progress(now)))
     }
 
-    /// The size a tile will have when it has arrived; a leaver's is what it has now.
+    /// The size an element will have when it has arrived; a leaver's is what it has now.
     pub fn resting_size(&self, placed: &Placed<'_>) -> Size {
-        let resting = self.to.tiles.iter().find(|tile| tile.participant == *placed.participant);
-        resting.map_or(placed.rect, |tile| tile.rect).size()
+        let resting = match placed.element {
+            Element::Tile(tile) => self.to.tiles.iter().find(|there| there.is(tile)).map(|there| there.rect),
+            Element::Overlay(overlay) => {
+                self.to.overlays.iter().find(|there| there.is(overlay)).map(|there| there.rect)
+            }
+        };
+        resting.unwrap_or(placed.rect).size()
+    }
+
+    /// True when nothing moves.
+    pub fn rests(&self, now: Timestamp) -> bool {
+        self.progress(now) >= 1.0
+    }
+
+    /// What lies behind everything.
+    pub fn backdrop(&self) -> &Backdrop {
+        &self.to.background
     }
 
     fn progress(&self, now: Timestamp) -> f64 {
-        if self.takes.is_zero() { 1.0 } else { now.since(self.began).as_secs_f64() / self.takes.as_secs_f64() }
+        let takes = Duration::from_millis(self.transition.ms.into());
+        if takes.is_zero() { 1.0 } else { now.since(self.began).as_secs_f64() / takes.as_secs_f64() }
     }
 }
 
@@ -54,21 +90,42 @@ mod tests {
 
     fn scene(x: i32, width: u32) -> Scene {
         let rect = Rect { x, y: 0, width, height: 100 };
-        Scene { tiles: vec![Tile { participant: "a".parse().expect("an id"), rect, z: 0, fit: Fit::Cover }] }
+        Scene { tiles: vec![Tile::plain("a".parse().expect("an id"), rect, 0, Fit::Cover)], ..Scene::default() }
     }
 
     #[test]
     fn a_change_may_turn_back_half_way_without_a_jump() {
         let ms = Timestamp::from_millis;
         let mut motion = Motion::default();
-        motion.go(scene(0, 100), Duration::ZERO, ms(0));
+        let go = |motion: &mut Motion, scene, takes, now| {
+            motion.plan(scene, Transition::of_ms(takes), None);
+            motion.begin(now, now);
+        };
+        go(&mut motion, scene(0, 100), 0, ms(0));
         assert_eq!(motion.placed(ms(0))[0].rect, scene(0, 100).tiles[0].rect);
-        motion.go(scene(400, 200), Duration::from_millis(1000), ms(1000));
+        go(&mut motion, scene(400, 200), 1000, ms(1000));
         let half_way = motion.placed(ms(1500))[0].rect;
         assert_eq!((half_way.x, half_way.width), (200, 150));
         assert_eq!(motion.resting_size(&motion.placed(ms(1500))[0]).width, 200);
-        motion.go(scene(0, 100), Duration::from_millis(1000), ms(1500));
+        go(&mut motion, scene(0, 100), 1000, ms(1500));
         assert_eq!(motion.placed(ms(1500))[0].rect, half_way);
         assert_eq!(motion.placed(ms(2500))[0].rect.x, 0);
+    }
+
+    #[test]
+    fn a_scene_waits_for_its_frame_and_leaves_its_time_to_the_next() {
+        let ms = Timestamp::from_millis;
+        let mut motion = Motion::default();
+        motion.plan(scene(100, 100), Transition::CUT, Some(ms(500)));
+        motion.begin(ms(499), ms(9));
+        assert!(motion.placed(ms(9)).is_empty());
+        motion.plan(scene(200, 100), Transition::CUT, None);
+        motion.begin(ms(499), ms(9));
+        assert!(motion.placed(ms(9)).is_empty());
+        motion.begin(ms(500), ms(10));
+        assert_eq!(motion.placed(ms(10))[0].rect.x, 200);
+        motion.plan(scene(300, 100), Transition::CUT, None);
+        motion.begin(ms(501), ms(11));
+        assert_eq!(motion.placed(ms(11))[0].rect.x, 300);
     }
 }

@@ -1,32 +1,33 @@
 //! The tick's thread.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+        mpsc::{Receiver, RecvTimeoutError},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use gstreamer as gst;
 
 use super::{
-    Command, People, StageError, Timings,
-    cards::{self, Cards, Request},
-    compositor::{Appearance, Compositor, Input},
+    Command, StageError, Timings,
+    artist::{Artist, plain},
+    compositor::{Compositor, Input},
+    dress::{Contents, Faces, Painter},
+    ground::Ground,
     motion::Motion,
     phase::Phase,
     snapshot::Snapshots,
     ticks::Ticks,
-    tile::Tile,
+    tiles::Tiles,
+    wardrobe::Wardrobe,
 };
 use crate::{
-    base::ParticipantId,
-    layout::Canvas,
-    link::message::Settings,
+    layout::{Backdrop, Canvas, transition::Placed},
+    link::{Report, message::Settings},
     media::{Rect, Size, Timestamp},
-    worker::{clock::Clock, encode, i420::Picture, out::Out},
+    worker::{clock::Clock, encode, out::Out},
 };
 
 /// Composing times kept until somebody asks: a minute at 60 fps.
@@ -35,23 +36,23 @@ const MAX_TIMES: usize = 3600;
 /// A blank's size, px; the compositor stretches it.
 const BLANK: Size = Size { width: 16, height: 16 };
 
-/// Everything the tick owns. Fields end in the order they stand: inputs before their compositor, and what cards are sent to
-/// before the thread that sends them.
+/// Everything the tick owns. Fields end in the order they stand: inputs before their compositor, and what the artist sends to
+/// before the artist.
 pub struct Thread {
-    tiles: HashMap<ParticipantId, Tile>,
+    tiles: Tiles,
     background: Input,
     compositor: Compositor,
     commands: Receiver<Command>,
-    cards: Cards,
+    wardrobe: Wardrobe,
     snapshots: Snapshots,
     encoder: encode::Video,
     canvas: Canvas,
     clock: Clock,
     out: Out,
-    people: People,
     motion: Motion,
-    backdrop: Picture,
-    blank: Picture,
+    ground: Ground,
+    contents: Contents,
+    painter: Painter,
     newest: Option<gst::Buffer>,
     timings: Arc<Mutex<Timings>>,
 }
@@ -63,39 +64,34 @@ impl Thread {
         clock: Clock,
         out: Out,
         commands: Receiver<Command>,
-        to_self: SyncSender<Command>,
+        artist: Artist,
         timings: Arc<Mutex<Timings>>,
     ) -> Result<Self, StageError> {
         let canvas = settings.canvas.clone();
         let resources = |error: std::io::Error| StageError::Resources(error.to_string());
-        let plain = |size| {
-            cards::plain(size, canvas.background).ok_or_else(|| StageError::Resources("no picture buffers".to_owned()))
-        };
-        let (backdrop, blank) = (plain(canvas.size())?, plain(BLANK)?);
+        let no_memory = || StageError::Resources("no picture buffers".to_owned());
+        let ground = Ground::new(&canvas).ok_or_else(no_memory)?;
+        let blank = plain(BLANK, canvas.background).ok_or_else(no_memory)?;
         let compositor = Compositor::start(&settings.pipelines.stage, canvas.size())?;
         let mut background = compositor.input(canvas.size())?;
         let Size { width, height } = canvas.size();
         background.lie_behind(Rect { x: 0, y: 0, width, height });
         let encoder = encode::Video::start(&settings.pipelines.video, &canvas, &settings.video, clock, out.clone())?;
-        let cards = Cards::start(canvas.background, out.clone(), move |request, card| {
-            // It only fails when the stage has ended.
-            let _ = to_self.send(Command::Card(request, card));
-        });
         Ok(Self {
-            tiles: HashMap::new(),
+            tiles: Tiles::new(blank),
             background,
             compositor,
-            cards: cards.map_err(resources)?,
+            wardrobe: Wardrobe::new(artist),
             snapshots: Snapshots::start(canvas.size(), out.clone()).map_err(resources)?,
             encoder,
+            motion: Motion::over(Backdrop { color: canvas.background, image: None }),
             canvas,
             clock,
             out,
             commands,
-            people: People::new(),
-            motion: Motion::default(),
-            backdrop,
-            blank,
+            ground,
+            contents: Contents::default(),
+            painter: Painter::default(),
             newest: None,
             timings,
         })
@@ -130,14 +126,16 @@ impl Thread {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::People(people) => self.people = people,
-            Command::Scene { scene, takes } => self.motion.go(scene, takes, self.clock.now()),
+            Command::People(people) => self.tiles.people = people,
+            Command::States(states) => self.tiles.states = states,
+            Command::Scene { scene, transition, at } => self.motion.plan(scene, transition, at),
             Command::Bitrate(kbps) => self.encoder.set_bitrate(kbps),
             Command::Keyframe => self.encoder.force_keyframe(),
             Command::Snapshot(id) => self.snapshots.take(id, self.newest.as_ref()),
-            Command::Card(request, card) => {
-                if let Some(tile) = self.tiles.get_mut(&request.participant) {
-                    tile.set_card(request.name, card);
+            Command::Drawn(subject, drawn) => {
+                if !self.wardrobe.put(subject, drawn) {
+                    let text = "the images of this scene take more memory than a room has: some are left out";
+                    self.out.report(Report::Fault { feed: None, text: text.to_owned() });
                 }
             }
             Command::Stop => {}
@@ -154,31 +152,28 @@ impl Thread {
             self.timed(|timings| timings.missed += 1);
             return Ok(());
         }
+        self.motion.begin(pts, tick);
+        self.wardrobe.ticked();
+        self.ground.become_like(self.motion.backdrop(), &mut self.wardrobe);
         let placed = self.motion.placed(tick);
-        self.tiles.retain(|id, _| placed.iter().any(|placed| placed.participant == id));
+        self.tiles.update(&placed, tick, &self.out, phase);
+        self.contents.keep(placed.iter().filter_map(Placed::overlay));
+        let utc = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() as i64);
         for placed in &placed {
-            let tile = self.tiles.entry(placed.participant.clone()).or_default();
-            let person = self.people.get(placed.participant);
-            if let Some(waited) = tile.update(person, tick, &self.out) {
-                phase.waited(waited, f64::from(placed.rect.width) * f64::from(placed.rect.height));
+            if let Some(tile) = placed.tile() {
+                self.tiles.show(placed, tile, &self.motion, utc, &mut self.wardrobe, &self.compositor)?;
+            } else if let Some(overlay) = placed.overlay() {
+                self.contents.update(overlay, self.motion.resting_size(placed), utc, &mut self.wardrobe);
             }
-            let name = person.map_or(placed.participant.as_str(), |person| &person.name);
-            let size = self.motion.resting_size(placed);
-            if tile.wants_card(name, size) {
-                let (participant, name) = (placed.participant.clone(), name.to_owned());
-                if self.cards.ask(Request { participant, name: name.clone(), size }) {
-                    tile.asked(name, size);
-                }
-            }
-            let appearance = Appearance { rect: placed.rect, z: placed.z, alpha: placed.alpha };
-            tile.take_place(&self.compositor, appearance, &self.blank)?;
         }
         let frame = self.compositor.frame();
-        for tile in self.tiles.values() {
-            tile.feed_compositor(&self.blank, frame)?;
-        }
-        self.background.feed(&self.backdrop, frame)?;
-        let mut composed = self.compositor.compose()?;
+        self.tiles.feed_compositor(frame)?;
+        let faces = Faces::look(&placed, &self.tiles)?;
+        let mut layers = faces.layers(&placed, &self.tiles, &self.contents);
+        let ground = self.ground.under(&mut layers, self.motion.rests(tick))?;
+        self.background.feed(&ground, frame)?;
+        let composed = self.compositor.compose()?;
+        let mut composed = self.painter.dress(composed, &ground, &layers)?;
         self.stamp(&mut composed, pts);
         self.newest = Some(composed.clone());
         let now = self.clock.now();

@@ -8,7 +8,7 @@ use crate::{
         events::Event,
         room::{RoomDocument, status::TileStatus},
     },
-    layout::{Tile, solve},
+    layout::{Layout, Meeting, Tile, Transition},
     link::{Control, Feed},
     media::{Packet, Role, Track},
 };
@@ -34,14 +34,45 @@ impl Actor {
         self.production.start(settings, now);
         self.people.nothing_shows();
         self.production.control(Control::Participants(self.people.for_worker()));
-        self.production.control(Control::Scene { scene: self.scene.clone(), transition_ms: 0 });
+        self.told_states.clear();
+        self.send_images();
+        self.production.control(Control::Scene { scene: self.scene.clone(), transition: Transition::CUT, at: None });
         for (_, person) in self.people.iter_mut() {
             let Some(live) = &person.live else { continue };
+            if live.turned != 0 {
+                let (feed, quarter_turns) = (live.feed, live.turned);
+                self.production.control(Control::Rotation { feed, quarter_turns });
+            }
             for config in live.cache.configs().filter(|packet| packet.track() == Track::Audio) {
                 self.production.media(live.feed, true, config.clone());
             }
         }
         self.forward_the_visible();
+    }
+
+    /// Takes up the room's layout as it is now; people begin anew on the stage if it is another one.
+    pub(super) fn take_up_layout(&mut self) {
+        let choice = &self.document.layout;
+        let template = self.context.templates.resolve(&choice.template);
+        let layout = Layout::new(&template, &choice.parameters, |name| self.context.assets.hash(name));
+        if layout != self.layout {
+            self.layout = layout;
+            self.director.forget();
+        }
+    }
+
+    /// Sees that the worker has every image of the layout; the rest it may forget.
+    fn send_images(&mut self) {
+        self.production.images(&self.layout.images(), &self.context.assets);
+    }
+
+    /// Tells the worker who is heard and whose connection is bad, if that changed.
+    pub(super) fn tell_states(&mut self) {
+        let states = self.people.states(|id| self.floor.is_speaking(id));
+        if states != self.told_states {
+            self.told_states = states.clone();
+            self.production.control(Control::States(states));
+        }
     }
 
     pub(super) fn tell_people(&mut self) {
@@ -51,14 +82,27 @@ impl Actor {
 
     /// Works out the scene and, if it changed, puts it on air.
     pub(super) fn recast(&mut self) {
-        let template = self.context.templates.resolve(&self.document.layout.template);
-        let scene = solve(&template, &self.people.visible(), &self.document.canvas, self.floor.holder());
+        let people = self.people.for_layout();
+        let now = self.began.elapsed();
+        let recent: Vec<_> = self.floor.recent().cloned().collect();
+        let meeting = Meeting {
+            people: &people,
+            canvas: &self.document.canvas,
+            floor: self.floor.holder(),
+            pinned: &self.document.pins,
+            recent: &recent,
+            silence: self.floor.silence(now),
+            room: self.id.as_str(),
+        };
+        let scene = self.director.direct(&self.layout, &meeting, now);
         if scene == self.scene {
             return;
         }
         self.scene = scene;
-        let transition_ms = self.document.layout.transition_ms;
-        self.production.control(Control::Scene { scene: self.scene.clone(), transition_ms });
+        let transition = self.document.layout.transition(&self.layout);
+        self.send_images();
+        let at = self.moment.and_then(|moment| self.production.worker_time(moment));
+        self.production.control(Control::Scene { scene: self.scene.clone(), transition, at });
         self.forward_the_visible();
         self.say(Event::Layout { scene: self.tiles() });
     }
@@ -69,7 +113,15 @@ impl Actor {
         let replay = self.production.trusts_replay();
         for (id, person) in self.people.iter_mut() {
             let Some(live) = &mut person.live else { continue };
-            let seen = self.scene.tiles.iter().any(|tile| tile.participant == *id);
+            let tiles = self
+                .scene
+                .tiles
+                .iter()
+                .filter(|tile| tile.participant == *id && !tile.card)
+                .map(|tile| tile.rect.size());
+            let largest = tiles.max_by_key(|size| u64::from(size.width) * u64::from(size.height));
+            live.show_in(largest);
+            let seen = largest.is_some();
             if seen && !live.forwarded {
                 let cached = live.cache.replay().filter(|packet| packet.track() == Track::Video);
                 let cached: Vec<Packet> = if replay {

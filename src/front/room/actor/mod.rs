@@ -1,10 +1,12 @@
 //! The actor that is a room: it alone knows who is connected, who has the floor and what the worker is told.
 
 mod direct;
+mod listen;
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
@@ -16,24 +18,27 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Context, Door, RoomDocument, RoomError, Seat,
-    document::{Source, SpeakerMode},
+    document::Source,
     outputs::Outputs,
-    people::{People, Pull},
+    people::{Admission, People, Pull},
     production::{Happening, Production},
     seat::Arrival,
-    status::{RoomStatus, RoomView},
+    status::{RoomStatus, RoomView, SpeakerStatus},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
     front::{
         auth::address::RtmpUrl,
-        events::{Event, ParticipantLevels},
+        events::Event,
         pull::{self, PullStatus},
     },
-    layout::Scene,
-    link::{Control, message::Report},
+    layout::{Director, Layout, Scene},
+    link::{
+        Control,
+        message::{Report, State},
+    },
     media::{Levels, fanout::Fanout},
-    speaker::{Floor, Mode},
+    speaker::Floor,
 };
 
 /// How often the room looks at what time alone changes: stalls, output states, a worker that fell silent.
@@ -45,16 +50,35 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// What a room is asked.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// Become this document, which was checked and stored.
-    Apply(Box<RoomDocument>, oneshot::Sender<RoomView>),
+    /// Become this document, which was checked and stored; with the scene it brings at this moment, or the next frame.
+    Apply(Box<RoomDocument>, Option<Moment>, oneshot::Sender<RoomView>),
     View(oneshot::Sender<RoomView>),
-    HoldFloor(ParticipantId, oneshot::Sender<Result<RoomView, RoomError>>),
-    ReleaseFloor(oneshot::Sender<Result<RoomView, RoomError>>),
+    Speaker(oneshot::Sender<SpeakerStatus>),
+    HoldFloor(ParticipantId, Option<Duration>, oneshot::Sender<Result<SpeakerStatus, RoomError>>),
+    ReleaseFloor(oneshot::Sender<SpeakerStatus>),
     Snapshot(oneshot::Sender<oneshot::Receiver<Option<Bytes>>>),
     Publish(ParticipantId, Secret, Door, oneshot::Sender<Result<Seat, RoomError>>),
+    /// Would [`Command::Publish`] be granted?
+    MayPublish(ParticipantId, Secret, oneshot::Sender<Result<(), RoomError>>),
+    /// May someone with this token watch?
+    MayWatch(Option<Secret>, oneshot::Sender<Result<(), RoomError>>),
+    /// Somebody who watches cannot go on before the program's next keyframe.
+    Keyframe,
+    /// Someone is about to listen to everyone, or to everyone but one.
+    Listen(Option<ParticipantId>, oneshot::Sender<Result<Fanout, RoomError>>),
     /// A pull of ours wants its seat.
     Pulled(ParticipantId, oneshot::Sender<Option<Seat>>),
-    TemplatesChanged,
+    /// Templates or assets.
+    LibraryChanged,
+}
+
+/// When a scene begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// At the frame of this moment.
+    At(Instant),
+    /// At the first frame that is not before this time of the program, ms.
+    Pts(i64),
 }
 
 /// Where a room's packets come in; held by its seats.
@@ -82,13 +106,20 @@ pub(super) struct Actor {
     document: RoomDocument,
     people: People,
     floor: Floor,
-    announced_floor: (Option<ParticipantId>, bool),
+    layout: Layout,
+    director: Director,
     scene: Scene,
+    /// While a document is applied that has its time: when its scene begins.
+    moment: Option<Moment>,
+    /// Who was told to be heard or to have a bad connection.
+    told_states: Vec<(ParticipantId, State)>,
     production: Production,
     outputs: Outputs,
     program_levels: Option<Levels>,
     events: broadcast::Sender<Event>,
     began: Instant,
+    /// The same moment for people, who read clocks.
+    began_at: SystemTime,
     tasks: Tasks,
 }
 
@@ -109,12 +140,16 @@ impl Actor {
             document: RoomDocument::default(),
             people: People::default(),
             floor: Floor::default(),
-            announced_floor: (None, false),
+            layout: Layout::default(),
+            director: Director::default(),
             scene: Scene::default(),
+            moment: None,
+            told_states: Vec::new(),
             outputs: Outputs::default(),
             program_levels: None,
             events,
             began: now,
+            began_at: SystemTime::now(),
             tasks,
         }
     }
@@ -145,7 +180,7 @@ impl Actor {
             }
         }
         self.production.control(Control::Stop);
-        self.production.fanout.end();
+        self.production.end();
         let Self { production, people, outputs, tasks, .. } = self;
         drop((production, people, outputs));
         if !tasks.join(GOODBYE).await {
@@ -157,68 +192,101 @@ impl Actor {
     fn obey(&mut self, command: Command) {
         // Whoever asked may have gone; that changes nothing here.
         match command {
-            Command::Apply(document, reply) => {
+            Command::Apply(document, moment, reply) => {
+                self.moment = moment;
                 self.apply(*document);
+                self.moment = None;
                 let _ = reply.send(self.view());
             }
             Command::View(reply) => {
                 let _ = reply.send(self.view());
             }
-            Command::HoldFloor(id, reply) => {
-                let answer = match self.people.get_mut(&id) {
-                    Some(_) => {
-                        self.floor.hold(id);
-                        self.floor_moved();
-                        Ok(self.view())
-                    }
-                    None => Err(RoomError::NoParticipant(self.id.clone(), id)),
-                };
-                let _ = reply.send(answer);
+            Command::Speaker(reply) => {
+                let _ = reply.send(self.speaker());
+            }
+            Command::HoldFloor(id, ttl, reply) => {
+                let _ = reply.send(self.hold_floor(id, ttl));
             }
             Command::ReleaseFloor(reply) => {
-                self.floor.release();
-                self.floor_moved();
-                let _ = reply.send(Ok(self.view()));
+                let switch = self.floor.release(self.began.elapsed());
+                self.switched(switch);
+                let _ = reply.send(self.speaker());
             }
             Command::Snapshot(reply) => {
                 let _ = reply.send(self.production.snapshot(Instant::now()));
             }
             Command::Publish(id, key, door, reply) => {
-                let _ = reply.send(self.admit(&id, &key, door));
+                let answer = self.admits(&id, &key).and_then(|()| {
+                    let seat = self.seat(&id, door);
+                    seat.ok_or_else(|| RoomError::NoParticipant(self.id.clone(), id.clone()))
+                });
+                let _ = reply.send(answer);
             }
+            Command::MayPublish(id, key, reply) => {
+                let _ = reply.send(self.admits(&id, &key));
+            }
+            Command::MayWatch(token, reply) => {
+                let _ = reply.send(self.lets_watch(token.as_ref()));
+            }
+            Command::Listen(without, reply) => {
+                let _ = reply.send(self.listen(without.as_ref()));
+            }
+            Command::Keyframe => self.production.keyframe(Instant::now()),
             Command::Pulled(id, reply) => {
                 let pulled = matches!(self.people.source(&id), Some(Source::Pull { .. }));
                 let _ = reply.send(pulled.then(|| self.seat(&id, Door::Pull)).flatten());
             }
-            Command::TemplatesChanged => self.recast(),
+            Command::LibraryChanged => {
+                self.take_up_layout();
+                self.recast();
+            }
         }
     }
 
-    fn admit(&mut self, id: &ParticipantId, key: &Secret, door: Door) -> Result<Seat, RoomError> {
-        let nobody = RoomError::NoParticipant(self.id.clone(), id.clone());
+    fn admits(&self, id: &ParticipantId, key: &Secret) -> Result<(), RoomError> {
         match self.people.source(id) {
-            None => Err(nobody),
+            None => Err(RoomError::NoParticipant(self.id.clone(), id.clone())),
             Some(Source::Pull { .. }) => Err(RoomError::NotPublished(id.clone())),
             Some(Source::Publish { key: wanted }) if wanted != key => Err(RoomError::WrongKey),
-            Some(Source::Publish { .. }) => self.seat(id, door).ok_or(nobody),
+            Some(Source::Publish { .. }) => Ok(()),
         }
+    }
+
+    /// A room without a viewers' token is watched by whoever reaches the server.
+    fn lets_watch(&self, token: Option<&Secret>) -> Result<(), RoomError> {
+        match &self.document.viewer_token {
+            Some(wanted) if token != Some(wanted) => Err(RoomError::WrongToken(self.id.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    fn listen(&mut self, without: Option<&ParticipantId>) -> Result<Fanout, RoomError> {
+        if let Some(id) = without.filter(|id| self.people.source(id).is_none()) {
+            return Err(RoomError::NoParticipant(self.id.clone(), id.clone()));
+        }
+        self.production.listen(without, Instant::now()).ok_or_else(|| RoomError::TooManyMixes(self.id.clone()))
     }
 
     fn seat(&mut self, id: &ParticipantId, door: Door) -> Option<Seat> {
-        let (feed, evicted) = self.people.seat(id, door, Instant::now())?;
+        let Admission { feed, evicted, demand } = self.people.seat(id, door, Instant::now())?;
         self.tell_people();
         let (arrivals, ends) = (self.inlets.arrivals.clone(), self.inlets.ends.clone());
-        Some(Seat { feed, arrivals, ends, evicted })
+        Some(Seat { feed, arrivals, ends, evicted, demand })
     }
 
     fn arrive(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Packet(feed, packet) => self.forward(feed, packet),
+            Arrival::Turned(feed, quarter_turns) => {
+                if self.people.turned(feed, quarter_turns) {
+                    self.production.control(Control::Rotation { feed, quarter_turns });
+                }
+            }
             Arrival::End(feed) => {
                 if let Some(id) = self.people.ended(feed) {
-                    self.floor.left(&id);
+                    let switch = self.floor.left(self.began.elapsed(), &id);
                     self.tell_people();
-                    self.floor_moved();
+                    self.switched(switch);
                 }
             }
         }
@@ -228,19 +296,22 @@ impl Actor {
         let now = Instant::now();
         let old = std::mem::replace(&mut self.document, document);
         self.people.apply(&self.document.participants);
-        for id in old.participants.keys().filter(|id| !self.document.participants.contains_key(*id)) {
-            self.floor.left(id);
+        let order =
+            |document: &RoomDocument| document.participants.iter().map(|(id, p)| (id.clone(), p.order)).collect();
+        let (before, after): (BTreeMap<_, _>, BTreeMap<_, _>) = (order(&old), order(&self.document));
+        if before.iter().any(|(id, order)| after.get(id).is_some_and(|after| after != order)) {
+            self.director.forget();
         }
-        self.floor.set_mode(match self.document.speaker.mode {
-            SpeakerMode::Auto => Mode::Auto,
-            SpeakerMode::Manual => Mode::Manual,
-        });
+        self.take_up_layout();
+        let gone = old.participants.keys().filter(|id| !self.document.participants.contains_key(*id));
+        let switches: Vec<_> = gone.map(|id| self.floor.left(self.began.elapsed(), id)).collect();
+        self.floor.set_rules(self.document.speaker.rules());
         self.start_pulls();
         let program = self.production.fanout.clone();
         self.outputs.apply(&self.document.outputs, &program, &self.context.connector, &self.tasks);
         self.change_settings(&old, now);
         self.tell_people();
-        self.floor_moved();
+        switches.into_iter().for_each(|switch| self.switched(switch));
         self.recast();
         if self.production.wants_worker(now) {
             self.start_worker(now);
@@ -298,40 +369,16 @@ impl Actor {
         }
     }
 
-    fn hear(&mut self, participants: Vec<(ParticipantId, Levels)>, program: Levels) {
-        for (_, person) in self.people.iter_mut() {
-            person.levels = None;
-        }
-        for (id, levels) in &participants {
-            if let Some(person) = self.people.get_mut(id) {
-                person.levels = Some(*levels);
-            }
-        }
-        self.program_levels = Some(program);
-        self.floor.hear(self.began.elapsed(), &self.people.candidates());
-        self.floor_moved();
-        if self.events.receiver_count() > 0 {
-            let level = |(participant, levels)| ParticipantLevels { participant, levels };
-            self.say(Event::Levels { participants: participants.into_iter().map(level).collect(), program });
-        }
-    }
-
-    /// Announces a change of the floor, if there is one, and casts anew.
-    fn floor_moved(&mut self) {
-        let floor = (self.floor.holder().cloned(), self.floor.held());
-        if floor != self.announced_floor {
-            self.announced_floor = floor.clone();
-            self.say(Event::Speaker { participant: floor.0, held: floor.1 });
-            self.recast();
-        }
-    }
-
     fn pass_time(&mut self) {
         let now = Instant::now();
         self.production.tick(now);
+        let switch = self.floor.pass(self.began.elapsed());
+        self.switched(switch);
         if self.production.wants_worker(now) {
             self.start_worker(now);
         }
+        // Pages turn, silence lasts, cameras come and go.
+        self.recast();
         for (participant, state) in self.people.changes(now) {
             let pull = self.people.get_mut(&participant).and_then(|person| person.pull.as_ref());
             let reason = pull.and_then(|pull| pull.report.borrow().last_error.clone());
@@ -348,9 +395,11 @@ impl Actor {
     fn view(&self) -> RoomView {
         let mut program = self.production.program_status();
         program.levels = self.program_levels;
+        let mut participants = self.people.status(Instant::now());
+        participants.iter_mut().for_each(|(id, status)| status.speaking = self.floor.is_speaking(id));
         let status = RoomStatus {
             worker: self.production.worker_status(),
-            participants: self.people.status(Instant::now()),
+            participants,
             floor: self.floor.holder().cloned(),
             floor_held: self.floor.held(),
             scene: self.tiles(),

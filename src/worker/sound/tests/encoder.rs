@@ -35,7 +35,7 @@ fn the_thread_is_heard_and_stops() {
     let (sender, receiver) = sync_channel(1024);
     let sink: Sink = Arc::new(move |message| drop(sender.try_send(message)));
     let clock = Clock::start();
-    let sound = Sound::start(clock, &settings(), launch(), sink).expect("starts");
+    let sound = Sound::start(clock, recipe(), sink).expect("starts");
     sound.participants(&[participant(1), participant(2)]);
     // All at once, and due one after the other from now on.
     let playout: Arc<Mutex<Playout>> = Arc::default();
@@ -75,7 +75,8 @@ fn the_thread_is_heard_and_stops() {
 #[test]
 fn a_launch_text_that_is_wrong_is_said() {
     let sink: Sink = Arc::new(|_| {});
-    let start = |text: &str| Audio::start(text, &settings(), 0, Arc::clone(&sink)).err().map(|e| e.to_string());
+    let start =
+        |text: &str| Audio::start(text, &settings(), Form::Program, 0, Arc::clone(&sink)).err().map(|e| e.to_string());
     for (text, part) in [
         ("appsrc name=in ! nosuchthing", "nosuchthing"),
         ("fakesrc ! fakesink", "called in"),

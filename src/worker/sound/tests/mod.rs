@@ -2,6 +2,8 @@
 
 mod drift;
 mod encoder;
+mod listeners;
+mod opus;
 mod tones;
 mod trouble;
 
@@ -16,7 +18,7 @@ use ffmpeg_next as ff;
 use super::{decode::Decoder, mixer::Mixer, *};
 use crate::{
     link::{Report, launch},
-    media::{AudioCodec, Codec, Levels, Role, Track},
+    media::{AudioCodec, Codec, Levels, Role, Track, VideoCodec},
 };
 
 fn launch() -> &'static str {
@@ -114,7 +116,7 @@ impl Room {
                 while packets.as_slice().first().is_some_and(|(at, _)| *at <= now.millis()) {
                     let (at, packet) = packets.next().expect("seen");
                     if packet.role != Role::Config {
-                        playout.lock().expect("whole").arrived(Track::Audio, packet.pts, Timestamp::from_millis(at));
+                        playout.lock().expect("whole").arrived(packet.track(), packet.pts, Timestamp::from_millis(at));
                     }
                     self.reports.extend(self.mixer.packet(*feed, false, packet, playout));
                 }
@@ -135,6 +137,11 @@ impl Room {
     }
 }
 
+fn recipe() -> Recipe {
+    let opus = launch::builtin("audio/opus").expect("built in").to_owned();
+    Recipe { settings: settings(), aac: launch().to_owned(), opus }
+}
+
 fn settings() -> AudioSettings {
     AudioSettings { bitrate_kbps: 192 }
 }
@@ -143,7 +150,7 @@ fn settings() -> AudioSettings {
 fn to_packets(mix: &[Stereo], begin: i64) -> Vec<Packet> {
     let (sender, receiver) = mpsc::channel();
     let sink: Sink = Arc::new(move |message| sender.send(message).expect("the test listens"));
-    let mut encoder = Audio::start(launch(), &settings(), begin, sink).expect("starts");
+    let mut encoder = Audio::start(launch(), &settings(), Form::Program, begin, sink).expect("starts");
     for block in mix.as_chunks::<BLOCK>().0 {
         encoder.push(block).expect("encodes");
     }

@@ -39,8 +39,8 @@ fn levels_are_reported_before_gain_and_mute_ten_times_a_second() {
     };
     let ids: Vec<_> = participants.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(ids, ["p1", "p2"], "those without sound are not listed");
-    near(participants[0].1, 0.25);
-    near(participants[1].1, 0.1);
+    near(participants[0].1.levels, 0.25);
+    near(participants[1].1.levels, 0.1);
     near(*program, 0.2);
 }
 

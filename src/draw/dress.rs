@@ -1,0 +1,131 @@
+//! What a scene's tiles and overlays are painted with, in order, wherever they are on their way.
+
+use super::{
+    format::View,
+    outline::{Outline, Shape},
+    sheet::Sheet,
+    stroke::{Ink, Stroke},
+    words::anchored,
+};
+use crate::{
+    layout::{Badge, Border, Content, Label, Overlay, Paint, Tile, transition::Placed},
+    media::Rect,
+};
+
+/// What is to be told of a participant at the moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Their sound is kept out.
+    pub muted: bool,
+    /// They are heard.
+    pub speaking: bool,
+    /// Their connection is bad.
+    pub weak: bool,
+    /// Their picture stopped coming.
+    pub lost: bool,
+}
+
+impl Marks {
+    /// The badges of a label that are to be shown.
+    pub fn badges(self, label: &Label) -> Vec<Badge> {
+        let holds = |badge: &Badge| match badge {
+            Badge::Muted => self.muted,
+            Badge::Speaking => self.speaking,
+            Badge::Weak => self.weak,
+            Badge::Lost => self.lost,
+        };
+        label.badges.iter().copied().filter(holds).collect()
+    }
+}
+
+/// Adds a tile's strokes: its shadow, `face`, its lines, its label. Returns which of the new ones is the face.
+pub fn tile<'a>(
+    placed: &Placed<'_>,
+    tile: &Tile,
+    face: View<'a>,
+    label: Option<&'a Sheet>,
+    speaking: bool,
+    strokes: &mut Vec<Stroke<'a>>,
+) -> usize {
+    let outline = Outline { rect: placed.rect, radius: placed.radius };
+    let plain = Stroke::new(outline, Ink::Picture(face, placed.rect), placed.opacity);
+    if let Some(shadow) = tile.shadow.filter(|shadow| !shadow.color.is_none()) {
+        let Rect { x, y, width, height } = placed.rect;
+        // The furthest that anything can be seen from the tile.
+        let moved = |by: i32| by.clamp(-FAR, FAR);
+        let rect = Rect { x: x + moved(shadow.x), y: y + moved(shadow.y), width, height };
+        strokes.push(Stroke {
+            outline: Outline { rect, ..outline },
+            shape: Shape::Haze(shadow.blur.min(FAR as u32)),
+            ink: Ink::Flat(shadow.color),
+            without: Some(outline),
+            ..plain
+        });
+    }
+    let at = strokes.len();
+    strokes.push(plain);
+    let highlight = tile.highlight.filter(|_| speaking);
+    for line in tile.border.into_iter().chain(highlight) {
+        edge(line, plain, strokes);
+    }
+    if let (Some(label), Some(sheet)) = (&tile.label, label) {
+        strokes.push(written(&anchored(placed.rect, &label.text, sheet.size()), sheet, plain));
+    }
+    at
+}
+
+/// Longest way of a shadow from its tile, and longest blur, px: more than any canvas shows.
+const FAR: i32 = 4096;
+
+/// Adds an overlay's strokes: its fill, what it holds, its line.
+pub fn overlay<'a>(placed: &Placed<'_>, overlay: &Overlay, content: Option<&'a Sheet>, strokes: &mut Vec<Stroke<'a>>) {
+    let outline = Outline { rect: placed.rect, radius: placed.radius };
+    let plain = Stroke::new(outline, Ink::Flat(overlay.fill), placed.opacity);
+    if !overlay.fill.is_none() {
+        strokes.push(plain);
+    }
+    match (&overlay.content, content) {
+        (Content::Image(_), Some(sheet)) => strokes.push(written(&placed.rect, sheet, plain)),
+        (Content::Text(text), Some(sheet)) => {
+            strokes.push(written(&anchored(placed.rect, text, sheet.size()), sheet, plain));
+        }
+        _ => {}
+    }
+    if let Some(border) = overlay.border {
+        edge(border, plain, strokes);
+    }
+}
+
+fn edge<'a>(line: Border, plain: Stroke<'a>, strokes: &mut Vec<Stroke<'a>>) {
+    if line.px > 0 && !line.color.is_none() {
+        strokes.push(Stroke { shape: Shape::Edge(line.px), ink: Ink::Flat(line.color), ..plain });
+    }
+}
+
+/// A sheet at a place, cut to the outline of what it is written on.
+fn written<'a>(rect: &Rect, sheet: &'a Sheet, plain: Stroke<'a>) -> Stroke<'a> {
+    Stroke {
+        outline: Outline { rect: *rect, radius: 0 },
+        ink: Ink::Picture(sheet.view(), *rect),
+        within: Some(plain.outline),
+        ..plain
+    }
+}
+
+impl<'a> Stroke<'a> {
+    /// All inside an outline.
+    pub fn new(outline: Outline, ink: Ink<'a>, opacity: f64) -> Self {
+        Self { outline, shape: Shape::Inside, ink, opacity: opacity as f32, within: None, without: None }
+    }
+
+    /// What lies behind everything else: a picture of the whole canvas.
+    pub fn ground(view: View<'a>) -> Self {
+        let rect = Rect { x: 0, y: 0, width: view.size.width, height: view.size.height };
+        Self::new(Outline { rect, radius: 0 }, Ink::Picture(view, rect), 1.0)
+    }
+
+    /// One colour all over a canvas.
+    pub fn flat(rect: Rect, paint: Paint) -> Self {
+        Self::new(Outline { rect, radius: 0 }, Ink::Flat(paint), 1.0)
+    }
+}

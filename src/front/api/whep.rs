@@ -1,0 +1,142 @@
+//! `/whep/{room}`: watching the program in a browser, by WebRTC (draft-ietf-wish-whep).
+
+use axum::{
+    http::{HeaderMap, Method, StatusCode, Uri},
+    response::Response,
+};
+use serde::Deserialize;
+
+use super::{
+    ApiState,
+    body::{Asked, Names},
+    guard,
+    problem::{Kind, Problem},
+    wish::{self, FragmentBody, SdpBody, Shared},
+};
+use crate::{
+    base::{ParticipantId, RoomId, Secret},
+    front::auth::origin,
+};
+
+/// Whose sound to leave out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchQuery {
+    /// Who watches: one who is in the meeting hears everyone but themselves.
+    #[serde(rename = "for")]
+    for_participant: Option<ParticipantId>,
+}
+
+/// Watches the program: an offer to receive H.264 and Opus is answered. With `for` the sound is everyone's but that
+/// participant's, so that a page can publish and listen without an echo. `Location` names the session.
+#[utoipa::path(
+    post, path = "/whep/{room}", tag = "webrtc",
+    params(
+        ("room" = RoomId, Path, description = "The room"),
+        ("for" = Option<ParticipantId>, Query, description = "The participant who listens, and is not to hear themselves"),
+        ("Authorization" = Option<String>, Header, description = "`Bearer` and the room's `viewer_token`, if it has one"),
+    ),
+    request_body(content = String, content_type = "application/sdp", description = "The offer"),
+    responses((status = 201, content_type = "application/sdp", body = String, description = "The answer"))
+)]
+pub async fn watch(
+    shared: Shared,
+    from: guard::From,
+    Names(room): Names<RoomId>,
+    Asked(query): Asked<WatchQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+    SdpBody(offer): SdpBody,
+) -> Result<Response, Problem> {
+    let state = shared.0;
+    let token = wish::bearer(&headers);
+    not_from_elsewhere(&state, &room, token.as_ref(), &uri, &headers).await?;
+    let at = format!("/whep/{room}");
+    let links = state.0.webrtc.links(room.as_str());
+    let opened = state.0.webrtc.watch(room, token.as_ref(), query.for_participant, &offer).await;
+    let answer = opened.map_err(|error| wish::guessed(&state, &from, error.into()))?;
+    Ok(wish::created(answer, &at, &links))
+}
+
+/// Without API keys and in a room that asks for no token, only being on this machine lets a client watch; a page of another
+/// site is not there, whatever token it makes up.
+async fn not_from_elsewhere(
+    state: &ApiState,
+    room: &RoomId,
+    token: Option<&Secret>,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    if !state.0.keys.is_empty() || (token.is_some() && state.0.rooms.program(room, None).await.is_err()) {
+        return Ok(());
+    }
+    origin::admit(&Method::POST, uri, headers).map_err(|error| Problem::new(Kind::ForbiddenOrigin, error.to_string()))
+}
+
+/// What may be sent here; with the room's token also the STUN and TURN servers, in `Link`.
+#[utoipa::path(
+    options, path = "/whep/{room}", tag = "webrtc",
+    params(("room" = RoomId, Path, description = "The room")),
+    responses((status = 204, description = "`Accept-Post`, and `Link` for whom the token fits"))
+)]
+pub async fn options(
+    shared: Shared,
+    from: guard::From,
+    Names(room): Names<RoomId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let state = shared.0;
+    let Some(token) = wish::bearer(&headers) else { return Ok(wish::capabilities(&[])) };
+    let may = state.0.webrtc.may_watch(&room, Some(&token)).await;
+    may.map_err(|error| wish::guessed(&state, &from, error.into()))?;
+    Ok(wish::capabilities(&state.0.webrtc.links(room.as_str())))
+}
+
+/// Adds candidates of the client's, or with `If-Match: *` and new credentials restarts ICE.
+#[utoipa::path(
+    patch, path = "/whep/{room}/{session}", tag = "webrtc",
+    params(
+        ("room" = RoomId, Path, description = "The room"),
+        ("session" = String, Path, description = "The session, as `Location` named it"),
+        ("If-Match" = Option<String>, Header, description = "The last `ETag`, or `*` to restart ICE"),
+    ),
+    request_body(content = String, content_type = "application/trickle-ice-sdpfrag", description = "RFC 8840 §9"),
+    responses(
+        (status = 204, description = "Candidates were taken"),
+        (status = 200, content_type = "application/trickle-ice-sdpfrag", body = String, description = "ICE restarts")
+    )
+)]
+pub async fn change(
+    shared: Shared,
+    Names(place): Names<(RoomId, String)>,
+    headers: HeaderMap,
+    FragmentBody(fragment): FragmentBody,
+) -> Result<Response, Problem> {
+    wish::patch(&shared, &place.1, &headers, fragment).await
+}
+
+/// Stops watching.
+#[utoipa::path(
+    delete, path = "/whep/{room}/{session}", tag = "webrtc",
+    params(
+        ("room" = RoomId, Path, description = "The room"),
+        ("session" = String, Path, description = "The session, as `Location` named it"),
+    ),
+    responses((status = 200, description = "The session has ended"))
+)]
+pub async fn leave(shared: Shared, Names(place): Names<(RoomId, String)>) -> Result<StatusCode, Problem> {
+    wish::delete(&shared, &place.1).await
+}
+
+/// What may be sent to a session; browsers ask before they do.
+#[utoipa::path(
+    options, path = "/whep/{room}/{session}", tag = "webrtc",
+    params(
+        ("room" = RoomId, Path, description = "The room"),
+        ("session" = String, Path, description = "The session, as `Location` named it"),
+    ),
+    responses((status = 204, description = "The headers that browsers ask for"))
+)]
+pub async fn session_options(Names(_place): Names<(RoomId, String)>) -> Response {
+    wish::capabilities(&[])
+}

@@ -1,0 +1,180 @@
+//! What rooms share over REST: templates with their versions, and images. One change after the other.
+
+use super::{
+    RoomError, Rooms,
+    assets::Asset,
+    status::RoomView,
+    templates::{Entry, Kept, MAX_TEMPLATES},
+};
+use crate::{
+    base::{AssetName, TemplateName},
+    layout::{Template, TemplateChoice},
+};
+
+/// What must be true of a template for a change to take place (RFC 9110 13.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Precondition {
+    /// `If-Match`: one of these is its tag; `*` is any that there is.
+    pub matches: Option<Vec<String>>,
+    /// `If-None-Match: *`: there is none yet.
+    pub absent: bool,
+}
+
+impl Precondition {
+    fn holds(&self, present: Option<&Entry>) -> bool {
+        let matches =
+            |tags: &Vec<String>| present.is_some_and(|entry| tags.iter().any(|tag| tag == "*" || *tag == entry.tag()));
+        self.matches.as_ref().is_none_or(matches) && !(self.absent && present.is_some())
+    }
+}
+
+impl Rooms {
+    /// Every template by name.
+    pub fn templates(&self) -> std::collections::BTreeMap<TemplateName, Entry> {
+        self.context.templates.all()
+    }
+
+    /// One template.
+    pub fn template(&self, name: &TemplateName) -> Result<Entry, RoomError> {
+        self.context.templates.get(name).ok_or_else(|| RoomError::NoTemplate(name.clone()))
+    }
+
+    /// A stored template with its earlier versions; one that nobody stored has none.
+    pub fn versions(&self, name: &TemplateName) -> Result<Option<Kept>, RoomError> {
+        self.template(name)?;
+        Ok(self.context.templates.kept(name))
+    }
+
+    /// Stores a template that was validated; rooms that use it change at once. The flag is true when it is new.
+    pub async fn put_template(
+        &self,
+        name: &TemplateName,
+        template: Template,
+        only: &Precondition,
+    ) -> Result<(Entry, bool), RoomError> {
+        let _turn = self.turn().await?;
+        self.store_template(name, template, only).await
+    }
+
+    /// Stores an earlier version again, as the newest one.
+    pub async fn roll_back(&self, name: &TemplateName, number: u64, only: &Precondition) -> Result<Entry, RoomError> {
+        let _turn = self.turn().await?;
+        let version = self.versions(name)?.and_then(|kept| kept.version(number).cloned());
+        let version = version.ok_or_else(|| RoomError::NoVersion(name.clone(), number))?;
+        Ok(self.store_template(name, (*version.template).clone(), only).await?.0)
+    }
+
+    async fn store_template(
+        &self,
+        name: &TemplateName,
+        template: Template,
+        only: &Precondition,
+    ) -> Result<(Entry, bool), RoomError> {
+        let templates = &self.context.templates;
+        let present = templates.get(name);
+        if !only.holds(present.as_ref()) {
+            return Err(RoomError::Changed(name.clone()));
+        }
+        if templates.stored() >= MAX_TEMPLATES && templates.kept(name).is_none() {
+            let why = format!("is one too many; this server keeps {MAX_TEMPLATES}, delete one first");
+            return Err(RoomError::TemplateInUse(name.clone(), why));
+        }
+        // A room that sets parameters must not be left with ones that mean nothing.
+        for view in self.users(name).await {
+            if let Some(fault) = view.document.layout.check_parameters(&template).first() {
+                let why = format!("is used by room {}, whose {} {}", view.id, fault.pointer, fault.detail);
+                return Err(RoomError::TemplateInUse(name.clone(), why));
+            }
+        }
+        let kept = templates.next(name, template);
+        self.context.keep_template(name, &kept).await?;
+        templates.put(name.clone(), kept);
+        self.library_changed().await;
+        let entry = templates.get(name).ok_or_else(|| RoomError::NoTemplate(name.clone()))?;
+        Ok((entry, present.is_none()))
+    }
+
+    /// Forgets a stored template. One that a room uses is refused, unless a built-in of the same name takes over.
+    pub async fn delete_template(&self, name: &TemplateName, only: &Precondition) -> Result<(), RoomError> {
+        let _turn = self.turn().await?;
+        let templates = &self.context.templates;
+        let present = self.template(name)?;
+        if !only.holds(Some(&present)) {
+            return Err(RoomError::Changed(name.clone()));
+        }
+        if present.fixed {
+            let why = "is built in and cannot be deleted; PUT one of the same name to replace it".to_owned();
+            return Err(RoomError::TemplateInUse(name.clone(), why));
+        }
+        if !templates.is_fixed(name)
+            && let Some(view) = self.users(name).await.first()
+        {
+            let why = format!("is used by room {}; give that room another layout first", view.id);
+            return Err(RoomError::TemplateInUse(name.clone(), why));
+        }
+        self.context.forget_template(name).await?;
+        templates.forget(name);
+        self.library_changed().await;
+        Ok(())
+    }
+
+    async fn users(&self, name: &TemplateName) -> Vec<RoomView> {
+        let named = |choice: &TemplateChoice| matches!(choice, TemplateChoice::Named(n) if n == name);
+        let uses = |view: &RoomView| {
+            named(&view.document.layout.template)
+                || view.document.next_layout.as_ref().is_some_and(|next| named(&next.layout.template))
+        };
+        self.list().await.into_iter().filter(uses).collect()
+    }
+
+    /// Every uploaded image.
+    pub fn assets(&self) -> std::collections::BTreeMap<AssetName, Asset> {
+        self.context.assets.all()
+    }
+
+    /// One uploaded image.
+    pub fn asset(&self, name: &AssetName) -> Result<Asset, RoomError> {
+        self.context.assets.get(name).ok_or_else(|| RoomError::NoAsset(name.clone()))
+    }
+
+    /// Keeps an image that was read; rooms that show one of its name change at once. The flag is true when it is new.
+    pub async fn put_asset(&self, name: &AssetName, asset: Asset) -> Result<bool, RoomError> {
+        let _turn = self.turn().await?;
+        if let Some(why) = self.context.assets.refusal(name, &asset.file) {
+            return Err(RoomError::AssetInUse(name.clone(), why));
+        }
+        self.context.keep_asset(name, &asset.file).await?;
+        let created = self.context.assets.put(name.clone(), asset);
+        self.library_changed().await;
+        Ok(created)
+    }
+
+    /// Forgets an image, unless a template or a room shows it.
+    pub async fn delete_asset(&self, name: &AssetName) -> Result<(), RoomError> {
+        let _turn = self.turn().await?;
+        self.asset(name)?;
+        let used = |why| Err(RoomError::AssetInUse(name.clone(), why));
+        if let Some((by, _)) = self.templates().into_iter().find(|(_, entry)| entry.template.assets().contains(&name)) {
+            return used(format!("is shown by layout {by}; change that first"));
+        }
+        let shows = |view: &RoomView| {
+            let next = view.document.next_layout.as_ref().map(|next| &next.layout);
+            std::iter::once(&view.document.layout).chain(next).any(|layout| match &layout.template {
+                TemplateChoice::Inline(template) => template.assets().contains(&name),
+                TemplateChoice::Named(_) => false,
+            })
+        };
+        if let Some(view) = self.list().await.into_iter().find(shows) {
+            return used(format!("is shown by room {}; change its layout first", view.id));
+        }
+        self.context.forget_asset(name).await?;
+        self.context.assets.forget(name);
+        self.library_changed().await;
+        Ok(())
+    }
+
+    /// Waits until nobody else changes the library, so that what is on disk is what was stored last.
+    async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RoomError> {
+        self.library.clone().acquire_owned().await.map_err(|_| RoomError::Stopping)
+    }
+}

@@ -1,0 +1,176 @@
+//! The one place that makes an [`Rtc`]: what each role needs of codecs, buffers, candidates and direction.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
+
+use str0m::{
+    Candidate, Rtc, RtcConfig,
+    change::SdpOffer,
+    config::DtlsCert,
+    crypto::CryptoProvider,
+    media::{MediaKind, Mid},
+    net::TcpType,
+};
+
+use super::Error;
+
+/// Most media sections of an offer. One of each kind is used; browsers that reuse a connection leave a few dead ones.
+const MAX_SECTIONS: usize = 16;
+
+/// Packets of one frame that may be held back until it is whole. A keyframe of 1080p at 8 Mbit/s is some 300 packets.
+const LONGEST_FRAME: usize = 512;
+
+/// Sound packets held back for one that is late: 60 ms, which a retransmission rarely beats and a listener hardly hears.
+const LONGEST_SOUND_GAP: usize = 3;
+
+/// As long as sound may wait at all; the worker conceals what is missing.
+const SOUND_PATIENCE: std::time::Duration = std::time::Duration::from_millis(60);
+
+/// Which way media go, and who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A client publishes to us (WHIP).
+    Publish,
+    /// A client watches the program (WHEP).
+    Watch,
+}
+
+impl Role {
+    /// For log lines and counters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Watch => "watch",
+        }
+    }
+
+    fn is_incoming(self) -> bool {
+        self == Self::Publish
+    }
+}
+
+/// The media sections in use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sections {
+    /// Of the sound.
+    pub audio: Option<Mid>,
+    /// Of the picture.
+    pub video: Option<Mid>,
+}
+
+/// A peer made ready.
+pub struct Made {
+    /// Answered, drained, and waiting for the client's first packet.
+    pub rtc: Rtc,
+    /// Our answer.
+    pub answer: String,
+    /// What it agrees on.
+    pub sections: Sections,
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Made").field("sections", &self.sections).finish_non_exhaustive()
+    }
+}
+
+/// Makes peers, all with one certificate and the same candidates.
+#[derive(Debug)]
+pub struct Maker {
+    cert: DtlsCert,
+    crypto: Arc<CryptoProvider>,
+    candidates: Vec<Candidate>,
+}
+
+impl Maker {
+    /// Peers are reached at `udp` and `tcp`, which browsers must be able to reach; addresses that no candidate can have, such
+    /// as multicast, are left out.
+    pub fn new(udp: &[SocketAddr], tcp: &[SocketAddr]) -> Self {
+        let crypto = Arc::new(str0m::crypto::from_feature_flags());
+        // The provider is compiled in and draws a key from the system's randomness.
+        let cert = crypto.dtls_provider.generate_certificate().expect("the crypto provider makes certificates");
+        let datagrams = udp.iter().filter_map(|address| Candidate::host(*address, "udp").ok());
+        let streams = tcp
+            .iter()
+            .filter_map(|address| Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build().ok());
+        Self { cert, crypto, candidates: datagrams.chain(streams).collect() }
+    }
+
+    /// What coturn's shared-secret scheme and ICE sign with.
+    pub fn hmac(&self, key: &[u8], text: &[u8]) -> [u8; 20] {
+        self.crypto.sha1_hmac_provider.sha1_hmac(key, &[text])
+    }
+
+    /// A peer that answers `offer`.
+    pub fn answer(&self, role: Role, offer: &str, now: Instant) -> Result<Made, Error> {
+        let offer = parse(offer)?;
+        let mut rtc = self.config(role).set_ice_lite(true).build(now);
+        for candidate in &self.candidates {
+            rtc.add_local_candidate(candidate.clone());
+        }
+        let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| Error::Malformed(error.to_string()))?;
+        let answer = answer.to_sdp_string();
+        let sections = sections(&rtc, role, &answer)?;
+        Ok(Made { rtc, answer, sections })
+    }
+
+    /// Answers a changed offer of the same client: new ICE credentials, with which ICE starts over.
+    pub fn answer_again(rtc: &mut Rtc, offer: &str) -> Result<String, Error> {
+        let answer = rtc.sdp_api().accept_offer(parse(offer)?);
+        answer.map(|answer| answer.to_sdp_string()).map_err(|error| Error::Malformed(error.to_string()))
+    }
+
+    fn config(&self, role: Role) -> RtcConfig {
+        let config = RtcConfig::new()
+            .set_crypto_provider(self.crypto.clone())
+            .set_dtls_cert(self.cert.clone())
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_h264(true);
+        if role.is_incoming() {
+            config
+                .enable_vp8(true)
+                .enable_vp9(true)
+                .enable_av1(true)
+                .set_reordering_size_video(LONGEST_FRAME)
+                .set_reordering_size_audio(LONGEST_SOUND_GAP)
+                .set_reordering_timeout_audio(Some(SOUND_PATIENCE))
+        } else {
+            // The program is made of these two, whatever else a client could take.
+            config
+        }
+    }
+}
+
+fn parse(offer: &str) -> Result<SdpOffer, Error> {
+    if offer.lines().filter(|line| line.starts_with("m=")).count() > MAX_SECTIONS {
+        return Err(Error::Malformed(format!("it has more than {MAX_SECTIONS} media sections")));
+    }
+    SdpOffer::from_sdp_string(offer).map_err(|error| Error::Malformed(error.to_string()))
+}
+
+/// The first section of each kind that goes the role's way and has a codec in common.
+fn sections(rtc: &Rtc, role: Role, answer: &str) -> Result<Sections, Error> {
+    let mut found = Sections::default();
+    for mid in answer.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(|mid| Mid::from(mid.trim())) {
+        // Data channels are sections too, but no media.
+        let Some(media) = rtc.media(mid) else { continue };
+        let slot = match media.kind() {
+            MediaKind::Audio => &mut found.audio,
+            MediaKind::Video => &mut found.video,
+        };
+        let direction = media.direction();
+        let ours = if role.is_incoming() { direction.is_receiving() } else { direction.is_sending() };
+        if slot.is_none() && ours && !media.disabled() && !media.remote_pts().is_empty() {
+            *slot = Some(mid);
+        }
+    }
+    match (role, found) {
+        (Role::Publish, Sections { audio: None, video: None }) => Err(Error::NoMedia(
+            "the offer sends neither sound as Opus nor a picture as H.264, VP8, VP9 or AV1; offer sendonly media",
+        )),
+        (Role::Watch, Sections { audio: None, video: None }) => Err(Error::NoMedia(
+            "the offer receives neither H.264 nor Opus, which the program is made of; offer recvonly media",
+        )),
+        _ => Ok(found),
+    }
+}

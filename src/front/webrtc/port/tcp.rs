@@ -1,0 +1,151 @@
+//! ICE over TCP for networks that block UDP (RFC 6544, passive): each datagram behind its length (RFC 4571).
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use str0m::net::Protocol;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
+
+use super::Port;
+use crate::base::tasks::Tasks;
+
+/// Most connections at once, each at most 64 KiB until it has shown a session's name.
+const MAX_CONNECTIONS: usize = 512;
+
+/// How long a stranger may take to show the name of a session.
+const GREETING: Duration = Duration::from_secs(5);
+
+/// A connection on which nothing comes for this long is closed: as long as a session lives without a word.
+const IDLE: Duration = super::super::stage::SILENCE;
+
+/// Longest time for the peer to take what is written; then it is closed, and its session ends of silence.
+const STALL: Duration = Duration::from_secs(5);
+
+/// Datagrams that may wait for a slow connection: half a second of 8 Mbit/s. More are lost, as by UDP.
+const QUEUE: usize = 512;
+
+/// Largest datagram, bytes: what the RTP stack takes. A peer that claims more speaks another protocol.
+const MAX_BYTES: usize = 2000;
+
+/// Pause after the system refuses to accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) async fn serve(port: Arc<Port>, listener: TcpListener, tasks: Tasks) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            () = tasks.stopping() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!("ICE-TCP connections cannot be accepted now: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let (port, stop) = (port.clone(), tasks.clone());
+        tasks.spawn("webrtc tcp", async move {
+            tokio::select! {
+                () = carry(&port, stream, peer) => {}
+                () = stop.stopping() => {}
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn carry(port: &Port, stream: TcpStream, peer: SocketAddr) {
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let local = stream.local_addr().ok().map(|address| address.ip().to_canonical());
+    // Datagrams are small and late ones are worthless.
+    let _ = stream.set_nodelay(true);
+    let (reader, writer) = stream.into_split();
+    let mut reader = Reader { reader, buffer: BytesMut::new() };
+    let Ok(Some(first)) = timeout(GREETING, reader.next()).await else { return };
+    // The way back stands before the session hears anything, as it answers at once.
+    let (sender, queue) = mpsc::channel(QUEUE);
+    port.streams().insert(peer, sender);
+    let _leave = Leave { port, peer };
+    if !port.deliver(Protocol::Tcp, peer, local, &first, Instant::now()) {
+        return;
+    }
+    let reading = async {
+        while let Ok(Some(datagram)) = timeout(IDLE, reader.next()).await {
+            port.deliver(Protocol::Tcp, peer, local, &datagram, Instant::now());
+        }
+    };
+    tokio::select! {
+        () = reading => {}
+        () = write(writer, queue) => {}
+    }
+}
+
+/// Takes the way back away when the connection ends, however it does.
+struct Leave<'a> {
+    port: &'a Port,
+    peer: SocketAddr,
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.port.streams().remove(&self.peer);
+    }
+}
+
+async fn write(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>) {
+    let mut buffer = BytesMut::new();
+    while let Some(first) = queue.recv().await {
+        let mut next = Some(first);
+        while let Some(datagram) = next {
+            buffer.put_u16(datagram.len() as u16);
+            buffer.put_slice(&datagram);
+            next = queue.try_recv().ok();
+        }
+        match timeout(STALL, writer.write_all(&buffer)).await {
+            Ok(Ok(())) => buffer.clear(),
+            _ => return,
+        }
+    }
+}
+
+struct Reader {
+    reader: OwnedReadHalf,
+    buffer: BytesMut,
+}
+
+impl Reader {
+    /// The next datagram; `None` at the end, or when the peer speaks something else.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if self.buffer.len() >= 2 {
+                let length = usize::from(u16::from_be_bytes([self.buffer[0], self.buffer[1]]));
+                if length > MAX_BYTES {
+                    return None;
+                }
+                if self.buffer.len() >= 2 + length {
+                    self.buffer.advance(2);
+                    return Some(self.buffer.split_to(length).freeze());
+                }
+            }
+            self.buffer.reserve(2 + MAX_BYTES);
+            if self.reader.read_buf(&mut self.buffer).await.ok()? == 0 {
+                return None;
+            }
+        }
+    }
+}

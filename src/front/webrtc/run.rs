@@ -1,0 +1,292 @@
+//! A session on the port: brings it what comes and sends what it gives, until one of its ends.
+
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep_until,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    End, Error,
+    intake::Media,
+    outlet::Outlet,
+    port::{Batch, Lease},
+    session::{Output, Session},
+};
+use crate::{
+    base::{ParticipantId, RoomId, Secret},
+    front::room::{Door, Rooms, Seat},
+    media::{Packet, Track, fanout::Subscription},
+};
+
+/// Most times in a row that the stack may want the present moment to pass. It needs a few; one that wants it for ever must not
+/// keep a core busy.
+const MOST_PASSES: u32 = 64;
+
+/// How long it then has to wait.
+const BREATH: Duration = Duration::from_millis(1);
+
+const TAKEN: &str = "the place was taken over or removed";
+
+/// What a session is asked from outside.
+#[derive(Debug)]
+pub enum Command {
+    /// A candidate of the client's, as in SDP.
+    Candidate(String),
+    /// The client's new ICE credentials; our answer and our new name come back.
+    Restart {
+        /// The client's name.
+        ufrag: String,
+        /// The client's password.
+        password: String,
+        /// Answer, and our name in it.
+        reply: oneshot::Sender<Result<(String, String), Error>>,
+    },
+    /// The client leaves.
+    Leave,
+}
+
+/// A session with its way in and out.
+#[derive(Debug)]
+pub struct Connection {
+    session: Session,
+    lease: Lease,
+    batch: Batch,
+    commands: mpsc::Receiver<Command>,
+    stop: CancellationToken,
+}
+
+/// What came of the last input, when everything that it brought is sent.
+#[derive(Debug)]
+struct Settled {
+    until: Instant,
+    media: Vec<Media>,
+    connected: bool,
+    keyframe: bool,
+}
+
+impl Connection {
+    /// A session that clients reach by `lease`, until `stop`.
+    pub fn new(session: Session, lease: Lease, commands: mpsc::Receiver<Command>, stop: CancellationToken) -> Self {
+        let batch = lease.port().batch();
+        Self { session, lease, batch, commands, stop }
+    }
+
+    /// Takes what a client publishes to its place, which it gets once it is connected, not before: who cannot connect throws
+    /// nobody out.
+    pub async fn publish(
+        mut self,
+        rooms: &Rooms,
+        room: &RoomId,
+        participant: &ParticipantId,
+        key: &Secret,
+        connected: impl Fn(),
+    ) -> End {
+        match self.carry_in(rooms, room, participant, key, connected).await {
+            Ok(never) => match never {},
+            Err(end) => self.close(end).await,
+        }
+    }
+
+    async fn carry_in(
+        &mut self,
+        rooms: &Rooms,
+        room: &RoomId,
+        participant: &ParticipantId,
+        key: &Secret,
+        connected: impl Fn(),
+    ) -> Result<Infallible, End> {
+        let mut seat: Option<Seat> = None;
+        let mut demand = None;
+        loop {
+            let settled = self.settle().await?;
+            if settled.connected {
+                connected();
+                let taken = rooms.publish(room, participant, key, Door::Whip).await;
+                let taken = taken.map_err(|error| End::Cut(error.to_string()))?;
+                let mut demanded = taken.demand();
+                demanded.mark_changed();
+                demand = Some(demanded);
+                seat = Some(taken);
+                tracing::info!(%room, %participant, "publishing by WHIP");
+            }
+            if let Some(seat) = &seat {
+                for media in settled.media {
+                    let sent = match media {
+                        Media::Packet(packet) => seat.send(packet).await,
+                        Media::Turned(quarters) => seat.turn(quarters).await,
+                    };
+                    sent.map_err(|evicted| End::Cut(evicted.to_string()))?;
+                }
+            }
+            let evicted = async {
+                match &seat {
+                    Some(seat) => seat.evicted().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let changed = async {
+                match &mut demand {
+                    Some(demand) => demand.changed().await.map(|()| *demand.borrow_and_update()),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                input = Self::input(&mut self.session, &mut self.lease, &mut self.batch, settled.until) => input?,
+                () = evicted => return Err(End::Cut(TAKEN.to_owned())),
+                changed = changed => match changed {
+                    Ok(changed) => self.session.demand(changed),
+                    Err(_) => return Err(End::Cut(TAKEN.to_owned())),
+                },
+                command = self.commands.recv() => self.obey(command)?,
+                () = self.stop.cancelled() => return Err(End::Stopping),
+            }
+        }
+    }
+
+    /// Sends the program, with the sound of everyone or of everyone but one, from the moment the client is connected.
+    pub async fn watch(
+        mut self,
+        rooms: &Rooms,
+        room: &RoomId,
+        without: Option<&ParticipantId>,
+        connected: impl Fn(),
+    ) -> End {
+        match self.carry_out(rooms, room, without, connected).await {
+            Ok(never) => match never {},
+            Err(end) => self.close(end).await,
+        }
+    }
+
+    async fn carry_out(
+        &mut self,
+        rooms: &Rooms,
+        room: &RoomId,
+        without: Option<&ParticipantId>,
+        connected: impl Fn(),
+    ) -> Result<Infallible, End> {
+        let mut reading: Option<(Subscription, Subscription)> = None;
+        loop {
+            let settled = self.settle().await?;
+            if settled.keyframe {
+                rooms.keyframe(room).await;
+            }
+            if settled.connected {
+                connected();
+                let cut = |error: crate::front::room::RoomError| End::Cut(error.to_string());
+                let sound = rooms.listen(room, without).await.map_err(cut)?;
+                let program = rooms.watched(room).map_err(cut)?;
+                let mut program = program.subscribe();
+                let mut past: Vec<Packet> = std::iter::from_fn(|| program.try_next()).collect();
+                if !Outlet::catch_up(&mut past) {
+                    rooms.keyframe(room).await;
+                }
+                for packet in past {
+                    self.session.write(&packet, Instant::now())?;
+                    self.settle().await?;
+                }
+                tracing::info!(%room, "watching by WHEP");
+                reading = Some((program, sound.subscribe()));
+            }
+            let next = async {
+                match &mut reading {
+                    Some((program, sound)) => tokio::select! {
+                        packet = picture(program) => packet,
+                        packet = sound.next() => packet,
+                    },
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                input = Self::input(&mut self.session, &mut self.lease, &mut self.batch, settled.until) => input?,
+                packet = next => match packet {
+                    Some(packet) => self.session.write(&packet, Instant::now())?,
+                    None => return Err(End::Cut("the room ended".to_owned())),
+                },
+                command = self.commands.recv() => self.obey(command)?,
+                () = self.stop.cancelled() => return Err(End::Stopping),
+            }
+        }
+    }
+
+    /// Takes everything out of the session and sends what is to be sent.
+    async fn settle(&mut self) -> Result<Settled, End> {
+        let mut settled = Settled { until: Instant::now(), media: Vec::new(), connected: false, keyframe: false };
+        let mut passes = 0;
+        loop {
+            let now = Instant::now();
+            match self.session.poll(now)? {
+                Output::Send(transmit) => self.batch.push(&transmit),
+                Output::Media(media) => settled.media.push(media),
+                Output::Connected => settled.connected = true,
+                Output::Keyframe => settled.keyframe = true,
+                Output::Wait(until) if until <= now && passes < MOST_PASSES => {
+                    passes += 1;
+                    self.session.pass(now)?;
+                }
+                Output::Wait(until) => {
+                    settled.until = until.max(now + BREATH);
+                    break;
+                }
+            }
+        }
+        if !self.batch.is_empty() {
+            self.lease.port().send(&mut self.batch).await;
+        }
+        Ok(settled)
+    }
+
+    /// The next datagram, or the moment waited for.
+    async fn input(session: &mut Session, lease: &mut Lease, batch: &mut Batch, until: Instant) -> Result<(), End> {
+        tokio::select! {
+            datagram = lease.next() => {
+                let Some(datagram) = datagram else { return Err(End::Stopping) };
+                batch.source = datagram.local;
+                session.receive(datagram.proto, datagram.source, datagram.destination, &datagram.bytes, datagram.at)
+            }
+            () = sleep_until(until.into()) => session.pass(Instant::now()),
+        }
+    }
+
+    fn obey(&mut self, command: Option<Command>) -> Result<(), End> {
+        match command {
+            None | Some(Command::Leave) => return Err(End::Left),
+            Some(Command::Candidate(line)) => self.session.candidate(&line),
+            Some(Command::Restart { ufrag, password, reply }) => {
+                let answer = self.session.restart(&ufrag, &password);
+                let name = self.session.ufrag();
+                self.lease.rename(name.clone());
+                // Whoever asked may have gone.
+                let _ = reply.send(answer.map(|answer| (answer, name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says goodbye, unless the client did.
+    async fn close(mut self, end: End) -> End {
+        if !matches!(end, End::Broken(_)) {
+            self.session.close();
+            while let Ok(Output::Send(transmit)) = self.session.poll(Instant::now()) {
+                self.batch.push(&transmit);
+            }
+            self.lease.port().send(&mut self.batch).await;
+        }
+        end
+    }
+}
+
+/// The program's next picture: its own sound is not what WebRTC clients hear. Cancel safe.
+async fn picture(program: &mut Subscription) -> Option<Packet> {
+    loop {
+        let packet = program.next().await?;
+        if packet.track() == Track::Video {
+            return Some(packet);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Whole conversations on simulated time and bad networks, and abuse.
+
+mod abuse;
+mod publish;
+mod talk;
+mod watch;

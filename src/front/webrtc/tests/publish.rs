@@ -1,0 +1,228 @@
+//! Clients that publish.
+
+use std::time::{Duration, Instant};
+
+use str0m::{
+    Event,
+    format::Codec as Format,
+    media::{Direction, MediaKind, Mid, Rid, Simulcast, SimulcastLayer},
+};
+
+use super::{
+    super::{End, intake::Media, peer::Role},
+    talk::{Network, Talk, at_48khz, at_90khz, h264, offer, rough, vp8},
+};
+use crate::{
+    front::room::Demand,
+    media::{AudioCodec, Codec, Role as Part, Size, Track, VideoCodec},
+};
+
+const TICK: Duration = Duration::from_millis(1);
+
+fn publisher() -> (Talk, Mid, Mid) {
+    let now = Instant::now();
+    let offered = offer(now, |change| {
+        let mut add = |kind| change.add_media(kind, Direction::SendOnly, None, None, None);
+        vec![add(MediaKind::Audio), add(MediaKind::Video)]
+    });
+    let (talk, mids) = Talk::begin(Role::Publish, offered, now);
+    (talk, mids[0], mids[1])
+}
+
+/// A person: 50 sounds and 25 pictures a second, a keyframe first and whenever asked. Returns how often it was asked.
+fn speak(talk: &mut Talk, audio: Mid, video: Mid, millis: u64) -> usize {
+    let mut asked = 0;
+    let begun = talk.passed().as_millis() as u64;
+    for passed in 0..millis {
+        talk.pass(TICK);
+        let requests = talk.events.iter().filter(|(_, event)| matches!(event, Event::KeyframeRequest(_))).count();
+        talk.events.retain(|(_, event)| !matches!(event, Event::KeyframeRequest(_)));
+        asked += requests;
+        let time = begun + passed;
+        if passed % 20 == 0 {
+            talk.send(audio, None, Format::Opus, at_48khz(time), &[0xfc, 1, 2, 3]);
+        }
+        if passed % 40 == 0 {
+            let due = passed == 0 || talk.connected.is_none() || asked > KEYS.with(|keys| keys.get());
+            if due {
+                KEYS.with(|keys| keys.set(asked));
+            }
+            let bytes = if due { 20_000 } else { 3_000 };
+            talk.send(video, None, Format::H264, at_90khz(time), &h264(due, bytes));
+        }
+    }
+    asked
+}
+
+thread_local! {
+    /// Keyframe requests that were answered.
+    static KEYS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[test]
+fn sound_and_picture_come_whole_in_order_and_on_one_time_line() {
+    let (mut talk, audio, video) = publisher();
+    speak(&mut talk, audio, video, 4000);
+    assert!(talk.connected.is_some_and(|at| at < Duration::from_millis(1500)), "{:?}", talk.connected);
+    let pictures = talk.packets(Track::Video);
+    assert_eq!(pictures[0].1.role, Part::Config);
+    assert_eq!(pictures[1].1.role, Part::Key);
+    assert!(pictures.iter().all(|(_, packet)| packet.codec == Codec::Video(VideoCodec::H264)));
+    assert_eq!(pictures.iter().filter(|(_, packet)| packet.role == Part::Config).count(), 1);
+    let times: Vec<i64> = pictures[1..].iter().map(|(_, packet)| packet.pts.millis()).collect();
+    assert!(times.len() > 60, "{}", times.len());
+    let late = times.len() - 40;
+    assert!(times[late..].windows(2).all(|pair| (39..=41).contains(&(pair[1] - pair[0]))), "{:?}", &times[late..]);
+    let sounds = talk.packets(Track::Audio);
+    assert!(sounds.len() > 120 && sounds.iter().all(|(_, packet)| packet.codec == Codec::Audio(AudioCodec::Opus)));
+    // Both were captured at the same moments, every 40 ms; sender reports have come by now.
+    let (_, picture) = pictures.last().expect("pictures");
+    let off = sounds.iter().map(|(_, sound)| (sound.pts.nanos() - picture.pts.nanos()).abs()).min().expect("sounds");
+    assert!(off < 8_000_000, "lips are {off} ns apart");
+}
+
+fn longest_gap(talk: &Talk, track: Track, from: Duration) -> Duration {
+    let mut times: Vec<Duration> = talk.packets(track).iter().map(|(at, _)| *at).filter(|at| *at >= from).collect();
+    times.push(talk.passed());
+    times.windows(2).map(|pair| pair[1] - pair[0]).max().expect("packets")
+}
+
+#[test]
+fn a_bad_network_freezes_nothing_and_costs_few_keyframes() {
+    let (mut talk, audio, video) = publisher();
+    talk.session.demand(Demand { tile: Some(Size { width: 640, height: 480 }), keyframes: 0 });
+    speak(&mut talk, audio, video, 2000);
+    talk.network = rough(5);
+    let from = talk.passed();
+    let asked = speak(&mut talk, audio, video, 20_000);
+    let gap = longest_gap(&talk, Track::Video, from);
+    assert!(gap < Duration::from_secs(1), "{gap:?}");
+    assert!(longest_gap(&talk, Track::Audio, from) < Duration::from_millis(200));
+    assert!(asked <= 40, "{asked} requests in 20 s");
+    let pictures = talk.packets(Track::Video).iter().filter(|(at, _)| *at >= from).count();
+    assert!(pictures > 430, "{pictures} of 500");
+}
+
+#[test]
+fn three_seconds_of_blackout_are_over_two_seconds_later() {
+    let (mut talk, audio, video) = publisher();
+    speak(&mut talk, audio, video, 3000);
+    talk.network = Box::new(|_| None) as Network;
+    speak(&mut talk, audio, video, 3000);
+    talk.network = super::talk::calm();
+    let from = talk.passed();
+    let asked = speak(&mut talk, audio, video, 3000);
+    for track in [Track::Video, Track::Audio] {
+        let back = talk.packets(track).iter().map(|(at, _)| *at).find(|at| *at > from).expect("it comes back");
+        assert!(back - from < Duration::from_secs(2), "{track:?} after {:?}", back - from);
+    }
+    assert!(asked <= 6, "{asked} requests in 3 s");
+}
+
+#[test]
+fn a_client_that_vanishes_is_let_go() {
+    let (mut talk, audio, video) = publisher();
+    speak(&mut talk, audio, video, 2000);
+    talk.network = Box::new(|_| None);
+    talk.pass(Duration::from_secs(29));
+    assert!(talk.end.is_none());
+    talk.pass(Duration::from_secs(2));
+    assert!(matches!(talk.end, Some(End::Silent("nothing came for 30 s"))), "{:?}", talk.end);
+}
+
+#[test]
+fn a_client_that_never_comes_is_let_go() {
+    let (mut talk, ..) = publisher();
+    talk.network = Box::new(|_| None);
+    talk.pass(Duration::from_secs(19));
+    assert!(talk.end.is_none());
+    talk.pass(Duration::from_secs(2));
+    assert!(matches!(talk.end, Some(End::Silent(_))), "{:?}", talk.end);
+}
+
+#[test]
+fn a_client_that_closes_has_left() {
+    let (mut talk, audio, video) = publisher();
+    speak(&mut talk, audio, video, 2000);
+    talk.client.close().expect("closes");
+    talk.pass(Duration::from_millis(200));
+    assert!(matches!(talk.end, Some(End::Left)), "{:?}", talk.end);
+}
+
+#[test]
+fn ice_restarts_and_media_go_on() {
+    let (mut talk, audio, video) = publisher();
+    speak(&mut talk, audio, video, 2000);
+    let before = talk.session.ufrag();
+    let mut change = talk.client.sdp_api();
+    let credentials = change.ice_restart(true);
+    let (_, pending) = change.apply().expect("a change");
+    let answer = talk.session.restart(&credentials.ufrag, &credentials.pass).expect("an answer");
+    assert_ne!(talk.session.ufrag(), before);
+    assert!(answer.contains(&talk.session.ufrag()));
+    talk.settle();
+    let answer = str0m::change::SdpAnswer::from_sdp_string(&answer).expect("reads");
+    talk.client.sdp_api().accept_answer(pending, answer).expect("fits");
+    let from = talk.passed();
+    speak(&mut talk, audio, video, 2000);
+    assert!(talk.end.is_none(), "{:?}", talk.end);
+    let pictures = talk.packets(Track::Video).iter().filter(|(at, _)| *at >= from).count();
+    assert!(pictures > 40, "{pictures} of 50");
+}
+
+const LAYERS: [(&str, u16, u16, usize); 3] = [("l", 320, 180, 500), ("m", 640, 360, 2000), ("h", 1280, 720, 8000)];
+
+#[test]
+fn the_layer_follows_the_tile() {
+    let now = Instant::now();
+    let offered = offer(now, |change| {
+        let mut simulcast = Simulcast::new();
+        LAYERS.iter().for_each(|(rid, ..)| simulcast.add_send_layer(SimulcastLayer::new(rid)));
+        vec![change.add_media(MediaKind::Video, Direction::SendOnly, None, None, Some(simulcast))]
+    });
+    let (mut talk, mids) = Talk::begin(Role::Publish, offered, now);
+    let tile = |width, height| Some(Size { width, height });
+    let mut wanted = [true; 3];
+    let mut time = 0;
+    let mut show = |talk: &mut Talk, tile, seconds: u64| -> Vec<usize> {
+        talk.session.demand(Demand { tile, keyframes: 0 });
+        let from = talk.media.len();
+        for _ in 0..seconds * 25 {
+            for (_, event) in talk.events.drain(..) {
+                if let Event::KeyframeRequest(request) = event {
+                    let asked = LAYERS.iter().position(|(rid, ..)| request.rid == Some(Rid::from(*rid)));
+                    wanted[asked.expect("a layer that exists")] = true;
+                }
+            }
+            for (index, (rid, width, height, bytes)) in LAYERS.iter().enumerate() {
+                let key = talk.connected.is_none() || std::mem::take(&mut wanted[index]);
+                let frame = vp8(key, *width, *height, *bytes);
+                talk.send(mids[0], Some(Rid::from(*rid)), Format::Vp8, at_90khz(time), &frame);
+            }
+            time += 40;
+            talk.pass(Duration::from_millis(40));
+        }
+        let packets = talk.media[from..].iter().filter_map(|(_, media)| match media {
+            Media::Packet(packet) => Some(packet.data.len()),
+            Media::Turned(_) => None,
+        });
+        packets.collect()
+    };
+    show(&mut talk, tile(640, 360), 6);
+    let sizes = |packets: &[usize]| -> Vec<usize> {
+        LAYERS
+            .iter()
+            .map(|(.., bytes)| packets.iter().filter(|size| (*bytes..*bytes + 20).contains(*size)).count())
+            .collect()
+    };
+    assert_eq!(sizes(&show(&mut talk, tile(640, 360), 2)), [0, 50, 0]);
+    let grown = sizes(&show(&mut talk, tile(1280, 720), 2));
+    assert!(grown[0] == 0 && grown[2] > 35, "{grown:?}: a larger tile is filled within half a second");
+    assert_eq!(sizes(&show(&mut talk, tile(320, 180), 1))[2], 25, "no hurry to shrink");
+    show(&mut talk, tile(320, 180), 2);
+    assert_eq!(sizes(&show(&mut talk, tile(320, 180), 1)), [25, 0, 0]);
+    let times: Vec<i64> = talk.packets(Track::Video).iter().map(|(_, packet)| packet.pts.nanos()).collect();
+    assert!(times.is_sorted_by(|a, b| a <= b), "one time line over all layers");
+    let late = &times[times.len() - 20..];
+    assert!(late.windows(2).all(|pair| (38_000_000..42_000_000).contains(&(pair[1] - pair[0]))), "{late:?}");
+}

@@ -1,0 +1,52 @@
+//! From moment to moment: which arrangement is on, since when, and who sits where.
+
+use std::time::Duration;
+
+use super::{
+    Layout, Meeting, Scene,
+    cast::{Company, Seating},
+};
+
+/// Makes scene after scene of one room, so that who is on stage keeps the place and arrangements do not flap. The caller has the
+/// clock: `now` is any time that only goes forward.
+#[derive(Debug, Clone, Default)]
+pub struct Director {
+    on: Option<On>,
+}
+
+/// The arrangement that is on.
+#[derive(Debug, Clone)]
+struct On {
+    rung: usize,
+    since: Duration,
+    seating: Seating,
+}
+
+impl Director {
+    /// The scene of `meeting` at `now`. The layout must be that of the last call, unless [`Director::forget`] came between.
+    pub fn direct(&mut self, layout: &Layout, meeting: &Meeting<'_>, now: Duration) -> Scene {
+        let people = layout.admit(meeting.people);
+        let company = Company::new(&people, meeting, &layout.roles);
+        let Some(suited) = layout.suited(&company, meeting) else { return Scene::default() };
+        let on = match self.on.take() {
+            Some(on) if on.rung == suited || now.saturating_sub(on.since) < layout.dwell => on,
+            _ => On { rung: suited, since: now, seating: Seating::default() },
+        };
+        let shown = now.saturating_sub(on.since);
+        let solved = layout.arrange(on.rung, &company, meeting, &on.seating, shown);
+        self.on = Some(On { seating: solved.seating, ..on });
+        solved.scene
+    }
+
+    /// Begins anew: another layout, or another order of people, counts from the next scene on.
+    pub fn forget(&mut self) {
+        self.on = None;
+    }
+}
+
+impl Layout {
+    /// The scene of a meeting that begins now.
+    pub fn scene(&self, meeting: &Meeting<'_>) -> Scene {
+        Director::default().direct(self, meeting, Duration::ZERO)
+    }
+}

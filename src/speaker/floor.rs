@@ -1,0 +1,209 @@
+//! Who has the floor.
+
+use std::time::Duration;
+
+use super::{
+    Explanation, Mode, Rules, Score, Switch, Voice, Why,
+    voice::{Change, Room},
+};
+use crate::{base::ParticipantId, media::Heard};
+
+/// Who has the floor, and why.
+///
+/// Time is counted from wherever the caller likes, and only goes forward. What is kept is bounded by the number of people
+/// passed to [`Floor::hear`].
+#[derive(Debug, Default)]
+pub struct Floor {
+    rules: Rules,
+    holder: Option<ParticipantId>,
+    /// When the holder took it.
+    since: Duration,
+    held: Option<Hold>,
+    /// How the holder got it.
+    last: Option<Switch>,
+    room: Room,
+    voices: Vec<Voice>,
+    recent: Vec<ParticipantId>,
+    /// When somebody last spoke.
+    spoken: Duration,
+}
+
+/// An operator's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    UntilGivenBack,
+    Until(Duration),
+}
+
+impl Floor {
+    /// Nobody's floor.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// How it is given from now on. The holder keeps it until that changes something.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// Who has it.
+    pub fn holder(&self) -> Option<&ParticipantId> {
+        self.holder.as_ref()
+    }
+
+    /// True while an operator's word keeps it where it is.
+    pub fn held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Who is still here and has spoken, whether or not they got the floor: first those who speak now, then those who stopped,
+    /// the newest first.
+    pub fn recent(&self) -> impl Iterator<Item = &ParticipantId> {
+        self.recent.iter()
+    }
+
+    /// True while somebody speaks, with the floor or without.
+    pub fn is_speaking(&self, who: &ParticipantId) -> bool {
+        self.voices.iter().any(|voice| voice.who == *who && voice.speaking())
+    }
+
+    /// How long nobody has spoken: zero while somebody does.
+    pub fn silence(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.spoken)
+    }
+
+    /// An operator gives it to somebody at `now`, until [`Floor::release`] or, if given, the time `until`.
+    pub fn hold(&mut self, now: Duration, who: ParticipantId, until: Option<Duration>) -> Option<Switch> {
+        self.settle(now, Some(who), Some(until.map_or(Hold::UntilGivenBack, Hold::Until)), Why::Operator)
+    }
+
+    /// The operator gives it back: to whoever speaks next, or in manual mode to nobody.
+    pub fn release(&mut self, now: Duration) -> Option<Switch> {
+        self.end_hold(now, Why::GivenBack)
+    }
+
+    /// Somebody left the room. What was theirs is free.
+    pub fn left(&mut self, now: Duration, who: &ParticipantId) -> Option<Switch> {
+        self.voices.retain(|voice| voice.who != *who);
+        self.recent.retain(|recent| recent != who);
+        if self.holder.as_ref() == Some(who) { self.settle(now, None, None, Why::Left) } else { None }
+    }
+
+    /// Lets time alone do its work: an operator's word may have run out.
+    pub fn pass(&mut self, now: Duration) -> Option<Switch> {
+        match self.held {
+            Some(Hold::Until(until)) if until <= now => self.end_hold(now, Why::Expired),
+            _ => None,
+        }
+    }
+
+    /// What is heard at `now` of everyone who may have the floor, each once, ten times a second.
+    ///
+    /// Who has spoken long enough takes it, if the holder had it for the hold time and is quiet or clearly quieter.
+    pub fn hear(&mut self, now: Duration, heard: &[(ParticipantId, Heard)]) -> Option<Switch> {
+        self.listen(now, heard);
+        let expired = self.pass(now);
+        if expired.is_some() || self.held.is_some() || self.rules.mode == Mode::Manual {
+            return expired;
+        }
+        let (who, why) = self.challenger(now)?;
+        self.settle(now, Some(who), None, why)
+    }
+
+    fn listen(&mut self, now: Duration, heard: &[(ParticipantId, Heard)]) {
+        self.room.listen(heard);
+        self.voices.retain(|voice| heard.iter().any(|(who, _)| *who == voice.who));
+        let enough = self.rules.speech();
+        for (who, heard) in heard {
+            let known = self.voices.iter().position(|voice| voice.who == *who);
+            let index = known.unwrap_or_else(|| {
+                self.voices.push(Voice::new(who.clone(), now));
+                self.voices.len() - 1
+            });
+            match self.voices[index].hear(now, *heard, &self.room, enough) {
+                Change::Nothing => {}
+                Change::Began => self.remember(who, 0),
+                Change::Stopped => {
+                    let speaking = self.recent.iter().filter(|other| self.is_speaking(other)).count();
+                    self.remember(who, speaking);
+                }
+            }
+        }
+        if self.voices.iter().any(Voice::speaking) {
+            self.spoken = now;
+        }
+    }
+
+    /// Puts somebody into the order of those who spoke, behind so many others.
+    fn remember(&mut self, who: &ParticipantId, behind: usize) {
+        self.recent.retain(|other| other != who);
+        self.recent.insert(behind.min(self.recent.len()), who.clone());
+    }
+
+    /// Who takes the floor from the holder, and why.
+    fn challenger(&self, now: Duration) -> Option<(ParticipantId, Why)> {
+        if self.holder.is_some() && now.saturating_sub(self.since) < self.rules.hold {
+            return None;
+        }
+        let others = self.voices.iter().filter(|voice| self.holder.as_ref() != Some(&voice.who));
+        let speaking = others.filter(|voice| voice.speaking() && !self.rules.is_quiet(voice.quiet(now)));
+        let loudest = speaking.max_by(|a, b| a.loudness().total_cmp(&b.loudness()))?;
+        let why = match &self.holder {
+            None => Why::Spoke,
+            Some(holder) => match self.voices.iter().find(|voice| voice.who == *holder) {
+                None => Why::OutOfHearing,
+                Some(holder) if self.rules.is_quiet(holder.quiet(now)) => Why::FellSilent,
+                Some(holder) if self.rules.is_louder(loudest.loudness(), holder.loudness()) => Why::Louder,
+                Some(_) => return None,
+            },
+        };
+        Some((loudest.who.clone(), why))
+    }
+
+    fn end_hold(&mut self, now: Duration, why: Why) -> Option<Switch> {
+        self.held?;
+        let holder = self.holder.clone().filter(|_| self.rules.mode == Mode::Auto);
+        self.settle(now, holder, None, why)
+    }
+
+    /// Makes it so; the switch, if that changed anything.
+    fn settle(&mut self, now: Duration, holder: Option<ParticipantId>, held: Option<Hold>, why: Why) -> Option<Switch> {
+        if (&self.holder, self.held) == (&holder, held) {
+            return None;
+        }
+        self.held = held;
+        let before = std::mem::replace(&mut self.holder, holder);
+        let lost = before.clone().filter(|_| before != self.holder);
+        if before != self.holder {
+            self.since = now;
+        }
+        let (participant, held) = (self.holder.clone(), self.held());
+        let (scores, thresholds) = (self.scores(now), self.rules.thresholds());
+        self.last = Some(Switch { participant, held, why, lost, scores, thresholds });
+        self.last.clone()
+    }
+
+    fn scores(&self, now: Duration) -> Vec<Score> {
+        let enough = self.rules.speech().as_secs_f32();
+        let score = |voice: &Voice| Score {
+            participant: voice.who.clone(),
+            score: if voice.speaking() { 1.0 } else { voice.speech().as_secs_f32() / enough },
+            speaking: voice.speaking(),
+            quiet_ms: u64::try_from(voice.quiet(now).as_millis()).unwrap_or(u64::MAX),
+            loudness_dbfs: voice.loudness(),
+        };
+        let mut scores: Vec<Score> = self.voices.iter().map(score).collect();
+        scores.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.loudness_dbfs.total_cmp(&a.loudness_dbfs)));
+        scores
+    }
+
+    /// Where it is at `now`, and why.
+    pub fn explain(&self, now: Duration) -> Explanation<'_> {
+        let held_until = match self.held {
+            Some(Hold::Until(until)) => Some(until),
+            Some(Hold::UntilGivenBack) | None => None,
+        };
+        let (scores, thresholds) = (self.scores(now), self.rules.thresholds());
+        Explanation { last: self.last.as_ref(), since: self.since, held_until, scores, thresholds }
+    }
+}

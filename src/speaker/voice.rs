@@ -1,0 +1,137 @@
+//! One microphone: does somebody speak there?
+
+use std::time::Duration;
+
+use crate::{base::ParticipantId, media::Heard};
+
+/// Share of a report that must be speech for it to count as being heard: one of six frames is chance.
+const HEARD: f32 = 0.3;
+
+/// How much of the speech gathered a time without speech takes away, share of that time: gaps between syllables cost little, and
+/// two remarks a few seconds apart do not add up.
+const LOSS: f32 = 0.5;
+
+/// Who has not been heard for this long has stopped speaking: longer than a breath between sentences.
+const STOPPED: Duration = Duration::from_millis(800);
+
+/// Longest time that one report stands for. Reports come every 100 ms; a gap, as when a worker was replaced, says nothing.
+const LONGEST: Duration = Duration::from_millis(200);
+
+/// Time constant of loudness: syllables come three to six a second, and none of them alone is how loud somebody is.
+const LOUDNESS: Duration = Duration::from_millis(400);
+
+/// Where loudness begins and ends, dBFS: digital silence and a silent room are alike.
+const BOTTOM_DBFS: f32 = -60.0;
+
+/// Speech this much quieter than the loudest is that one's echo: loudspeakers are heard by the microphones beside them. Two people
+/// whose microphones differ by more could not be mixed either.
+const ECHO_DB: f32 = 24.0;
+
+/// How quickly an echo dies away, dB a report: what was loud is echoed for 400 ms.
+const FADE_DB: f32 = 6.0;
+
+/// What all microphones heard together.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// Loudest speech, with its echo, dBFS.
+    loudest: f32,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { loudest: BOTTOM_DBFS }
+    }
+}
+
+impl Room {
+    /// Takes in a report.
+    pub(super) fn listen(&mut self, heard: &[(ParticipantId, Heard)]) {
+        let speech = heard.iter().filter(|(_, heard)| heard.speech >= HEARD);
+        let loudest = speech.map(|(_, heard)| heard.levels.rms_dbfs).fold(BOTTOM_DBFS, f32::max).min(0.0);
+        self.loudest = loudest.max(self.loudest - FADE_DB);
+    }
+
+    fn echoes(&self, dbfs: f32) -> bool {
+        dbfs < self.loudest - ECHO_DB
+    }
+}
+
+/// One voice, as heard so far.
+#[derive(Debug)]
+pub(super) struct Voice {
+    pub(super) who: ParticipantId,
+    /// When the last report came.
+    reported: Duration,
+    /// When it was last heard, or first listened to.
+    heard: Duration,
+    /// Speech gathered, with what was not speech taken off, at most what is needed.
+    speech: Duration,
+    /// Smoothed, dBFS.
+    loudness: f32,
+    /// True from the moment it has gathered enough until it has stopped.
+    speaking: bool,
+}
+
+/// What a report changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Nothing,
+    Began,
+    Stopped,
+}
+
+impl Voice {
+    /// Nothing heard yet.
+    pub(super) fn new(who: ParticipantId, now: Duration) -> Self {
+        Self { who, reported: now, heard: now, speech: Duration::ZERO, loudness: BOTTOM_DBFS, speaking: false }
+    }
+
+    /// Takes in a report at `now`; `enough` speech makes a speaker, unless it is another's echo.
+    pub(super) fn hear(&mut self, now: Duration, heard: Heard, room: &Room, enough: Duration) -> Change {
+        let passed = now.saturating_sub(self.reported).min(LONGEST);
+        self.reported = now;
+        // No number at all counts as silence.
+        let dbfs = heard.levels.rms_dbfs;
+        let dbfs = if dbfs.is_nan() { BOTTOM_DBFS } else { dbfs.clamp(BOTTOM_DBFS, 0.0) };
+        let silent = heard.speech.is_nan() || room.echoes(dbfs);
+        let share = if silent { 0.0 } else { heard.speech.clamp(0.0, 1.0) };
+        let gone = 1.0 - (-passed.as_secs_f32() / LOUDNESS.as_secs_f32()).exp();
+        self.loudness += (dbfs - self.loudness) * gone;
+        let lost = passed.mul_f32((1.0 - share) * LOSS);
+        self.speech = (self.speech + passed.mul_f32(share)).saturating_sub(lost).min(enough);
+        if share >= HEARD {
+            self.heard = now;
+        }
+        match self.speaking {
+            false if self.speech >= enough => {
+                self.speaking = true;
+                Change::Began
+            }
+            true if self.quiet(now) >= STOPPED => {
+                (self.speaking, self.speech) = (false, Duration::ZERO);
+                Change::Stopped
+            }
+            _ => Change::Nothing,
+        }
+    }
+
+    /// Time since it was last heard.
+    pub(super) fn quiet(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.heard)
+    }
+
+    /// Speech gathered.
+    pub(super) fn speech(&self) -> Duration {
+        self.speech
+    }
+
+    /// How loud it is now, dBFS.
+    pub(super) fn loudness(&self) -> f32 {
+        self.loudness
+    }
+
+    /// True while it speaks.
+    pub(super) fn speaking(&self) -> bool {
+        self.speaking
+    }
+}

@@ -1,0 +1,153 @@
+//! Those who listen by Opus: an encoder for each, while they do.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{BLOCK, Block, run::RETRY};
+use crate::{
+    base::ParticipantId,
+    link::{Listener, message::MAX_LISTENERS},
+    media::Timestamp,
+    worker::encode::{Audio, AudioError, Form},
+};
+
+/// Blocks that an encoder gets in which to send its last packets: 1 s, of which it needs a hundredth.
+const MAX_LEAVING: u32 = 100;
+
+/// A list that is not one.
+#[derive(Debug, thiserror::Error)]
+#[error("the list of listeners is refused: at most {MAX_LISTENERS}, each number once")]
+pub struct ListError;
+
+/// Everyone who listens.
+#[derive(Default)]
+pub struct Listeners {
+    ears: Vec<Ear>,
+}
+
+struct Ear {
+    listener: Listener,
+    state: State,
+}
+
+enum State {
+    /// No encoder runs; not before this is one to be started.
+    Silent(Timestamp),
+    /// The encoder, and how many blocks it got.
+    Heard(Audio, u64),
+    /// Nobody wants it any more; blocks since then.
+    Leaving(Audio, u32),
+}
+
+impl Listeners {
+    /// Replaces the list. Whoever keeps number and mix is heard without a break; a refused list changes nothing.
+    pub fn set(&mut self, list: Vec<Listener>) -> Result<(), ListError> {
+        let ids: HashSet<u32> = list.iter().map(|listener| listener.id).collect();
+        if list.len() > MAX_LISTENERS || ids.len() != list.len() {
+            return Err(ListError);
+        }
+        for Ear { listener, state } in std::mem::take(&mut self.ears) {
+            let (stays, goes) = (list.contains(&listener), !ids.contains(&listener.id));
+            let state = match state {
+                State::Leaving(..) if goes => state,
+                State::Silent(_) | State::Heard(..) if stays => state,
+                State::Heard(encoder, _) if goes => State::Leaving(encoder, 0),
+                // Its number has a new mix now, which it must not be heard beside.
+                _ => continue,
+            };
+            self.ears.push(Ear { listener, state });
+        }
+        for listener in list {
+            if !self.ears.iter().any(|ear| ear.listener == listener) {
+                self.ears.push(Ear { listener, state: State::Silent(Timestamp::ZERO) });
+            }
+        }
+        Ok(())
+    }
+
+    /// For whom there must be a mix without them.
+    pub fn left_out(&self) -> BTreeSet<ParticipantId> {
+        self.ears.iter().filter_map(|ear| ear.listener.without.clone()).collect()
+    }
+
+    /// Gives each its next block, which `heard` knows. `start` makes an encoder that begins with this block; of the
+    /// missing encoders one is started with each block, so that the program's sound never waits for many.
+    pub fn push<'a>(
+        &mut self,
+        heard: impl Fn(&Listener) -> Option<&'a Block>,
+        start: impl Fn(Form) -> Result<Audio, AudioError>,
+        now: Timestamp,
+    ) -> Vec<AudioError> {
+        let mut faults = Vec::new();
+        let missing = |ear: &&mut Ear| matches!(ear.state, State::Silent(due) if due <= now);
+        if let Some(ear) = self.ears.iter_mut().find(missing) {
+            ear.state = match start(Form::Listener(ear.listener.id)) {
+                Ok(encoder) => State::Heard(encoder, 0),
+                Err(error) => {
+                    faults.push(error);
+                    State::Silent(now + RETRY)
+                }
+            };
+        }
+        self.ears.retain_mut(|ear| {
+            let silence = [[0.0; 2]; BLOCK];
+            let block = heard(&ear.listener).unwrap_or(&silence);
+            match ear.push(block) {
+                Ok(stays) => stays,
+                Err(error) => {
+                    faults.push(error);
+                    ear.state = State::Silent(now + RETRY);
+                    true
+                }
+            }
+        });
+        faults
+    }
+
+    /// Sends what the encoders still hold, then ends them.
+    pub fn finish(&mut self) {
+        for ear in &mut self.ears {
+            if let State::Heard(encoder, _) = &mut ear.state {
+                encoder.end();
+            }
+        }
+        for ear in std::mem::take(&mut self.ears) {
+            if let State::Heard(encoder, _) | State::Leaving(encoder, _) = ear.state {
+                encoder.finish();
+            }
+        }
+    }
+}
+
+impl Ear {
+    /// Encodes a block; false once it has left. An encoder begins and ends in the middle of what is said, so the first
+    /// block fades in and the last one out.
+    fn push(&mut self, block: &Block) -> Result<bool, AudioError> {
+        match &mut self.state {
+            State::Silent(_) => {}
+            State::Heard(encoder, blocks) => {
+                match blocks {
+                    0 => encoder.push(&faded(block, |share| share))?,
+                    _ => encoder.push(block)?,
+                }
+                *blocks += 1;
+            }
+            State::Leaving(encoder, blocks) => {
+                *blocks += 1;
+                match blocks {
+                    1 => encoder.push(&faded(block, |share| 1.0 - share))?,
+                    2 => {
+                        // The encoder looks ahead: without silence behind it the fade would not be sent whole.
+                        encoder.push(&[[0.0; 2]; BLOCK])?;
+                        encoder.end();
+                    }
+                    _ => return Ok(*blocks < MAX_LEAVING && !encoder.has_ended()),
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn faded(block: &Block, gain: impl Fn(f32) -> f32) -> Block {
+    std::array::from_fn(|i| block[i].map(|value| value * gain(i as f32 / BLOCK as f32)))
+}

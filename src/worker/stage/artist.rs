@@ -1,0 +1,208 @@
+//! Everything that takes longer to draw than a tick has time for, drawn on a thread of its own: cards, words, images.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use image::RgbaImage;
+
+use super::assets::Assets;
+use crate::{
+    base::AssetHash,
+    draw::{self, CardStyle, Fonts, Format, Sheet},
+    layout::{Badge, Color, Fit, MAX_OVERLAYS, MAX_TILES, Text, fit::Wish},
+    link::Report,
+    media::Size,
+    worker::{
+        i420::{Picture, Planes, Pool},
+        out::Out,
+    },
+};
+
+/// Things that may wait to be drawn: a card and a label for every tile, and every overlay, of a scene and of the one before.
+const MAX_WAITING: usize = 4 * MAX_TILES + 2 * MAX_OVERLAYS;
+
+/// What is to be drawn. The same subject always looks the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// Of somebody whose camera is off.
+    Card {
+        /// What it says.
+        name: String,
+        /// px, even
+        size: Size,
+        /// Of the program.
+        background: Color,
+        /// What the tile makes needless.
+        style: CardStyle,
+    },
+    /// A label or a caption.
+    Words {
+        /// How it is set; its parts do not count.
+        style: Text,
+        /// What it says.
+        said: String,
+        /// Before the words.
+        badges: Vec<Badge>,
+        /// What it has to fit in, px.
+        room: Size,
+    },
+    /// An uploaded image.
+    Image {
+        /// Which.
+        asset: AssetHash,
+        /// How it meets its rectangle.
+        fit: Fit,
+        /// px, even
+        size: Size,
+    },
+    /// An uploaded image behind everything.
+    Backdrop {
+        /// Which.
+        asset: AssetHash,
+        /// How it meets the canvas.
+        fit: Fit,
+        /// Where the image is clear.
+        color: Color,
+        /// Of the canvas, px.
+        size: Size,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub enum Drawn {
+    /// Opaque, for the compositor.
+    Picture(Picture),
+    /// To be painted over something.
+    Sheet(Arc<Sheet>),
+    /// There is nothing to see.
+    Nothing,
+}
+
+impl Drawn {
+    /// Memory it takes, bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Picture(picture) => picture.size.width as usize * picture.size.height as usize * 3 / 2,
+            Self::Sheet(sheet) => sheet.bytes(),
+            Self::Nothing => 0,
+        }
+    }
+}
+
+/// Draws in the background.
+pub struct Artist {
+    subjects: Option<SyncSender<Subject>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Artist {
+    /// Starts the thread; `done` is called on it with whatever is finished.
+    pub fn start(assets: Assets, out: Out, done: impl Fn(Subject, Drawn) + Send + 'static) -> io::Result<Self> {
+        let (subjects, work) = sync_channel::<Subject>(MAX_WAITING);
+        let mut studio = Studio { fonts: None, assets, out };
+        let work = move || {
+            for subject in work {
+                let drawn = studio.draw(&subject);
+                done(subject, drawn);
+            }
+        };
+        let thread = std::thread::Builder::new().name("artist".to_owned()).spawn(work)?;
+        Ok(Self { subjects: Some(subjects), thread: Some(thread) })
+    }
+
+    /// Asks for a drawing; false when there are too many waiting already, to ask again later.
+    pub fn ask(&self, subject: Subject) -> bool {
+        self.subjects.as_ref().is_some_and(|subjects| subjects.try_send(subject).is_ok())
+    }
+}
+
+impl Drop for Artist {
+    fn drop(&mut self) {
+        self.subjects = None;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the drawing panicked");
+        }
+    }
+}
+
+struct Studio {
+    /// Loaded for the first words: looking for fonts takes longer than drawing.
+    fonts: Option<Fonts>,
+    assets: Assets,
+    out: Out,
+}
+
+impl Studio {
+    fn draw(&mut self, subject: &Subject) -> Drawn {
+        let sheet = |image: &RgbaImage| Drawn::Sheet(Arc::new(Sheet::from_rgba(image, Format::I420)));
+        let picture = |sheet: &Sheet| picture(sheet.size(), |planes| planes.paint(sheet.view()));
+        match subject {
+            Subject::Card { name, size, background, style } => {
+                let card = draw::card_in(self.fonts(), *size, name, *background, *style);
+                picture(&Sheet::from_rgb(&card, Format::I420)).map_or(Drawn::Nothing, Drawn::Picture)
+            }
+            Subject::Words { style, said, badges, room } => {
+                let drawn = draw::words(self.fonts(), style, said, badges, *room);
+                drawn.map_or(Drawn::Nothing, |drawn| sheet(&drawn))
+            }
+            Subject::Image { asset, fit, size } => {
+                self.image(*asset, *fit, *size).map_or(Drawn::Nothing, |image| sheet(&image))
+            }
+            Subject::Backdrop { asset, fit, color, size } => {
+                let Some(mut image) = self.image(*asset, *fit, *size) else { return Drawn::Nothing };
+                draw::lay_on(&mut image, *color);
+                picture(&Sheet::from_rgba(&image, Format::I420)).map_or(Drawn::Nothing, Drawn::Picture)
+            }
+        }
+    }
+
+    fn fonts(&mut self) -> &mut Fonts {
+        let out = &self.out;
+        self.fonts.get_or_insert_with(|| {
+            let fonts = Fonts::load();
+            if !fonts.has_text() {
+                let text =
+                    "no font was found, so cards show no names: install a font package such as fonts-dejavu-core";
+                out.report(Report::Fault { feed: None, text: text.to_owned() });
+            }
+            fonts
+        })
+    }
+
+    fn image(&self, asset: AssetHash, fit: Fit, size: Size) -> Option<RgbaImage> {
+        let fault = |text: String| self.out.report(Report::Fault { feed: None, text });
+        let Some(file) = self.assets.get(asset) else {
+            fault(format!("the image {asset} was not sent before the scene that shows it"));
+            return None;
+        };
+        match draw::asset::decode(&file, Some(size)) {
+            Ok(image) => Some(draw::fitted(&image, size, Wish { fit, ..Wish::default() })),
+            Err(error) => {
+                fault(format!("the image {asset} cannot be shown: {error}"));
+                None
+            }
+        }
+    }
+}
+
+/// One colour, nothing else.
+pub fn plain(size: Size, color: Color) -> Option<Picture> {
+    picture(size, |planes| planes.fill(color))
+}
+
+fn picture(size: Size, draw: impl FnOnce(&mut Planes)) -> Option<Picture> {
+    let drawn = Pool::new(size).and_then(|pool| {
+        pool.draw(|planes| {
+            draw(planes);
+            Ok::<_, gstreamer::glib::BoolError>(())
+        })
+    });
+    drawn.inspect_err(|error| tracing::error!(%error, "a picture cannot be drawn")).ok()
+}

@@ -1,0 +1,54 @@
+//! Uploaded images as they came, for whoever draws them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+
+use crate::base::AssetHash;
+
+/// Most bytes of uploads kept: a dozen scenes of full-screen photographs. The front sends only what its templates name.
+const MAX_BYTES: usize = 64 << 20;
+
+/// Why an upload is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the images of this room's layouts take more than {} MiB together: use smaller files", MAX_BYTES >> 20)]
+pub struct TooMuch;
+
+/// The uploads. Copies share them.
+#[derive(Debug, Clone, Default)]
+pub struct Assets(Arc<Mutex<HashMap<AssetHash, Bytes>>>);
+
+impl Assets {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AssetHash, Bytes>> {
+        // Every update leaves the map whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps one until it is forgotten.
+    pub fn keep(&self, hash: AssetHash, file: Bytes) -> Result<(), TooMuch> {
+        let mut files = self.lock();
+        let others: usize = files.iter().filter(|(known, _)| **known != hash).map(|(_, file)| file.len()).sum();
+        if others + file.len() > MAX_BYTES {
+            return Err(TooMuch);
+        }
+        // A copy: the slice would hold on to everything that was read with it.
+        files.insert(hash, Bytes::copy_from_slice(&file));
+        Ok(())
+    }
+
+    /// Forgets these.
+    pub fn forget(&self, hashes: &[AssetHash]) {
+        let mut files = self.lock();
+        for hash in hashes {
+            files.remove(hash);
+        }
+    }
+
+    /// The file of that hash.
+    pub fn get(&self, hash: AssetHash) -> Option<Bytes> {
+        self.lock().get(&hash).cloned()
+    }
+}

@@ -1,0 +1,175 @@
+//! Everything that is painted over what the compositor made: round corners, lines, shadows, labels, overlays.
+//!
+//! The compositor copies pictures and knows neither transparency nor round corners; with pixel formats that it could do both
+//! in, it takes thirty times as long. So only the small rectangles where there is more to see than pictures are painted
+//! again, each from the ground up in the order of the scene, which keeps whatever lies over them in front of them.
+
+use std::sync::Arc;
+
+use gstreamer as gst;
+
+use super::{
+    StageError,
+    artist::{Drawn, Subject},
+    tiles::Tiles,
+    wardrobe::Wardrobe,
+};
+use crate::{
+    draw::{self, Scratch, Sheet, Stroke, contains, dress},
+    layout::{Badge, Content, Image, Overlay, Text, transition::Placed},
+    media::{Rect, Size},
+    worker::{
+        i420,
+        i420::{Looked, Picture},
+    },
+};
+
+/// Most rectangles painted one by one; of more, the whole canvas is painted instead: 64 tiles with four corners, four edges and
+/// a label each are fewer.
+const MAX_CLIPS: usize = 1024;
+
+/// A stroke, and whether the compositor has made all of it but its corners.
+pub struct Layer<'a> {
+    /// What is painted.
+    pub stroke: Stroke<'a>,
+    /// True for a participant's picture.
+    pub composed: bool,
+}
+
+/// The pictures of a frame's tiles, held while they are looked at; none where there is nothing to paint.
+pub struct Faces(Vec<Option<Looked>>);
+
+impl Faces {
+    /// Looks at what the tiles show.
+    pub fn look(placed: &[Placed<'_>], tiles: &Tiles) -> Result<Self, StageError> {
+        if !placed.iter().any(is_dressed) {
+            return Ok(Self(Vec::new()));
+        }
+        let tile = |placed: &Placed<'_>| placed.tile().and_then(|tile| tiles.get(tile));
+        let face = |placed: &Placed<'_>| tile(placed).map(|tile| look(tile.face())).transpose();
+        Ok(Self(placed.iter().map(face).collect::<Result<_, _>>()?))
+    }
+
+    /// Everything in the scene, back to front, but for its ground.
+    pub fn layers<'a>(&'a self, placed: &[Placed<'_>], tiles: &'a Tiles, contents: &'a Contents) -> Vec<Layer<'a>> {
+        let (mut layers, mut strokes) = (Vec::new(), Vec::new());
+        for (placed, face) in placed.iter().zip(&self.0) {
+            let mut picture = None;
+            if let (Some(tile), Some(face)) = (placed.tile(), face) {
+                let label = tiles.get(tile).and_then(|tile| tile.label.as_deref());
+                let speaking = tiles.marks(&tile.participant).speaking;
+                picture = Some(dress::tile(placed, tile, face.view(), label, speaking, &mut strokes));
+            } else if let Some(overlay) = placed.overlay() {
+                dress::overlay(placed, overlay, contents.get(overlay), &mut strokes);
+            }
+            let layer = |(at, stroke)| Layer { stroke, composed: picture == Some(at) };
+            layers.extend(strokes.drain(..).enumerate().map(layer));
+        }
+        layers
+    }
+}
+
+/// Gives access to a picture.
+pub fn look(picture: &Picture) -> Result<Looked, StageError> {
+    picture.look().ok_or_else(|| StageError::Resources("a picture cannot be read".to_owned()))
+}
+
+/// True if there is more to see of it than its picture in a rectangle.
+fn is_dressed(placed: &Placed<'_>) -> bool {
+    placed.tile().is_none_or(|tile| {
+        let lines = tile.border.is_some() || tile.highlight.is_some() || tile.shadow.is_some();
+        lines || placed.radius > 0 || tile.label.is_some()
+    })
+}
+
+/// Paints frames.
+#[derive(Default)]
+pub struct Painter {
+    scratch: Scratch,
+    clips: Vec<Rect>,
+}
+
+impl Painter {
+    /// The composed frame with all of the layers over `ground` that the compositor cannot make.
+    pub fn dress(
+        &mut self,
+        composed: gst::Buffer,
+        ground: &Picture,
+        layers: &[Layer<'_>],
+    ) -> Result<gst::Buffer, StageError> {
+        if layers.is_empty() {
+            return Ok(composed);
+        }
+        let ground = look(ground)?;
+        let under = std::iter::once(Stroke::ground(ground.view()));
+        let strokes: Vec<Stroke<'_>> = under.chain(layers.iter().map(|layer| layer.stroke)).collect();
+        let painted = i420::paint_on(composed, ground.view().size, |surface| {
+            self.find(surface.bounds(), layers);
+            for clip in &self.clips {
+                draw::paint(surface, *clip, &strokes, &mut self.scratch);
+            }
+        });
+        painted.map_err(|error| StageError::Resources(error.to_string()))
+    }
+
+    /// Finds where there is more to see than the compositor made: all of a stroke, or the corners of what is composed already.
+    fn find(&mut self, canvas: Rect, layers: &[Layer<'_>]) {
+        let clips = &mut self.clips;
+        clips.clear();
+        let mut add = |rect: Rect| {
+            if let Some(rect) = draw::intersection(rect, canvas)
+                && !clips.iter().any(|clip| contains(*clip, rect))
+            {
+                clips.push(rect);
+            }
+        };
+        for layer in layers {
+            if layer.composed {
+                layer.stroke.outline.corners().for_each(&mut add);
+            } else {
+                layer.stroke.touched(&mut add);
+            }
+        }
+        let area = |rect: &Rect| u64::from(rect.width) * u64::from(rect.height);
+        if clips.len() > MAX_CLIPS || clips.iter().map(area).sum::<u64>() > area(&canvas) {
+            *clips = vec![canvas];
+        }
+    }
+}
+
+/// What overlays hold, the newest that was drawn, kept while another is drawn.
+#[derive(Default)]
+pub struct Contents(Vec<(String, Content, Arc<Sheet>)>);
+
+impl Contents {
+    /// Forgets those of overlays that are gone.
+    pub fn keep<'a>(&mut self, overlays: impl Iterator<Item = &'a Overlay> + Clone) {
+        self.0.retain(|(id, content, _)| overlays.clone().any(|there| there.id == *id && there.content == *content));
+    }
+
+    /// Looks for what an overlay holds, `size` px large when it rests.
+    pub fn update(&mut self, overlay: &Overlay, size: Size, utc: i64, wardrobe: &mut Wardrobe) {
+        let subject = match &overlay.content {
+            Content::Plain => return,
+            Content::Image(Image { asset, fit }) => Subject::Image { asset: *asset, fit: *fit, size },
+            Content::Text(text) => words(text, Vec::new(), size, utc),
+        };
+        let Some(drawn) = wardrobe.get(&subject) else { return };
+        self.0.retain(|(id, content, _)| *id != overlay.id || *content != overlay.content);
+        if let Drawn::Sheet(sheet) = drawn {
+            self.0.push((overlay.id.clone(), overlay.content.clone(), sheet));
+        }
+    }
+
+    /// What it holds.
+    pub fn get(&self, overlay: &Overlay) -> Option<&Sheet> {
+        let held = self.0.iter().find(|(id, content, _)| *id == overlay.id && *content == overlay.content);
+        held.map(|(.., sheet)| sheet.as_ref())
+    }
+}
+
+/// Words as they are to be drawn at a moment.
+pub fn words(text: &Text, badges: Vec<Badge>, room: Size, utc: i64) -> Subject {
+    let style = Text { parts: Vec::new(), ..text.clone() };
+    Subject::Words { style, said: draw::say(&text.parts, utc), badges, room }
+}

@@ -1,0 +1,88 @@
+//! One participant's pictures as the stage shows them: the newest that is due, in all its sizes, until it is stale.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use super::Person;
+use crate::{
+    link::{Feed, Report},
+    media::Timestamp,
+    worker::{decode::FeedVideo, i420::Picture, out::Out},
+};
+
+/// A picture is shown for this long at most; then the card tells that the camera is off or lost.
+const STALE: Duration = Duration::from_secs(2);
+
+/// What a participant's tiles show.
+#[derive(Default)]
+pub struct Source {
+    video: Option<Arc<FeedVideo>>,
+    shown: Option<(Vec<Picture>, Timestamp)>,
+    /// What the front was last told of this feed.
+    told: Option<Feed>,
+    lost: bool,
+}
+
+impl Source {
+    /// Takes what is due at this tick. Returns how long a fresh picture was ready before.
+    pub fn update(&mut self, person: Option<&Person>, tick: Timestamp, out: &Out) -> Option<Duration> {
+        let video = person.and_then(|person| person.video.as_ref());
+        if self.feed() != video.map(|video| video.feed) {
+            self.video = video.cloned();
+            self.told = None;
+            self.lost = false;
+            if self.video.is_none() {
+                self.shown = None;
+            }
+        }
+        let mut waited = None;
+        if let Some(video) = &self.video
+            && let Some(taken) = video.pictures.take_due(&video.playout, tick)
+        {
+            video.counters.skipped.fetch_add(taken.passed, Ordering::Relaxed);
+            self.shown = Some((taken.pictures, tick));
+            waited = Some(taken.waited);
+        }
+        if self.shown.as_ref().is_some_and(|(_, since)| tick.since(*since) >= STALE) {
+            self.shown = None;
+        }
+        self.tell(waited.is_some(), out);
+        waited
+    }
+
+    fn feed(&self) -> Option<Feed> {
+        self.video.as_ref().map(|video| video.feed)
+    }
+
+    fn tell(&mut self, fresh: bool, out: &Out) {
+        if fresh && self.told.is_none() {
+            self.told = self.feed();
+            self.lost = false;
+            out.report_showing(self.told, true);
+        } else if self.shown.is_none() && self.told.is_some() {
+            self.lost = true;
+            out.report_showing(self.told.take(), false);
+        }
+    }
+
+    /// True if their picture stopped coming though they are connected.
+    pub fn lost(&self) -> bool {
+        self.lost
+    }
+
+    /// The picture for their tile of this number; another size of it if that one is not there yet.
+    pub fn picture(&self, copy: u32) -> Option<&Picture> {
+        let (pictures, _) = self.shown.as_ref()?;
+        pictures.get(copy as usize).or(pictures.last())
+    }
+}
+
+impl Out {
+    fn report_showing(&self, feed: Option<Feed>, showing: bool) {
+        if let Some(feed) = feed {
+            self.report(Report::Showing { feed, showing });
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Everyone on the stage: what their tiles show at a tick, and what is written on them.
+
+use std::collections::HashMap;
+
+use super::{
+    People, States,
+    artist::{Drawn, Subject},
+    compositor::{Appearance, Compositor, CompositorError},
+    dress::words,
+    motion::Motion,
+    phase::Phase,
+    source::Source,
+    tile::Tile,
+    wardrobe::Wardrobe,
+};
+use crate::{
+    base::ParticipantId,
+    draw::{CardStyle, Marks},
+    layout::{self, transition::Placed},
+    media::{Size, Timestamp},
+    worker::{i420::Picture, out::Out},
+};
+
+/// The tiles, and where their pictures come from.
+pub struct Tiles {
+    tiles: HashMap<(ParticipantId, u32), Tile>,
+    sources: HashMap<ParticipantId, Source>,
+    /// Everyone in the room.
+    pub people: People,
+    /// Who is heard and whose connection is bad.
+    pub states: States,
+    blank: Picture,
+}
+
+impl Tiles {
+    /// Nobody yet. `blank` is seen where there is no card yet.
+    pub fn new(blank: Picture) -> Self {
+        Self { tiles: HashMap::new(), sources: HashMap::new(), people: People::new(), states: States::new(), blank }
+    }
+
+    /// Forgets who is gone, and takes the pictures that are due at this tick.
+    pub fn update(&mut self, placed: &[Placed<'_>], tick: Timestamp, out: &Out, phase: &mut Phase) {
+        let tiles = placed.iter().filter_map(Placed::tile);
+        self.tiles.retain(|(id, copy), _| tiles.clone().any(|tile| tile.participant == *id && tile.copy == *copy));
+        self.sources.retain(|id, _| tiles.clone().any(|tile| tile.participant == *id));
+        for tile in tiles {
+            if !self.sources.contains_key(&tile.participant) {
+                self.sources.insert(tile.participant.clone(), Source::default());
+            }
+        }
+        for (id, source) in &mut self.sources {
+            let moving = |placed: &&Placed<'_>| placed.tile().is_some_and(|tile| tile.participant == *id && !tile.card);
+            let shown = placed.iter().filter(moving);
+            let person = self.people.get(id).filter(|_| shown.clone().next().is_some());
+            if let Some(waited) = source.update(person, tick, out) {
+                let area = shown.map(|placed| f64::from(placed.rect.width) * f64::from(placed.rect.height)).sum();
+                phase.waited(waited, area);
+            }
+        }
+    }
+
+    /// Puts a tile in its place with what it shows now.
+    pub fn show(
+        &mut self,
+        placed: &Placed<'_>,
+        tile: &layout::Tile,
+        motion: &Motion,
+        utc: i64,
+        wardrobe: &mut Wardrobe,
+        compositor: &Compositor,
+    ) -> Result<(), CompositorError> {
+        let (id, size) = (&tile.participant, motion.resting_size(placed));
+        let marks = self.marks(id);
+        let key = (id.clone(), tile.copy);
+        let seat = self.tiles.entry(key).or_insert_with(|| Tile::new(self.blank.clone()));
+        seat.write(tile.label.as_ref(), marks, size, utc, wardrobe);
+        let source = self.sources.get(id).filter(|_| !tile.card);
+        let picture = source.and_then(|source| source.picture(tile.copy)).cloned();
+        if picture.is_none() {
+            let name = self.people.get(id).map_or(id.as_str(), |person| &person.name).to_owned();
+            let (background, style) = (motion.backdrop().color, CardStyle::of(tile));
+            if let Some(Drawn::Picture(card)) = wardrobe.get(&Subject::Card { name, size, background, style }) {
+                seat.card = Some(card);
+            }
+        }
+        let face = picture.or_else(|| seat.card.clone()).unwrap_or_else(|| self.blank.clone());
+        seat.show(face, compositor, Appearance { rect: placed.rect, z: placed.z, alpha: placed.opacity })
+    }
+
+    /// Gives the compositor this tick's pictures.
+    pub fn feed_compositor(&self, frame: u64) -> Result<(), CompositorError> {
+        self.tiles.values().try_for_each(|tile| tile.feed_compositor(frame))
+    }
+
+    /// A tile of the scene as it is shown.
+    pub fn get(&self, tile: &layout::Tile) -> Option<&Tile> {
+        self.tiles.get(&(tile.participant.clone(), tile.copy))
+    }
+
+    /// What is to be told of a participant now.
+    pub fn marks(&self, id: &ParticipantId) -> Marks {
+        let state = self.states.get(id).copied().unwrap_or_default();
+        Marks {
+            muted: self.people.get(id).is_some_and(|person| person.muted),
+            speaking: state.speaking,
+            weak: state.weak,
+            lost: self.sources.get(id).is_some_and(Source::lost),
+        }
+    }
+}
+
+impl Tile {
+    fn write(&mut self, label: Option<&layout::Label>, marks: Marks, room: Size, utc: i64, wardrobe: &mut Wardrobe) {
+        let Some(label) = label else {
+            self.label = None;
+            return;
+        };
+        match wardrobe.get(&words(&label.text, marks.badges(label), room, utc)) {
+            Some(Drawn::Sheet(sheet)) => self.label = Some(sheet),
+            Some(_) => self.label = None,
+            None => {}
+        }
+    }
+}

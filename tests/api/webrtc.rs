@@ -1,0 +1,181 @@
+//! WHIP and WHEP as clients meet them: statuses, headers, problems.
+
+use axum::body::Body;
+use http::{HeaderName, Request, StatusCode, header};
+use serde_json::json;
+
+use super::support::{Answer, KEY, ask, router, send, settings};
+
+const OFFER: &str = include_str!("offer.sdp");
+
+fn to(method: &str, path: &str, headers: &[(HeaderName, &str)], body: &str) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:8080");
+    for (name, value) in headers {
+        request = request.header(name, *value);
+    }
+    request.body(body.to_owned().into()).expect("a request")
+}
+
+async fn room(router: &axum::Router) {
+    let document = json!({
+        "viewer_token": "w4tch",
+        "participants": {
+            "alice": {"source": {"type": "publish", "key": "s3cret"}},
+            "cam": {"source": {"type": "pull", "url": "rtmp://srs.example.org/live/cam"}},
+        },
+    });
+    assert_eq!(ask(router, "PUT", "/v1/rooms/weekly", document.to_string()).await.status, StatusCode::CREATED);
+}
+
+async fn offer(router: &axum::Router, path: &str, key: &str, body: &str) -> Answer {
+    let authorization = format!("Bearer {key}");
+    let headers = [
+        (header::AUTHORIZATION, authorization.as_str()),
+        (header::CONTENT_TYPE, "application/sdp"),
+        (header::ORIGIN, "https://meet.example"),
+    ];
+    send(router, to("POST", path, &headers, body)).await
+}
+
+/// The offer, for a client that receives.
+fn receiving() -> String {
+    OFFER.replace("a=sendonly", "a=recvonly")
+}
+
+#[tokio::test]
+async fn an_offer_is_answered_with_all_a_client_needs() {
+    let router = router(settings(&[]));
+    room(&router).await;
+    let answer = offer(&router, "/whip/weekly/alice", "s3cret", OFFER).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    assert_eq!(answer.header(header::CONTENT_TYPE), "application/sdp");
+    assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
+    for part in
+        ["a=ice-lite", "a=candidate:", " udp ", "tcptype passive", "a=setup:passive", "a=recvonly", "opus/48000/2"]
+    {
+        assert!(answer.text().contains(part), "{part} is not in {}", answer.text());
+    }
+    let link = answer.header(header::LINK);
+    assert!(
+        link.starts_with("<turn:turn.example>; rel=\"ice-server\"; username=\"") && link.contains(":alice\""),
+        "{link}"
+    );
+    let at = answer.header(header::LOCATION).to_owned();
+    let etag = answer.header(header::ETAG).to_owned();
+    assert!(at.starts_with("/whip/weekly/alice/") && etag.starts_with('"'), "{at} {etag}");
+
+    let fragment = (header::CONTENT_TYPE, "application/trickle-ice-sdpfrag");
+    let candidate = "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n\
+        a=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host\r\n";
+    let trickled = send(&router, to("PATCH", &at, &[fragment.clone(), (header::IF_MATCH, &etag)], candidate)).await;
+    assert_eq!(trickled.status, StatusCode::NO_CONTENT, "{}", trickled.text());
+    let stale = send(&router, to("PATCH", &at, &[fragment.clone(), (header::IF_MATCH, "\"old\"")], candidate)).await;
+    assert_eq!((stale.status.as_u16(), stale.problem().as_str()), (412, "stale-session"));
+    let restarted = send(&router, to("PATCH", &at, &[fragment.clone(), (header::IF_MATCH, "*")], candidate)).await;
+    assert_eq!(restarted.status, StatusCode::OK, "{}", restarted.text());
+    assert!(restarted.text().contains("a=ice-ufrag:") && restarted.text().contains("a=ice-pwd:"));
+    assert_ne!(restarted.header(header::ETAG), etag);
+    let broken = send(&router, to("PATCH", &at, &[fragment], "hello")).await;
+    assert_eq!((broken.status.as_u16(), broken.problem().as_str()), (400, "malformed-sdp"));
+
+    assert_eq!(send(&router, to("DELETE", &at, &[], "")).await.status, StatusCode::OK);
+    // The session is told to end and does so in its own time.
+    while send(&router, to("DELETE", &at, &[], "")).await.status != StatusCode::NOT_FOUND {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_says_what_to_do() {
+    let router = router(settings(&[]));
+    room(&router).await;
+    let twice = OFFER.replace("a=sendonly", "a=inactive");
+    for (path, key, body, status, kind) in [
+        ("/whip/weekly/alice", "wrong", OFFER, 401, "key-needed"),
+        ("/whip/weekly/bob", "s3cret", OFFER, 404, "no-participant"),
+        ("/whip/daily/alice", "s3cret", OFFER, 404, "no-room"),
+        ("/whip/weekly/a%20b", "s3cret", OFFER, 400, "invalid-address"),
+        ("/whip/weekly/cam", "s3cret", OFFER, 409, "not-published"),
+        ("/whip/weekly/alice", "s3cret", "hello", 400, "malformed-sdp"),
+        ("/whip/weekly/alice", "s3cret", "", 400, "malformed-sdp"),
+        ("/whip/weekly/alice", "s3cret", twice.as_str(), 422, "no-media"),
+        ("/whep/weekly", "wrong", &receiving(), 401, "key-needed"),
+        ("/whep/weekly?for=bob", "w4tch", &receiving(), 404, "no-participant"),
+        ("/whep/weekly?without=bob", "w4tch", &receiving(), 400, "invalid-address"),
+        ("/whep/weekly", "w4tch", OFFER, 422, "no-media"),
+    ] {
+        let answer = offer(&router, path, key, body).await;
+        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (status, kind), "{path} {}", answer.text());
+        assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*", "a page can read why");
+    }
+    let json = [(header::CONTENT_TYPE, "application/json"), (header::AUTHORIZATION, "Bearer s3cret")];
+    let answer = send(&router, to("POST", "/whip/weekly/alice", &json, OFFER)).await;
+    assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (415, "not-sdp"));
+    let large = "x".repeat(70_000);
+    assert_eq!(offer(&router, "/whip/weekly/alice", "s3cret", &large).await.problem(), "too-large");
+    let unnamed =
+        send(&router, to("POST", "/whip/weekly/alice", &[(header::CONTENT_TYPE, "application/sdp")], OFFER)).await;
+    assert_eq!((unnamed.problem().as_str(), unnamed.header(header::WWW_AUTHENTICATE)), ("key-needed", "Bearer"));
+    for session in ["x", "00000000000000000000000000000000"] {
+        let answer = send(&router, to("DELETE", &format!("/whep/weekly/{session}"), &[], "")).await;
+        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (404, "no-session"));
+    }
+}
+
+#[tokio::test]
+async fn watching_takes_the_token_or_being_here() {
+    let router = router(settings(&[]));
+    room(&router).await;
+    assert_eq!(offer(&router, "/whep/weekly?for=alice", "w4tch", &receiving()).await.status, StatusCode::CREATED);
+    ask(&router, "PATCH", "/v1/rooms/weekly", "{}").await;
+    assert_eq!(ask(&router, "PUT", "/v1/rooms/open", "{}").await.status, StatusCode::CREATED);
+    let own = [(header::CONTENT_TYPE, "application/sdp"), (header::ORIGIN, "http://127.0.0.1:8080")];
+    assert_eq!(send(&router, to("POST", "/whep/open", &own, &receiving())).await.status, StatusCode::CREATED);
+    let foreign = [(header::CONTENT_TYPE, "application/sdp"), (header::ORIGIN, "https://evil.example")];
+    assert_eq!(send(&router, to("POST", "/whep/open", &foreign, &receiving())).await.problem(), "forbidden-origin");
+    let [kind, page] = foreign;
+    let made_up = [kind, page, (header::AUTHORIZATION, "Bearer made-up")];
+    assert_eq!(send(&router, to("POST", "/whep/open", &made_up, &receiving())).await.problem(), "forbidden-origin");
+}
+
+#[tokio::test]
+async fn browsers_may_ask_first() {
+    let router = router(settings(&[KEY]));
+    let own =
+        [(header::AUTHORIZATION, "Bearer a-key-for-tests-0123456789"), (header::CONTENT_TYPE, "application/json")];
+    let document = json!({"participants": {"alice": {"source": {"type": "publish", "key": "s3cret"}}}});
+    let made = send(&router, to("PUT", "/v1/rooms/weekly", &own, &document.to_string())).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let preflight =
+        send(&router, to("OPTIONS", "/whip/weekly/alice", &[(header::ORIGIN, "https://meet.example")], "")).await;
+    assert_eq!(preflight.status, StatusCode::NO_CONTENT);
+    assert!(preflight.header(header::ACCESS_CONTROL_ALLOW_METHODS).contains("PATCH"));
+    assert!(preflight.header(header::ACCESS_CONTROL_ALLOW_HEADERS).contains("Authorization"));
+    assert_eq!(preflight.header(header::LINK), "", "credentials are for who was let in");
+    let preflight = send(&router, to("OPTIONS", "/whip/weekly/alice/x", &[], "")).await;
+    assert!(preflight.header(header::ACCESS_CONTROL_ALLOW_METHODS).contains("DELETE"), "{}", preflight.status);
+    let asked =
+        send(&router, to("OPTIONS", "/whip/weekly/alice", &[(header::AUTHORIZATION, "Bearer s3cret")], "")).await;
+    assert!(asked.header(header::LINK).contains("credential="), "{}", asked.status);
+    let refused = send(&router, to("OPTIONS", "/whip/weekly/alice", &[(header::AUTHORIZATION, "Bearer x")], "")).await;
+    assert_eq!(refused.problem(), "key-needed");
+}
+
+#[tokio::test]
+async fn a_thousand_offers_without_a_client_are_bounded() {
+    let mut settings = settings(&[]);
+    let many = std::num::NonZeroU32::new(10_000).expect("many");
+    settings.allowance = tilecast::front::auth::rate::Allowance { per_second: many, burst: many };
+    let router = router(settings);
+    room(&router).await;
+    let mut taken = 0;
+    for _ in 0..1000 {
+        let answer = offer(&router, "/whip/weekly/alice", "s3cret", OFFER).await;
+        match answer.status {
+            StatusCode::CREATED => taken += 1,
+            StatusCode::SERVICE_UNAVAILABLE => assert_eq!(answer.problem(), "busy"),
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    assert_eq!(taken, 256);
+}

@@ -1,0 +1,5 @@
+//! Clients on real sockets through the WebRTC door of a real service.
+
+mod load;
+mod meeting;
+mod support;
