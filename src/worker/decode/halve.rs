@@ -1,7 +1,7 @@
 //! PURE: a plane at half its size both ways, each sample the mean of four.
 //!
 //! A camera of twice the tile's size is the commonest case there is (720p in a grid of four), and this is what area scaling
-//! comes to there, at a quarter of swscale's cost.
+//! comes to there, at a third of swscale's cost.
 
 /// Rows of samples that lie `stride` bytes apart.
 #[derive(Debug, Clone, Copy)]
