@@ -8,10 +8,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use super::{
+    accept,
     metrics::Counters,
     room::{Door, Rooms, Seat},
     rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
@@ -23,9 +24,6 @@ const MAX_CONNECTIONS: usize = 1024;
 
 /// A publisher that sends nothing for this long has lost its cable; its place is freed.
 const SILENCE: Duration = Duration::from_secs(30);
-
-/// Pause after the system refuses to accept, when descriptors have run out: an error that would repeat at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const EVICTED: &str = "the place was taken over or removed";
 
@@ -55,17 +53,9 @@ impl RtmpDoor {
     pub async fn serve(self, listener: TcpListener, tasks: Tasks) {
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
-            let accepted = tokio::select! {
+            let (stream, peer) = tokio::select! {
                 () = tasks.stopping() => return,
-                accepted = listener.accept() => accepted,
-            };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!("RTMP connections cannot be accepted now: {error}");
-                    sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
+                accepted = accept::next(&listener, "RTMP") => accepted,
             };
             let Ok(permit) = connections.clone().try_acquire_owned() else {
                 self.counters.rtmp_refused("full");

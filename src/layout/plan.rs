@@ -180,14 +180,6 @@ impl Layout {
         roles.sort_by_key(|(_, number)| **number);
         roles.into_iter().map(|(role, _)| role.as_str()).collect()
     }
-
-    /// True if its scenes may change with nothing but time: pages turn, or a rule waits for silence or for a dwell's end.
-    pub fn watches_time(&self) -> bool {
-        let pages = |slot: &Slot| matches!(slot.beyond, Beyond::Pages(_));
-        let waits = |when: &When| when.silence_ms.is_some();
-        !self.dwell.is_zero()
-            || self.rungs.iter().any(|rung| rung.slots.iter().any(pages) || rung.when.as_ref().is_some_and(waits))
-    }
 }
 
 /// Everything references are looked up in.

@@ -8,7 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::message::{Control, Feed, FromWorker, Report, ToWorker};
 use crate::{
     base::AssetHash,
-    media::{AudioCodec, Codec, Packet, Role, Timestamp, VideoCodec},
+    media::{Codec, Packet, Role, Timestamp},
 };
 
 /// Longest frame. A 4K keyframe at the highest rate is under 4 MB; a snapshot under 8 MB.
@@ -90,19 +90,8 @@ fn media(kind: u8, of: u32, replay: bool, packet: &Packet) -> Frame {
     Frame { head: head.freeze(), tail: packet.data.clone() }
 }
 
-const CODECS: [Codec; 8] = [
-    Codec::Video(VideoCodec::H264),
-    Codec::Video(VideoCodec::Hevc),
-    Codec::Video(VideoCodec::Vp8),
-    Codec::Video(VideoCodec::Vp9),
-    Codec::Video(VideoCodec::Av1),
-    Codec::Audio(AudioCodec::Aac),
-    Codec::Audio(AudioCodec::Mp3),
-    Codec::Audio(AudioCodec::Opus),
-];
-
 fn codec_code(codec: Codec) -> u8 {
-    CODECS.iter().position(|c| *c == codec).expect("every codec is listed") as u8
+    Codec::ALL.iter().position(|c| *c == codec).expect("every codec is listed") as u8
 }
 
 impl ToWorker {
@@ -197,7 +186,7 @@ fn take_media(mut body: Bytes) -> Result<(u32, bool, Packet), FrameError> {
     }
     let of = body.get_u32();
     let replay = body.get_u8() != 0;
-    let codec = *CODECS.get(usize::from(body.get_u8())).ok_or(FrameError::Media)?;
+    let codec = *Codec::ALL.get(usize::from(body.get_u8())).ok_or(FrameError::Media)?;
     let role = match body.get_u8() {
         0 => Role::Config,
         1 => Role::Key,
@@ -214,6 +203,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{super::Listener, *};
+    use crate::media::AudioCodec;
 
     fn wire(frames: &[Frame]) -> BytesMut {
         let mut bytes = BytesMut::new();

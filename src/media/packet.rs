@@ -55,6 +55,18 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Every one. The link numbers them by their place here.
+    pub const ALL: [Self; 8] = [
+        Self::Video(VideoCodec::H264),
+        Self::Video(VideoCodec::Hevc),
+        Self::Video(VideoCodec::Vp8),
+        Self::Video(VideoCodec::Vp9),
+        Self::Video(VideoCodec::Av1),
+        Self::Audio(AudioCodec::Aac),
+        Self::Audio(AudioCodec::Mp3),
+        Self::Audio(AudioCodec::Opus),
+    ];
+
     /// Which track it codes.
     pub fn track(self) -> Track {
         match self {

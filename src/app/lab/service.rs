@@ -22,7 +22,6 @@ pub struct Service {
     process: Process,
     api: Api,
     rtmp: u16,
-    http: u16,
     _state: Option<TempDir>,
 }
 
@@ -59,7 +58,7 @@ impl Service {
         };
         let process = Process::start("tilecast serve", command.args(&setup.arguments))?;
         let api = Api::new(&format!("http://127.0.0.1:{http}"), None)?;
-        let mut service = Self { process, api, rtmp, http, _state: state };
+        let mut service = Self { process, api, rtmp, _state: state };
         let ready = service.api.until("/readyz", START_LIMIT, |_| true).await;
         service.process.check()?;
         ready.with_context(|| format!("tilecast serve is not ready: {}", service.process.last_words()))?;
@@ -69,11 +68,6 @@ impl Service {
     /// Its API.
     pub fn api(&self) -> &Api {
         &self.api
-    }
-
-    /// Port of the API.
-    pub fn http_port(&self) -> u16 {
-        self.http
     }
 
     /// Address that its RTMP door serves: `rtmp://HOST:PORT`.

@@ -137,16 +137,6 @@ impl Client {
         self.drain().await.map(drop)
     }
 
-    /// Asks for a keyframe of what it receives.
-    ///
-    /// # Errors
-    /// When nothing is received yet.
-    pub async fn ask_keyframe(&mut self) -> Result<()> {
-        let mut writer = self.rtc.writer(self.video).context("the connection has ended")?;
-        writer.request_keyframe(None, str0m::media::KeyframeRequestKind::Pli)?;
-        self.drain().await.map(drop)
-    }
-
     /// Ends the session properly.
     ///
     /// # Errors

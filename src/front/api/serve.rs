@@ -11,7 +11,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::base::tasks::Tasks;
+use crate::{base::tasks::Tasks, front::accept};
 
 /// Bounds of the listener.
 #[derive(Debug, Clone)]
@@ -50,10 +50,6 @@ impl Default for Bounds {
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Wait after a failed accept, such as when descriptors ran out: long enough for one to be closed, short enough not to be
-/// noticed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// Serves until the tasks are told to stop; connections are tasks of the same group.
 pub async fn serve(listener: TcpListener, router: Router, tasks: Tasks) {
     serve_within(listener, router, tasks, Bounds::default()).await;
@@ -66,22 +62,14 @@ pub async fn serve_within(listener: TcpListener, router: Router, tasks: Tasks, b
         let next = async {
             // The semaphore is never closed.
             let place = Arc::clone(&places).acquire_owned().await.expect("an open semaphore");
-            (place, listener.accept().await)
+            (place, accept::next(&listener, "HTTP").await)
         };
-        let (place, accepted) = tokio::select! {
+        let (place, (stream, address)) = tokio::select! {
             () = tasks.stopping() => return,
             next = next => next,
         };
-        match accepted {
-            Ok((stream, address)) => {
-                let connection = connection(stream, address, router.clone(), tasks.clone(), bounds.clone(), place);
-                tasks.spawn("http", connection);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept an HTTP connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+        let connection = connection(stream, address, router.clone(), tasks.clone(), bounds.clone(), place);
+        tasks.spawn("http", connection);
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     problem::Problem,
     wish::{self, FragmentBody, SdpBody, Shared},
 };
-use crate::base::{ParticipantId, RoomId, Secret};
+use crate::base::{ParticipantId, RoomId};
 
 const NO_KEY: &str = "send the participant's publish key in the header Authorization: Bearer KEY";
 
@@ -61,13 +61,9 @@ pub async fn options(
 ) -> Result<Response, Problem> {
     let state = shared.0;
     let Some(key) = wish::bearer(&headers) else { return Ok(wish::capabilities(&[])) };
-    let may = may(&state, &room, &participant, &key).await;
-    may.map_err(|problem| wish::guessed(&state, &from, problem))?;
+    let may = state.0.webrtc.may_publish(&room, &participant, &key).await;
+    may.map_err(|error| wish::guessed(&state, &from, error.into()))?;
     Ok(wish::capabilities(&state.0.webrtc.links(participant.as_str())))
-}
-
-async fn may(state: &super::ApiState, room: &RoomId, participant: &ParticipantId, key: &Secret) -> Result<(), Problem> {
-    Ok(state.0.webrtc.may_publish(room, participant, key).await?)
 }
 
 /// Adds candidates of the client's, or with `If-Match: *` and new credentials restarts ICE.

@@ -91,17 +91,7 @@ fn what_is_not_taken_is_named_with_what_is() {
 
 #[test]
 fn every_codec_is_read_as_it_was_written() {
-    let codecs = [
-        Codec::Video(VideoCodec::H264),
-        Codec::Video(VideoCodec::Hevc),
-        Codec::Video(VideoCodec::Vp8),
-        Codec::Video(VideoCodec::Vp9),
-        Codec::Video(VideoCodec::Av1),
-        Codec::Audio(AudioCodec::Aac),
-        Codec::Audio(AudioCodec::Mp3),
-        Codec::Audio(AudioCodec::Opus),
-    ];
-    for codec in codecs {
+    for codec in Codec::ALL {
         let reorders = matches!(codec, Codec::Video(VideoCodec::H264 | VideoCodec::Hevc));
         for role in [Role::Config, Role::Key, Role::Delta] {
             if (codec == Codec::Audio(AudioCodec::Mp3) || role == Role::Delta) && role != Role::Key && !reorders {

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::Port;
-use crate::base::tasks::Tasks;
+use crate::{base::tasks::Tasks, front::accept};
 
 /// Most connections at once, each at most 64 KiB until it has shown a session's name.
 const MAX_CONNECTIONS: usize = 512;
@@ -39,23 +39,12 @@ const QUEUE: usize = 512;
 /// Largest datagram, bytes: what the RTP stack takes. A peer that claims more speaks another protocol.
 const MAX_BYTES: usize = 2000;
 
-/// Pause after the system refuses to accept.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 pub(super) async fn serve(port: Arc<Port>, listener: TcpListener, tasks: Tasks) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let accepted = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = tasks.stopping() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!("ICE-TCP connections cannot be accepted now: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
+            accepted = accept::next(&listener, "ICE-TCP") => accepted,
         };
         let Ok(place) = places.clone().try_acquire_owned() else { continue };
         let (port, stop) = (port.clone(), tasks.clone());
