@@ -155,7 +155,7 @@ and the player share the machine with the subject. The subjects take turns, roun
 shared machine is faster in one minute than in the next, and where a participant's frames fall between two of the program's is chance.
 
 - **CPU**: user and system time of all the subject's processes, seconds a second. For Tilecast the server and its worker.
-- **peak memory**: sum of each process's largest resident set; pages two of them share count twice.
+- **peak memory**: sum of each process's largest resident set; what two of them hold of the same file counts once.
 - **frames/s**: pictures that a player on nginx-rtmp decoded. **missing**: places in the program's timestamps that no frame took.
 - **added latency**: each frame of the clip carries a number. From the moment a participant sent a frame to the moment the player had
   decoded a program frame that shows it, over all tiles, less the median of the same through nginx-rtmp alone. It holds decoding,

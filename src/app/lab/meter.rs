@@ -14,9 +14,9 @@ const TICKS_PER_SECOND: u64 = 100;
 pub struct Usage {
     /// CPU time, user and system, of every process that runs and every descendant that was waited for.
     pub cpu: Duration,
-    /// Sum of each running process's peak resident memory, KiB. Shared pages count once for each process that holds them.
+    /// Sum of each running process's peak resident memory, KiB, less what they now hold in common of the same files.
     pub peak_kib: u64,
-    /// Sum of present resident memory, KiB.
+    /// Present resident memory, KiB; a file's pages that several of the processes hold count once.
     pub rss_kib: u64,
     /// Running processes.
     pub processes: usize,
@@ -40,17 +40,20 @@ impl Usage {
                 break;
             }
         }
-        tree.iter().filter_map(|pid| Some((pid, stats.get(pid)?))).fold(Self::default(), |sum, (pid, stat)| {
-            let (peak_kib, rss_kib) = memory(*pid);
-            Self {
-                cpu: sum.cpu + stat.cpu,
-                peak_kib: sum.peak_kib + peak_kib,
-                rss_kib: sum.rss_kib + rss_kib,
-                processes: sum.processes + 1,
-                threads: sum.threads + stat.threads,
-                descriptors: sum.descriptors + fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count),
-            }
-        })
+        let common = common_kib(&tree);
+        let sum =
+            tree.iter().filter_map(|pid| Some((pid, stats.get(pid)?))).fold(Self::default(), |sum, (pid, stat)| {
+                let (peak_kib, rss_kib) = memory(*pid);
+                Self {
+                    cpu: sum.cpu + stat.cpu,
+                    peak_kib: sum.peak_kib + peak_kib,
+                    rss_kib: sum.rss_kib + rss_kib,
+                    processes: sum.processes + 1,
+                    threads: sum.threads + stat.threads,
+                    descriptors: sum.descriptors + fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count),
+                }
+            });
+        Self { peak_kib: sum.peak_kib.saturating_sub(common), rss_kib: sum.rss_kib.saturating_sub(common), ..sum }
     }
 
     /// Cores used since `earlier`, `wall` ago: 1.0 is one core all the time.
@@ -95,6 +98,51 @@ fn memory(pid: u32) -> (u64, u64) {
     (line("VmHWM").unwrap_or(0), line("VmRSS").unwrap_or(0))
 }
 
+/// What these processes hold of the same places in the same files beyond holding it once, KiB: programs and libraries that several
+/// of them run. The larger of two holdings is taken to contain the smaller.
+fn common_kib(pids: &BTreeSet<u32>) -> u64 {
+    let mut held = BTreeMap::<String, (u64, u64)>::new();
+    for pid in pids {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap_or_default();
+        for (place, kib) in file_pages(&text) {
+            let (sum, most) = held.entry(place).or_default();
+            *sum += kib;
+            *most = kib.max(*most);
+        }
+    }
+    held.values().map(|(sum, most)| sum - most).sum()
+}
+
+/// From the text of `/proc/PID/smaps`, each mapping of a file as its offset, device and inode, and how much of it is resident
+/// as the file has it, KiB: pages that were written to belong to the process alone.
+fn file_pages(smaps: &str) -> Vec<(String, u64)> {
+    let mut found: Vec<(String, u64)> = Vec::new();
+    let mut in_file = false;
+    for line in smaps.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["Rss:", kib, "kB"] if in_file => {
+                if let Some(last) = found.last_mut() {
+                    last.1 = kib.parse().unwrap_or(0);
+                }
+            }
+            ["Anonymous:", kib, "kB"] if in_file => {
+                if let Some(last) = found.last_mut() {
+                    last.1 = last.1.saturating_sub(kib.parse().unwrap_or(0));
+                }
+            }
+            [range, _, offset, device, inode, ..] if range.contains('-') => {
+                in_file = inode != "0";
+                if in_file {
+                    found.push((format!("{offset} {device} {inode}"), 0));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -113,6 +161,13 @@ mod tests {
         let stat = parse_stat(text).expect("parses");
         assert_eq!((stat.parent, stat.threads), (1, 9));
         assert_eq!(stat.cpu, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn only_unwritten_pages_of_files_are_common() {
+        let smaps = "5600-5700 r-xp 00001000 fe:01 42   /bin/x\nSize: 9 kB\nRss:  8 kB\nAnonymous:  3 kB\n\
+                     5700-5800 rw-p 00000000 00:00 0    [heap]\nRss:  70 kB\nAnonymous:  70 kB\n";
+        assert_eq!(file_pages(smaps), [("00001000 fe:01 42".to_owned(), 5)]);
     }
 
     #[test]
