@@ -19,9 +19,9 @@ fn main() -> ExitCode {
                 block_on(serve::serve(config))
             })
         }
-        Command::Worker => {
+        Command::Worker(args) => {
             log_worker();
-            worker::run()
+            worker::run(&args)
         }
         Command::Layout(command) => layout::run(command),
         Command::Demo(args) => block_on(demo::run(args)),

@@ -3,16 +3,17 @@
 use std::{fs, path::Path};
 
 /// Each room with those it may import.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("base", &[]),
     ("media", &["base"]),
     ("layout", &["base", "media"]),
     ("speaker", &["base", "media"]),
+    ("cost", &["base", "media"]),
     ("draw", &["base", "media", "layout"]),
     ("link", &["base", "media", "layout"]),
     ("worker", &["base", "media", "layout", "draw", "link"]),
-    ("front", &["base", "media", "layout", "speaker", "draw", "link"]),
-    ("app", &["base", "media", "layout", "speaker", "draw", "link", "worker", "front"]),
+    ("front", &["base", "media", "layout", "speaker", "cost", "draw", "link"]),
+    ("app", &["base", "media", "layout", "speaker", "cost", "draw", "link", "worker", "front"]),
 ];
 
 fn sources(folder: &Path, visit: &mut dyn FnMut(&Path, &str)) {

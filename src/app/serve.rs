@@ -1,6 +1,6 @@
 //! `tilecast serve`: the front, assembled in order, each step with its reason.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tokio::{
@@ -8,7 +8,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::config::Config;
+use super::config::{Config, EngineConfig};
 use crate::{
     base::tasks::Tasks,
     front::{
@@ -18,7 +18,7 @@ use crate::{
             keys::ApiKeys,
         },
         door::RtmpDoor,
-        engine::Local,
+        engine::{Engine, Local, Swarm},
         metrics::Counters,
         room::{
             Assets, Context, Rooms, Templates,
@@ -54,8 +54,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let assets = Assets::new(loaded.assets);
     let connector = Connector::new(AddressPolicy::new(config.allow_address));
     let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
-    let program = std::env::current_exe().context("this program's own path is not known")?;
-    let engine = Local::new(program, config.log.clone(), tasks.clone());
+    let engine = engine(config.engine, &config.state, &config.log, &tasks).await?;
     let counters = Counters::default();
 
     let rooms = Rooms::new(
@@ -112,6 +111,22 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             Ok(())
         }
         () = signals.wait() => bail!("stopped at once by a second signal"),
+    }
+}
+
+async fn engine(config: EngineConfig, state: &Path, log: &str, tasks: &Tasks) -> anyhow::Result<Engine> {
+    match config {
+        EngineConfig::Local => {
+            let program = std::env::current_exe().context("this program's own path is not known")?;
+            Ok(Engine::Local(Local::new(program, log.to_owned(), tasks.clone())))
+        }
+        EngineConfig::Swarm { settings, listen } => {
+            let listener = TcpListener::bind(listen).await.with_context(|| {
+                format!("workers cannot be let in at {listen}; choose another address by --swarm-listen")
+            })?;
+            tracing::info!("workers on {}, told to come to {}", listener.local_addr()?, settings.advertise);
+            Ok(Engine::Swarm(Swarm::open(settings, listener, state, tasks.clone())?))
+        }
     }
 }
 

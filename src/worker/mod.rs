@@ -69,11 +69,10 @@ pub enum Error {
 
 /// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns.
 pub fn run(link: UnixStream) -> Result<(), Error> {
-    let clock = Clock::start();
     process::step_back();
     let mut reader = Reader::new(link.try_clone()?)?;
     let (out, writer) = Writer::start(&link)?;
-    let result = serve(&mut reader, clock, &out);
+    let result = serve(&mut reader, &out);
     if let Err(error) = &result {
         out.report(Report::Fault { feed: None, text: error.to_string() });
     }
@@ -81,12 +80,14 @@ pub fn run(link: UnixStream) -> Result<(), Error> {
     result
 }
 
-fn serve(reader: &mut Reader, clock: Clock, out: &Out) -> Result<(), Error> {
+fn serve(reader: &mut Reader, out: &Out) -> Result<(), Error> {
     let settings = match reader.first()? {
         Event::Message(ToWorker::Control(Control::Start(settings))) => *settings,
         Event::End => return Ok(()),
         Event::Message(_) | Event::Quiet => return Err(Error::NotStarted),
     };
+    // The front joins the program's time line when it sends its settings.
+    let clock = Clock::start();
     check(&settings)?;
     ffmpeg_next::init().map_err(|error| Error::Libraries(error.to_string()))?;
     // Its complaints about bad packets are counted instead; they would fill the log.

@@ -16,7 +16,7 @@ use tilecast::{
             keys::ApiKeys,
             rate::Allowance,
         },
-        engine::Local,
+        engine::{Engine, Local},
         metrics::Counters,
         room::{Assets, Context, Rooms, Templates, check::Rules},
         webrtc::{IceServers, Port, WebRtc},
@@ -35,7 +35,7 @@ pub fn settings(keys: &[&str]) -> Settings {
     let address = move |url: &url::Url| reach.check(url.as_str()).map(drop).map_err(|error| error.to_string());
     let rules = Arc::new(Rules { encoders: pipelines.presets(), address: Box::new(address) });
     let context = Context {
-        engine: Local::new("/bin/false".into(), "off".to_owned(), tasks.clone()),
+        engine: Engine::Local(Local::new("/bin/false".into(), "off".to_owned(), tasks.clone())),
         connector,
         templates: Templates::new(Vec::new(), Vec::new()),
         assets: Assets::default(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{bench, demo, layout};
+use crate::app::{bench, demo, layout, worker};
 
 /// Merges the live streams of a meeting into one: RTMP in, tiled picture and mixed sound, RTMP out, driven by REST.
 #[derive(Debug, Parser)]
@@ -22,7 +22,7 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// One room's media; started by `serve`, not by people
     #[command(hide = true)]
-    Worker,
+    Worker(worker::WorkerArgs),
     /// Check and draw layout templates
     #[command(subcommand)]
     Layout(layout::Command),
@@ -83,6 +83,30 @@ pub struct ServeArgs {
     /// TILECAST_API_KEYS or the file
     #[arg(long, value_name = "KEY")]
     pub api_key: Vec<String>,
+    /// Where workers run: local, as child processes, or swarm, as services of a Docker Swarm; see docs/cluster.md [default: local]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<String>,
+    /// Docker's API of a Swarm manager [default: unix:///var/run/docker.sock]
+    #[arg(long, value_name = "URL")]
+    pub swarm_docker: Option<String>,
+    /// Image that workers run from, of the same build as this front
+    #[arg(long, value_name = "IMAGE")]
+    pub swarm_image: Option<String>,
+    /// Name of this installation, which its services' names begin with [default: tilecast]
+    #[arg(long, value_name = "NAME")]
+    pub swarm_name: Option<String>,
+    /// Overlay network that workers are attached to
+    #[arg(long, value_name = "NETWORK")]
+    pub swarm_network: Option<String>,
+    /// Run workers only on nodes for which this holds, such as node.labels.media==yes; may be given several times
+    #[arg(long, value_name = "CONSTRAINT")]
+    pub swarm_constraint: Vec<String>,
+    /// Where workers connect [default: 0.0.0.0:8190]
+    #[arg(long, value_name = "IP:PORT")]
+    pub swarm_listen: Option<String>,
+    /// Where workers find this front, such as front:8190 on their network
+    #[arg(long, value_name = "HOST:PORT")]
+    pub swarm_advertise: Option<String>,
     /// API requests a second that one client address may make on average [default: 50]
     #[arg(long, value_name = "NUMBER")]
     pub rate_per_second: Option<String>,

@@ -4,6 +4,7 @@
 mod cli;
 mod layouts;
 mod sources;
+mod swarm;
 
 use std::{
     fmt,
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 
 pub use cli::{Cli, Command, ServeArgs};
 use sources::Sources;
+pub use swarm::EngineConfig;
 
 use super::pipelines::Pipelines;
 use crate::{
@@ -74,6 +76,8 @@ pub struct Config {
     pub allow_address: Vec<IpNet>,
     /// API keys; none means loopback only.
     pub api_keys: Vec<Secret>,
+    /// Where workers run.
+    pub engine: EngineConfig,
     /// How often one address may ask the API.
     pub allowance: Allowance,
     /// How log lines are written.
@@ -124,17 +128,19 @@ impl Config {
                 allow_address.len()
             ));
         }
+        let engine = log.as_deref().and_then(|log| swarm::engine(&sources, log, &mut faults));
         let listeners: Vec<_> = [("http", http), ("rtmp", rtmp), ("webrtc", webrtc)]
             .into_iter()
             .filter_map(|(n, a)| Some((n, a?)))
             .collect();
         faults.extend(keys::check(&api_keys, &listeners));
-        match (http, rtmp, webrtc, pipelines, per_second, burst, log_format, log) {
+        match (http, rtmp, webrtc, pipelines, engine, per_second, burst, log_format, log) {
             (
                 Some(http),
                 Some(rtmp),
                 Some(webrtc),
                 Some(pipelines),
+                Some(engine),
                 Some(per_second),
                 Some(burst),
                 Some(log_format),
@@ -152,6 +158,7 @@ impl Config {
                     pipelines,
                     allow_address,
                     api_keys,
+                    engine,
                     allowance,
                     log_format,
                     log,

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ServeArgs;
 
 /// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 23] = [
     "http",
     "rtmp",
     "webrtc",
@@ -19,6 +19,14 @@ const KEYS: [&str; 15] = [
     "pipelines",
     "allow_address",
     "api_keys",
+    "engine",
+    "swarm_docker",
+    "swarm_image",
+    "swarm_name",
+    "swarm_network",
+    "swarm_constraint",
+    "swarm_listen",
+    "swarm_advertise",
     "rate_per_second",
     "rate_burst",
     "log_format",
@@ -59,6 +67,11 @@ impl<'a> Sources<'a> {
             faults.push(format!("{}: there is no setting {key:?}; there is {}", path.display(), KEYS.join(", ")));
         }
         Self { args, environment, file, path }
+    }
+
+    /// Whether anybody set it.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.find(key, &mut Vec::new()).is_some()
     }
 
     /// A setting of one value as it was written; none when nobody set it.
@@ -130,6 +143,14 @@ impl<'a> Sources<'a> {
             "state" => &args.state,
             "layouts" => &args.layouts,
             "pipelines" => &args.pipelines,
+            "engine" => &args.engine,
+            "swarm_docker" => &args.swarm_docker,
+            "swarm_image" => &args.swarm_image,
+            "swarm_name" => &args.swarm_name,
+            "swarm_network" => &args.swarm_network,
+            "swarm_constraint" => return args.swarm_constraint.clone(),
+            "swarm_listen" => &args.swarm_listen,
+            "swarm_advertise" => &args.swarm_advertise,
             "rate_per_second" => &args.rate_per_second,
             "rate_burst" => &args.rate_burst,
             "log_format" => &args.log_format,
@@ -143,7 +164,7 @@ impl<'a> Sources<'a> {
 }
 
 fn is_list(key: &str) -> bool {
-    matches!(key, "allow_address" | "api_keys" | "public_address" | "ice_server")
+    matches!(key, "allow_address" | "api_keys" | "public_address" | "ice_server" | "swarm_constraint")
 }
 
 fn read(path: &std::path::Path) -> Result<Table, String> {

@@ -11,24 +11,20 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{UnixStream, unix::OwnedReadHalf, unix::OwnedWriteHalf},
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    net::{UnixStream, unix::OwnedReadHalf},
     process::{Child, ChildStderr, Command},
     sync::mpsc,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Event, Outbox, Worker, outbox::Drain};
-use crate::{
-    base::{RoomId, tasks::Tasks},
-    link::FromWorker,
+use super::{
+    Event, Outbox, Worker,
+    link::{read_link, write_link},
 };
-
-/// Messages that may wait for the room; beyond that the worker's own writes wait.
-const INBOX: usize = 256;
+use crate::base::{RoomId, tasks::Tasks};
 
 /// How long a worker may take to end by itself once its link is closed. Flushing two encoders takes a few frames.
 const GRACE: Duration = Duration::from_secs(2);
@@ -89,22 +85,32 @@ impl Local {
             .spawn()?;
         let (reader, writer) = UnixStream::from_std(ours)?.into_split();
         let (outbox, drain) = Outbox::new();
-        let (events, inbox) = mpsc::channel(INBOX);
-        let kill = CancellationToken::new();
+        let (worker, events, kill) = Worker::new();
         let pid = child.id().unwrap_or_default();
         if let Some(stderr) = child.stderr.take() {
             self.tasks.spawn("worker log", log_lines(stderr, room.clone(), pid));
         }
         self.tasks.spawn("worker link out", write_link(writer, drain));
-        self.tasks.spawn("worker", supervise(child, reader, events, kill.clone()));
-        Ok(Worker::new(outbox, inbox, kill))
+        self.tasks.spawn("worker", supervise(child, reader, outbox, events, kill));
+        Ok(worker)
     }
 }
 
 /// Reads until the link ends or the room lets go of the worker, then sees the child out.
-async fn supervise(mut child: Child, reader: OwnedReadHalf, events: mpsc::Sender<Event>, kill: CancellationToken) {
+async fn supervise(
+    mut child: Child,
+    reader: OwnedReadHalf,
+    outbox: Outbox,
+    events: mpsc::Sender<Event>,
+    kill: CancellationToken,
+) {
+    let talk = async {
+        // A room that is gone has dropped its end, which cancels `kill`.
+        let _ = events.send(Event::Linked(outbox)).await;
+        read_link(reader, &events).await
+    };
     let fault = tokio::select! {
-        fault = read_link(reader, &events) => fault,
+        fault = talk => fault,
         () = kill.cancelled() => None,
     };
     let status = match timeout(GRACE, child.wait()).await {
@@ -122,51 +128,6 @@ fn describe(status: io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => format!("worker ended: {status}"),
         Err(error) => format!("worker could not be waited for: {error}"),
-    }
-}
-
-/// Returns what was wrong with what the worker said, if anything was.
-async fn read_link(mut reader: OwnedReadHalf, events: &mpsc::Sender<Event>) -> Option<String> {
-    let mut input = BytesMut::with_capacity(64 << 10);
-    loop {
-        match FromWorker::decode(&mut input) {
-            Ok(Some(message)) => {
-                if events.send(Event::Message(message)).await.is_err() {
-                    return None;
-                }
-                continue;
-            }
-            Ok(None) => {}
-            Err(error) => return Some(format!("worker sent {error}")),
-        }
-        if input.capacity() - input.len() < 16 << 10 {
-            input.reserve(64 << 10);
-        }
-        match reader.read_buf(&mut input).await {
-            Ok(0) | Err(_) => return None,
-            Ok(_) => {}
-        }
-    }
-}
-
-/// Writes until the room drops its [`Outbox`] or the worker is gone. Closing this half is what tells the worker to end.
-async fn write_link(mut writer: OwnedWriteHalf, mut drain: Drain) {
-    /// One write takes what has gathered: at nine participants about ten frames a millisecond at worst.
-    const BATCH: usize = 64;
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut bytes = BytesMut::new();
-    while drain.next(&mut batch, BATCH).await.is_some() {
-        for frame in batch.drain(..) {
-            bytes.extend_from_slice(&frame.head);
-            bytes.extend_from_slice(&frame.tail);
-        }
-        if writer.write_all(&bytes).await.is_err() {
-            return;
-        }
-        bytes.clear();
-        if bytes.capacity() > 1 << 20 {
-            bytes = BytesMut::new();
-        }
     }
 }
 

@@ -1,39 +1,90 @@
-//! Starts workers and talks to them: [`local`] runs one as a child process.
+//! Starts workers and talks to them: [`local`] runs one as a child process, [`swarm`] has Docker Swarm run one somewhere.
 //!
-//! Decides nothing: a room asks for a worker, is told when it ends, and asks for the next. Dropping a [`Worker`] ends it.
+//! Decides nothing: a room asks for a worker, is told when it is there and when it ends, and asks for the next. Dropping a
+//! [`Worker`] ends it.
 
+mod link;
 pub mod local;
 mod outbox;
+pub mod swarm;
+
+use std::io;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use local::Local;
 pub use outbox::Outbox;
+pub use swarm::Swarm;
 
-use crate::link::FromWorker;
+use crate::{base::RoomId, cost::Budget, link::FromWorker};
 
-/// A running worker, as its room sees it. Dropping it kills the worker.
+/// Messages that may wait for the room; beyond that the worker's own writes wait.
+const INBOX: usize = 256;
+
+/// Where workers come from.
+#[derive(Debug, Clone)]
+pub enum Engine {
+    /// This machine, as child processes.
+    Local(Local),
+    /// A Docker Swarm, as services.
+    Swarm(Swarm),
+}
+
+impl Engine {
+    /// Sees that the room gets a worker; [`Event::Linked`] says when it is there. At most one at a time: the one before is
+    /// dropped first.
+    ///
+    /// # Errors
+    /// When none can be started now.
+    pub fn start(&self, room: &RoomId, budget: Budget) -> io::Result<Worker> {
+        match self {
+            Self::Local(local) => local.start(room),
+            Self::Swarm(swarm) => Ok(swarm.start(room, budget)),
+        }
+    }
+
+    /// The room's worker is to have this budget from now on.
+    pub fn resize(&self, room: &RoomId, budget: Budget) {
+        if let Self::Swarm(swarm) = self {
+            swarm.resize(room, budget);
+        }
+    }
+
+    /// The room is no more: nothing that was made for its workers stays.
+    pub fn remove(&self, room: &RoomId) {
+        if let Self::Swarm(swarm) = self {
+            swarm.remove(room);
+        }
+    }
+}
+
+/// A worker that was asked for, as its room sees it. Dropping it ends it.
 #[derive(Debug)]
 pub struct Worker {
-    /// What goes to it.
-    pub outbox: Outbox,
-    /// What comes from it; [`Event::Ended`] is the last.
+    /// What comes from it: [`Event::Linked`] before everything it says, [`Event::Ended`] last.
     pub inbox: mpsc::Receiver<Event>,
     _kill: DropGuard,
 }
 
 impl Worker {
-    fn new(outbox: Outbox, inbox: mpsc::Receiver<Event>, kill: CancellationToken) -> Self {
-        Self { outbox, inbox, _kill: kill.drop_guard() }
+    /// A worker nobody has heard of yet, and the ends that whoever runs it holds.
+    fn new() -> (Self, mpsc::Sender<Event>, CancellationToken) {
+        let (events, inbox) = mpsc::channel(INBOX);
+        let kill = CancellationToken::new();
+        (Self { inbox, _kill: kill.clone().drop_guard() }, events, kill)
     }
 }
 
 /// What a worker says or does.
 #[derive(Debug)]
 pub enum Event {
+    /// It is there and knows nothing yet; what is sent here goes to it.
+    Linked(Outbox),
     /// It said something.
     Message(FromWorker),
+    /// It is not there yet, and this is why, for people.
+    Delayed(String),
     /// It is gone; why, for people.
     Ended(String),
 }

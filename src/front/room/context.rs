@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
-    front::{auth::address::Connector, engine::Local},
+    front::{auth::address::Connector, engine::Engine},
     layout::Fault,
     link::message::{self, AudioSettings, Pipelines, Settings, VideoSettings},
 };
@@ -20,7 +20,7 @@ use crate::{
 /// See the module.
 pub struct Context {
     /// Starts workers.
-    pub engine: Local,
+    pub engine: Engine,
     /// Opens connections for pulls and pushes.
     pub connector: Connector,
     /// What layouts may be named.

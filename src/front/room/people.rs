@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     base::ParticipantId,
+    cost::{EXPECTED, Moving},
     front::pull::PullStatus,
     layout::{self, Face},
     link::{
@@ -301,6 +302,16 @@ impl People {
                 live.stats = Some(stats.clone());
             }
         }
+    }
+
+    /// What everyone sends, or is expected to; nobody needs the picture of those who are hidden.
+    pub(super) fn sending(&self) -> Vec<Option<Moving>> {
+        let picture = |person: &Person| {
+            let known = person.live.as_ref().and_then(|live| live.stats.as_ref()).filter(|stats| stats.width > 0);
+            let size = known.map_or((EXPECTED.width, EXPECTED.height), |stats| (stats.width, stats.height));
+            Moving { width: size.0, height: size.1, ..EXPECTED }
+        };
+        self.by_id.values().map(|person| (!person.wanted.hidden).then(|| picture(person))).collect()
     }
 
     /// Whose connection a feed is.

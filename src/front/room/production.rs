@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     base::{AssetHash, ParticipantId, RoomId, backoff::Backoff},
-    front::engine::{self, Local, Worker},
+    cost::Budget,
+    front::engine::{self, Engine, Outbox, Worker},
     link::{
         Control, Feed, FromWorker, ToWorker,
         message::{Report, Settings, Stats},
@@ -54,16 +55,20 @@ const SEAM: Duration = Duration::from_millis(34);
 #[derive(Debug)]
 pub(super) struct Production {
     room: RoomId,
-    engine: Local,
+    engine: Engine,
     /// The program, for outputs and players.
     pub(super) fanout: Fanout,
     worker: Option<Worker>,
+    reserved: Budget,
+    /// The way to it, once it is there.
+    outbox: Option<Outbox>,
     state: WorkerState,
     pid: Option<u32>,
     started: u64,
     started_at: Instant,
     heard_at: Instant,
     last_exit: Option<String>,
+    delayed: Option<String>,
     restart_at: Option<Instant>,
     backoff: Backoff,
     quick_ends: u32,
@@ -84,6 +89,10 @@ pub(super) struct Production {
 pub(super) enum Happening {
     /// Nothing.
     Nothing,
+    /// The worker is there and waits to be told everything.
+    Linked,
+    /// The worker is not there yet, for a reason not given before.
+    Delayed(String),
     /// A report for the room to read.
     Report(Report),
     /// The worker ended; a new one starts by itself.
@@ -91,18 +100,21 @@ pub(super) enum Happening {
 }
 
 impl Production {
-    pub(super) fn new(room: RoomId, engine: Local, now: Instant) -> Self {
+    pub(super) fn new(room: RoomId, engine: Engine, now: Instant) -> Self {
         Self {
             room,
             engine,
             fanout: Fanout::new(),
             worker: None,
+            reserved: Budget { millicores: 0, mib: 0 },
+            outbox: None,
             state: WorkerState::Waiting,
             pid: None,
             started: 0,
             started_at: now,
             heard_at: now,
             last_exit: None,
+            delayed: None,
             restart_at: Some(now),
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
             quick_ends: 0,
@@ -123,20 +135,16 @@ impl Production {
         self.worker.is_none() && self.restart_at.is_some_and(|at| at <= now)
     }
 
-    /// Starts a worker. Afterwards the room tells it everything it knows.
-    pub(super) fn start(&mut self, settings: Settings, now: Instant) {
+    /// Asks for a worker that may use this much; [`Happening::Linked`] comes when it is there.
+    pub(super) fn start(&mut self, budget: Budget, now: Instant) {
+        let budget = budget.in_steps();
+        self.reserved = budget;
         self.restart_at = None;
-        self.images = Default::default();
         self.started_at = now;
-        self.heard_at = now;
-        match self.engine.start(&self.room) {
+        match self.engine.start(&self.room, budget) {
             Ok(worker) => {
-                self.join_time_line(now);
-                self.started += 1;
                 self.state = WorkerState::Starting;
                 self.worker = Some(worker);
-                self.control(Control::Start(Box::new(settings)));
-                self.tell_mixes();
             }
             Err(error) => {
                 self.plan_restart(format!("worker could not be started: {error}"), now);
@@ -144,13 +152,29 @@ impl Production {
         }
     }
 
+    /// Tells a worker that has just come how it is to work. Afterwards the room tells it everything else it knows.
+    pub(super) fn greet(&mut self, settings: Settings, now: Instant) {
+        self.images = Default::default();
+        self.join_time_line(now);
+        self.control(Control::Start(Box::new(settings)));
+        self.tell_mixes();
+    }
+
+    /// Has more reserved when this is more than is.
+    pub(super) fn grow_to(&mut self, budget: Budget) {
+        let wanted = self.reserved.or(budget.in_steps());
+        if self.worker.is_some() && wanted != self.reserved {
+            self.reserved = wanted;
+            self.engine.resize(&self.room, wanted);
+        }
+    }
+
     /// Lets the present worker finish and starts the next at once: for settings that a running worker cannot change.
     pub(super) fn replace(&mut self, now: Instant) {
         if self.worker.is_some() {
             self.control(Control::Stop);
-            self.worker = None;
+            self.let_go();
             self.state = WorkerState::Waiting;
-            self.pid = None;
         }
         self.restart_at = Some(now);
     }
@@ -162,7 +186,7 @@ impl Production {
 
     /// Sends a control message; a worker that cannot take it is ended, and the next one is told everything.
     pub(super) fn control(&mut self, control: Control) {
-        let refused = self.worker.as_ref().is_some_and(|w| w.outbox.send(&ToWorker::Control(control)).is_err());
+        let refused = self.outbox.as_ref().is_some_and(|outbox| outbox.send(&ToWorker::Control(control)).is_err());
         if refused {
             self.abandon("worker stopped reading its link");
         }
@@ -203,16 +227,16 @@ impl Production {
             Moment::Pts(ms) => Timestamp::from_millis(ms),
         };
         let worker = program - self.offset;
-        (self.worker.is_some() && worker > Timestamp::ZERO).then_some(worker)
+        (self.outbox.is_some() && worker > Timestamp::ZERO).then_some(worker)
     }
 
     /// Sees that the worker has these images and keeps no others but those it had for the scene before.
     pub(super) fn images(&mut self, wanted: &BTreeSet<AssetHash>, assets: &Assets) {
-        let Some(worker) = &self.worker else { return };
+        let Some(outbox) = &self.outbox else { return };
         for hash in wanted.difference(&self.images.0) {
             if let Some(file) = assets.file(*hash) {
                 // A worker that cannot take it now is about to be replaced.
-                let _ = worker.outbox.send(&ToWorker::Asset { hash: *hash, file });
+                let _ = outbox.send(&ToWorker::Asset { hash: *hash, file });
             }
         }
         if self.images.1 != *wanted {
@@ -235,7 +259,7 @@ impl Production {
 
     /// Sends media. False when the worker cannot take it now: the rest of the GOP is then useless to it.
     pub(super) fn media(&self, feed: Feed, replay: bool, packet: Packet) -> bool {
-        self.worker.as_ref().is_none_or(|w| w.outbox.send(&ToWorker::Packet { feed, replay, packet }).is_ok())
+        self.outbox.as_ref().is_none_or(|outbox| outbox.send(&ToWorker::Packet { feed, replay, packet }).is_ok())
     }
 
     /// The worker's next event; never resolves while there is no worker. Cancel safe.
@@ -253,6 +277,17 @@ impl Production {
     pub(super) fn take(&mut self, event: engine::Event, now: Instant) -> Happening {
         self.heard_at = now;
         match event {
+            engine::Event::Linked(outbox) => {
+                self.outbox = Some(outbox);
+                self.delayed = None;
+                self.started += 1;
+                self.started_at = now;
+                Happening::Linked
+            }
+            engine::Event::Delayed(reason) => {
+                let known = self.delayed.replace(reason.clone());
+                if known.as_ref() == Some(&reason) { Happening::Nothing } else { Happening::Delayed(reason) }
+            }
             engine::Event::Message(FromWorker::Program(packet)) => {
                 self.publish(packet);
                 Happening::Nothing
@@ -283,7 +318,6 @@ impl Production {
                 Happening::Report(report)
             }
             engine::Event::Ended(reason) => {
-                self.worker = None;
                 self.plan_restart(reason.clone(), now);
                 Happening::Ended(reason)
             }
@@ -292,7 +326,7 @@ impl Production {
 
     /// Sees to what time alone brings: silence, snapshots that nobody answers.
     pub(super) fn tick(&mut self, now: Instant) {
-        if self.worker.is_some() && now.duration_since(self.heard_at) > SILENCE {
+        if self.outbox.is_some() && now.duration_since(self.heard_at) > SILENCE {
             self.abandon("worker was silent for 4 s");
         }
         if self.mixes.tidy(now) {
@@ -314,7 +348,7 @@ impl Production {
         answer
     }
 
-    /// A worker's zero is the moment it began; the program's is the room's. A new worker goes on where time is now, and
+    /// A worker's zero is the moment it is told how to work; the program's is the room's. A new worker goes on where time is now, and
     /// never before what was already sent. Its first frames may come before it says that it is ready.
     fn join_time_line(&mut self, now: Instant) {
         let last = self.last_dts.iter().flatten().max().copied();
@@ -339,11 +373,17 @@ impl Production {
     fn abandon(&mut self, reason: &str) {
         tracing::warn!(room = %self.room, pid = self.pid, "{reason}; it is being replaced");
         // Its link closes, it is killed after a moment's grace, and nobody listens to it any more.
-        self.worker = None;
         self.plan_restart(reason.to_owned(), Instant::now());
     }
 
+    fn let_go(&mut self) {
+        self.worker = None;
+        self.outbox = None;
+        self.pid = None;
+    }
+
     fn plan_restart(&mut self, reason: String, now: Instant) {
+        self.let_go();
         let proven = self.state == WorkerState::Running && now.duration_since(self.started_at) >= PROVEN;
         self.quick_ends = if proven { 0 } else { self.quick_ends + 1 };
         let wait = match self.quick_ends {
@@ -354,7 +394,6 @@ impl Production {
             _ => self.backoff.next(rand::random()),
         };
         self.state = WorkerState::Waiting;
-        self.pid = None;
         self.last_exit = Some(reason);
         self.restart_at = Some(now + wait);
     }
@@ -365,6 +404,7 @@ impl Production {
             pid: self.pid,
             started: self.started,
             last_exit: self.last_exit.clone(),
+            delayed: self.delayed.clone(),
             cpu_ms: self.stats.cpu_ms,
             rss_kib: self.stats.rss_kib,
         }
@@ -389,6 +429,7 @@ mod tests {
 
     use crate::{
         base::tasks::Tasks,
+        front::engine::Local,
         media::{Codec, VideoCodec},
     };
 
@@ -405,7 +446,7 @@ mod tests {
     async fn frames_keep_their_distance_whenever_the_worker_says_it_is_ready() {
         let begun = Instant::now();
         let room: RoomId = "weekly".parse().expect("an id");
-        let engine = Local::new("/bin/true".into(), String::new(), Tasks::new());
+        let engine = Engine::Local(Local::new("/bin/true".into(), String::new(), Tasks::new()));
         let mut production = Production::new(room.clone(), engine, begun);
         let mut seen = production.fanout.subscribe();
         let settings = json!({
@@ -416,7 +457,7 @@ mod tests {
             "audio": {"bitrate_kbps": 1},
             "pipelines": {"stage": "", "video": "", "audio": "", "opus": ""},
         });
-        production.start(serde_json::from_value(settings).expect("settings"), begun + Duration::from_millis(500));
+        production.greet(serde_json::from_value(settings).expect("settings"), begun + Duration::from_millis(500));
         production.take(frame(100), begun + Duration::from_millis(600));
         let ready = Report::Ready { version: 0, pid: 1 };
         production.take(engine::Event::Message(FromWorker::Report(ready)), begun + Duration::from_millis(630));

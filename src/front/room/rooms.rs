@@ -141,6 +141,7 @@ impl Rooms {
         let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
         if rooms.get(id).is_some_and(|present| present.keeper.same_channel(&room.keeper)) {
             rooms.remove(id);
+            self.context.engine.remove(id);
         }
         Ok(())
     }

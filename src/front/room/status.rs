@@ -85,6 +85,8 @@ pub struct WorkerStatus {
     pub started: u64,
     /// Why the last one ended.
     pub last_exit: Option<String>,
+    /// Why the room has none yet, while it waits for one.
+    pub delayed: Option<String>,
     /// CPU time of the present one, ms.
     pub cpu_ms: u64,
     /// Memory of the present one, KiB.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Actor;
 use crate::{
+    cost::{Budget, Load, Moving, Prices},
     front::{
         events::Event,
         room::{RoomDocument, status::TileStatus},
@@ -28,10 +29,10 @@ impl Actor {
         }
     }
 
-    /// Starts a worker and tells it everything: it keeps nothing of the last one's.
-    pub(super) fn start_worker(&mut self, now: Instant) {
+    /// Tells a worker that has just come everything: it knows nothing of the last one.
+    pub(super) fn greet_worker(&mut self, now: Instant) {
         let settings = self.context.settings(&self.id, &self.document);
-        self.production.start(settings, now);
+        self.production.greet(settings, now);
         self.people.nothing_shows();
         self.production.control(Control::Participants(self.people.for_worker()));
         self.told_states.clear();
@@ -48,6 +49,17 @@ impl Actor {
             }
         }
         self.forward_the_visible();
+    }
+
+    /// What the room's worker takes: of everyone in the document, as they send or are expected to.
+    pub(super) fn budget(&self) -> Budget {
+        let canvas = &self.document.canvas;
+        let load = Load {
+            canvas: Moving { width: canvas.width, height: canvas.height, fps: canvas.fps as f32 },
+            preset: self.document.video.preset.clone(),
+            participants: self.people.sending(),
+        };
+        load.budget(&Prices::REFERENCE)
     }
 
     /// Takes up the room's layout as it is now; people begin anew on the stage if it is another one.

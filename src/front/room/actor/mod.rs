@@ -314,7 +314,7 @@ impl Actor {
         switches.into_iter().for_each(|switch| self.switched(switch));
         self.recast();
         if self.production.wants_worker(now) {
-            self.start_worker(now);
+            self.production.start(self.budget(), now);
         }
     }
 
@@ -349,6 +349,11 @@ impl Actor {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Nothing => {}
+            Happening::Linked => self.greet_worker(Instant::now()),
+            Happening::Delayed(reason) => {
+                tracing::warn!(room = %self.id, "the room has no worker yet: {reason}");
+                self.say(Event::Fault { participant: None, text: format!("the room has no worker yet: {reason}") });
+            }
             Happening::Report(Report::Ready { version, pid }) => {
                 tracing::info!(room = %self.id, pid, version, "worker ready");
             }
@@ -375,8 +380,10 @@ impl Actor {
         let switch = self.floor.pass(self.began.elapsed());
         self.switched(switch);
         if self.production.wants_worker(now) {
-            self.start_worker(now);
+            self.production.start(self.budget(), now);
         }
+        let budget = self.budget();
+        self.production.grow_to(budget);
         // Pages turn, silence lasts, cameras come and go.
         self.recast();
         for (participant, state) in self.people.changes(now) {

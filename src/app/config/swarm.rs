@@ -1,0 +1,103 @@
+//! Where workers run, and what a Docker Swarm needs to be told.
+
+use std::net::SocketAddr;
+
+use super::{address, sources::Sources};
+use crate::front::engine::swarm::SwarmSettings;
+
+/// Where workers find the front if nothing else is said: every address of its container or machine.
+const LISTEN: &str = "0.0.0.0:8190";
+
+/// Longest name of an installation: with a room's 17 characters it stays within Docker's 63 for a service, and a secret's 9 more.
+const MAX_NAME: usize = 32;
+
+/// Where workers run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineConfig {
+    /// On this machine, as child processes.
+    Local,
+    /// Wherever Docker Swarm puts them.
+    Swarm {
+        /// What Swarm is asked for.
+        settings: SwarmSettings,
+        /// Where workers are let in.
+        listen: SocketAddr,
+    },
+}
+
+/// Settings of Swarm without the engine of that name are a mistake, since they would do nothing.
+const OF_SWARM: [&str; 7] = [
+    "swarm_docker",
+    "swarm_image",
+    "swarm_name",
+    "swarm_network",
+    "swarm_constraint",
+    "swarm_listen",
+    "swarm_advertise",
+];
+
+/// Reads everything about the engine; `log` is the filter of the log.
+pub(super) fn engine(sources: &Sources<'_>, log: &str, faults: &mut Vec<String>) -> Option<EngineConfig> {
+    let is_swarm = sources.parse("engine", "local", which, faults)?;
+    if !is_swarm {
+        let idle = OF_SWARM.into_iter().filter(|key| sources.is_set(key));
+        faults.extend(idle.map(|key| format!("{key}: only engine = \"swarm\" uses it")));
+        return Some(EngineConfig::Local);
+    }
+    let docker = sources.parse("swarm_docker", "unix:///var/run/docker.sock", |text| Ok(text.to_owned()), faults);
+    let name = sources.parse("swarm_name", "tilecast", installation, faults);
+    let listen = sources.parse("swarm_listen", LISTEN, address, faults);
+    let mut needed = |key: &str, why: &str| {
+        let found = sources.text(key, faults);
+        if found.is_none() {
+            faults.push(format!("{key}: {why}"));
+        }
+        found
+    };
+    let image = needed("swarm_image", "name the image that workers run from, such as tilecast:1.0");
+    let advertise = needed("swarm_advertise", "say where workers find this front, such as front:8190");
+    let network = sources.text("swarm_network", faults);
+    let constraints = sources.list("swarm_constraint", constraint, faults);
+    let advertise = advertise.and_then(|text| host_and_port(&text).map_err(|fault| faults.push(fault)).ok());
+    let settings = SwarmSettings {
+        docker: docker?,
+        name: name?,
+        image: image?,
+        network,
+        constraints,
+        advertise: advertise?,
+        log: log.to_owned(),
+    };
+    Some(EngineConfig::Swarm { settings, listen: listen? })
+}
+
+fn which(text: &str) -> Result<bool, String> {
+    match text {
+        "local" => Ok(false),
+        "swarm" => Ok(true),
+        _ => Err(format!("{text:?} is not an engine; use local or swarm")),
+    }
+}
+
+fn installation(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let sound = (1..=MAX_NAME).contains(&text.len())
+        && text.bytes().all(plain)
+        && text.starts_with(|c: char| c.is_ascii_lowercase());
+    sound.then(|| text.to_owned()).ok_or_else(|| {
+        format!("{text:?} cannot begin a service's name; use 1 to {MAX_NAME} of a-z 0-9 -, beginning with a letter")
+    })
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    let sound = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let fault = || format!("swarm_advertise: {text:?} is not HOST:PORT, such as front:8190");
+    sound.then(|| text.to_owned()).ok_or_else(fault)
+}
+
+fn constraint(text: &str) -> Result<String, String> {
+    let sound = text.contains("==") || text.contains("!=");
+    sound.then(|| text.to_owned()).ok_or_else(|| {
+        format!("{text:?} is not a placement constraint; write one as for Docker, such as node.labels.media==yes")
+    })
+}

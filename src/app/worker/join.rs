@@ -1,0 +1,186 @@
+//! A worker on another machine: dials its front, then runs the worker proper as a child whose link it carries.
+//!
+//! When the child or the connection ends it dials again: a child that crashes, or a front that comes back, is answered within
+//! a second and without Swarm. It ends when it is told to leave, when the front stays away, or by SIGTERM.
+
+use std::{
+    fs,
+    os::fd::OwnedFd,
+    path::Path,
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpStream, UnixStream},
+    process::{Child, Command},
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        self, ClientConfig, RootCertStore,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    },
+};
+
+use crate::{
+    base::backoff::Backoff,
+    link::{
+        join::{self, Answer, FRONT_NAME, Greeting, Ticket},
+        message,
+    },
+};
+
+/// How long one attempt to reach the front may take, greeting included; the front itself waits 3 s for its room.
+const ATTEMPT: Duration = Duration::from_secs(8);
+
+/// Waits between attempts: a front that is replaced is away for about a second.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// A front that cannot be reached for this long is gone; Swarm then shows the failure and starts anew, perhaps elsewhere.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long the child may take to end once its link is closed.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How an attempt ended.
+enum Attempt {
+    /// There was a link, and it has ended.
+    Worked,
+    /// The front has nothing to do now.
+    NotYet(String),
+    /// For good.
+    Leave(String),
+}
+
+/// Works with the ticket in this file until there is no more to do.
+pub fn run(ticket: &Path) -> anyhow::Result<()> {
+    let text = fs::read_to_string(ticket).with_context(|| format!("{} cannot be read", ticket.display()))?;
+    // The parser's message could show the token.
+    let ticket: Ticket =
+        serde_json::from_str(&text).map_err(|_| anyhow::anyhow!("{} is not a ticket", ticket.display()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            result = work(&ticket) => result,
+            // The child is killed with its handle; the front notices at once.
+            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+        }
+    })
+}
+
+async fn work(ticket: &Ticket) -> anyhow::Result<()> {
+    let tls = connector(&ticket.certificate)?;
+    // Outside of Swarm every process is its own task.
+    let task = std::env::var("TILECAST_TASK").unwrap_or_else(|_| format!("process-{}", std::process::id()));
+    let mut backoff = Backoff::new(AGAIN.0, AGAIN.1);
+    let mut reached = Instant::now();
+    loop {
+        match attempt(ticket, &tls, &task).await {
+            Ok(Attempt::Worked) => {
+                reached = Instant::now();
+                backoff.reset();
+            }
+            Ok(Attempt::NotYet(reason)) => {
+                reached = Instant::now();
+                tracing::info!("waiting: {reason}");
+            }
+            Ok(Attempt::Leave(reason)) => {
+                tracing::info!("leaving: {reason}");
+                return Ok(());
+            }
+            Err(error) if reached.elapsed() > PATIENCE => {
+                return Err(error.context(format!("the front at {} stays away", ticket.front)));
+            }
+            Err(error) => tracing::warn!("{error:#}"),
+        }
+        tokio::time::sleep(backoff.next(rand::random())).await;
+    }
+}
+
+async fn attempt(ticket: &Ticket, tls: &TlsConnector, task: &str) -> anyhow::Result<Attempt> {
+    let (mut link, answer) = match timeout(ATTEMPT, dial(ticket, tls, task)).await {
+        Ok(dialled) => dialled.with_context(|| format!("the front at {} cannot be reached", ticket.front))?,
+        Err(_) => bail!("the front at {} does not answer within {} s", ticket.front, ATTEMPT.as_secs()),
+    };
+    match answer {
+        Answer::Later(reason) => return Ok(Attempt::NotYet(reason)),
+        Answer::Leave(reason) => return Ok(Attempt::Leave(reason)),
+        Answer::Welcome => {}
+    }
+    let (mut ours, mut child) = start_worker()?;
+    // Either end may break the other's pipe; that is how links end.
+    let carried = tokio::select! {
+        carried = copy_bidirectional(&mut link, &mut ours) => carried.map(|_| ()),
+        _ = child.wait() => Ok(()),
+    };
+    if let Err(error) = carried {
+        tracing::debug!("the link ended: {error}");
+    }
+    drop((ours, link));
+    if timeout(GRACE, child.wait()).await.is_err() {
+        child.kill().await.context("the worker cannot be ended")?;
+    }
+    Ok(Attempt::Worked)
+}
+
+async fn dial(ticket: &Ticket, tls: &TlsConnector, task: &str) -> anyhow::Result<(TlsStream<TcpStream>, Answer)> {
+    let stream = TcpStream::connect(&ticket.front).await?;
+    join::notice_cuts(&stream)?;
+    let mut stream = tls.connect(ServerName::try_from(FRONT_NAME)?, stream).await?;
+    let greeting = Greeting {
+        version: message::VERSION,
+        room: ticket.room.clone(),
+        token: ticket.token.clone(),
+        task: task.to_owned(),
+    };
+    stream.write_all(&join::encode(&greeting)).await?;
+    stream.flush().await?;
+    // Byte by byte: what follows the answer belongs to the link.
+    let mut input = BytesMut::new();
+    loop {
+        if let Some(answer) = join::decode(&mut input)? {
+            return Ok((stream, answer));
+        }
+        input.extend_from_slice(&[stream.read_u8().await?]);
+    }
+}
+
+/// The worker proper and this side of its link. What it logs goes where this process's log goes.
+fn start_worker() -> anyhow::Result<(UnixStream, Child)> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let program = std::env::current_exe().context("this program's own path is not known")?;
+    let child = Command::new(program)
+        .arg("worker")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        // glibc keeps freed memory in one arena per thread; a worker has a thread per participant.
+        .env("MALLOC_ARENA_MAX", "2")
+        .kill_on_drop(true)
+        .spawn()
+        .context("the worker cannot be started")?;
+    Ok((UnixStream::from_std(ours)?, child))
+}
+
+/// Trusts this certificate and nothing else.
+fn connector(certificate: &str) -> anyhow::Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).context("the ticket's certificate")?)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}

@@ -1,0 +1,218 @@
+//! Docker's API, as far as the engine needs it: services, their secrets and tasks.
+
+use std::{collections::HashMap, future::Future, time::Duration};
+
+use bollard::{
+    API_DEFAULT_VERSION, Docker,
+    errors::Error,
+    models::{SecretSpec, ServiceSpec, Task, TaskState},
+    query_parameters::{
+        InspectServiceOptions, ListSecretsOptions, ListServicesOptions, ListTasksOptions, UpdateServiceOptions,
+    },
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::time::timeout;
+
+use super::spec;
+
+/// Longest answer to wait for: a manager that elects a leader takes a few seconds.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Why the API did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No connection, or no answer in [`ANSWER`].
+    #[error("Docker's API at {0} does not answer{1}; is the daemon running, and may this front reach it?")]
+    Silent(String, String),
+    /// It said no.
+    #[error("Docker refused ({0}): {1}")]
+    Refused(u16, String),
+    /// It said something that is no answer.
+    #[error("Docker's API gave an answer that does not parse: {0}")]
+    Nonsense(String),
+}
+
+/// A service as it is.
+#[derive(Debug)]
+pub struct Found {
+    /// Version to name when changing it.
+    pub version: i32,
+    /// Its labels.
+    pub labels: HashMap<String, String>,
+}
+
+/// See the module. Clones share connections.
+#[derive(Debug, Clone)]
+pub struct Api {
+    docker: Docker,
+    host: String,
+}
+
+impl Api {
+    /// For `unix:///PATH`, `tcp://HOST:PORT` or `http://HOST:PORT`; nothing is connected yet.
+    ///
+    /// # Errors
+    /// What is wrong with the address.
+    pub fn new(host: &str) -> Result<Self, String> {
+        let seconds = ANSWER.as_secs();
+        let docker = if host.starts_with("unix://") {
+            Docker::connect_with_unix(host, seconds, API_DEFAULT_VERSION)
+        } else if host.starts_with("tcp://") || host.starts_with("http://") {
+            Docker::connect_with_http(host, seconds, API_DEFAULT_VERSION)
+        } else {
+            return Err(format!(
+                "{host:?} is no address of Docker's API; write unix:///var/run/docker.sock or tcp://HOST:PORT"
+            ));
+        };
+        let docker = docker.map_err(|error| format!("{host}: {error}"))?;
+        Ok(Self { docker, host: host.to_owned() })
+    }
+
+    async fn ask<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, ApiError> {
+        let silent = |how: String| ApiError::Silent(self.host.clone(), how);
+        match timeout(ANSWER, answer).await {
+            Err(_) => Err(silent(format!(" within {} s", ANSWER.as_secs()))),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Error::DockerResponseServerError { status_code, message })) => {
+                Err(ApiError::Refused(status_code, message))
+            }
+            Ok(Err(error @ (Error::JsonDataError { .. } | Error::JsonSerdeError { .. }))) => {
+                Err(ApiError::Nonsense(error.to_string()))
+            }
+            Ok(Err(error)) => Err(silent(format!(" ({error})"))),
+        }
+    }
+
+    /// The service of that name, if there is one.
+    pub async fn find(&self, name: &str) -> Result<Option<Found>, ApiError> {
+        let found = self.docker.inspect_service(name, None::<InspectServiceOptions>);
+        match self.ask(found).await {
+            Ok(service) => Ok(Some(Found {
+                version: service.version.and_then(|version| version.index).unwrap_or_default() as i32,
+                labels: service.spec.and_then(|spec| spec.labels).unwrap_or_default(),
+            })),
+            Err(ApiError::Refused(404, _)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a service.
+    pub async fn create(&self, service: ServiceSpec) -> Result<(), ApiError> {
+        self.ask(self.docker.create_service(service, None)).await.map(|_| ())
+    }
+
+    /// Changes a service from `version`, unless somebody else has changed it since.
+    pub async fn update(&self, name: &str, version: i32, service: ServiceSpec) -> Result<(), ApiError> {
+        let options = UpdateServiceOptions { version, ..UpdateServiceOptions::default() };
+        self.ask(self.docker.update_service(name, service, options, None)).await.map(|_| ())
+    }
+
+    /// Removes a service; one that is not there is removed already.
+    pub async fn delete(&self, name: &str) -> Result<(), ApiError> {
+        unless_gone(self.ask(self.docker.delete_service(name)).await)
+    }
+
+    /// Keeps a secret; returns its id.
+    pub async fn put_secret(&self, secret: SecretSpec) -> Result<String, ApiError> {
+        self.ask(self.docker.create_secret(secret)).await.map(|made| made.id)
+    }
+
+    /// Id, name and room of every secret that was made by this front, or for one room.
+    pub async fn secrets(&self, labels: &[(&str, &str)]) -> Result<Vec<(String, String, String)>, ApiError> {
+        let options = ListSecretsOptions { filters: Some(filters(labels)) };
+        let secrets = self.ask(self.docker.list_secrets(Some(options))).await?;
+        let secrets = secrets.into_iter().filter_map(|secret| {
+            let spec = secret.spec?;
+            Some((secret.id?, spec.name?, spec.labels?.remove(spec::ROOM)?))
+        });
+        Ok(secrets.collect())
+    }
+
+    /// Forgets a secret; one that is not there is forgotten already.
+    pub async fn delete_secret(&self, id: &str) -> Result<(), ApiError> {
+        unless_gone(self.ask(self.docker.delete_secret(id)).await)
+    }
+
+    /// Name and room of every service with these labels.
+    pub async fn services(&self, labels: &[(&str, &str)]) -> Result<Vec<(String, String)>, ApiError> {
+        let options = ListServicesOptions { filters: Some(filters(labels)), ..ListServicesOptions::default() };
+        let services = self.ask(self.docker.list_services(Some(options))).await?;
+        let services = services.into_iter().filter_map(|service| {
+            let spec = service.spec?;
+            Some((spec.name?, spec.labels?.remove(spec::ROOM)?))
+        });
+        Ok(services.collect())
+    }
+
+    /// Why the newest task of a service does not run, if it does not.
+    pub async fn trouble(&self, service: &str) -> Result<Option<String>, ApiError> {
+        let only = HashMap::from([("service".to_owned(), vec![service.to_owned()])]);
+        let tasks = self.ask(self.docker.list_tasks(Some(ListTasksOptions { filters: Some(only) }))).await?;
+        Ok(why_waiting(&tasks))
+    }
+}
+
+fn unless_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {
+    match result {
+        Err(ApiError::Refused(404, _)) => Ok(()),
+        other => other,
+    }
+}
+
+fn filters(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), labels.iter().map(|(key, value)| format!("{key}={value}")).collect())])
+}
+
+/// What Swarm says about the present task; about the one before if that failed and the present one has nothing to say.
+fn why_waiting(tasks: &[Task]) -> Option<String> {
+    let mut tasks: Vec<&Task> = tasks.iter().collect();
+    let created = |task: &Task| OffsetDateTime::parse(task.created_at.as_deref()?, &Rfc3339).ok();
+    tasks.sort_by_key(|task| std::cmp::Reverse(created(task)));
+    let present = tasks.first()?.status.as_ref()?;
+    if present.state == Some(TaskState::RUNNING) {
+        return None;
+    }
+    let error = |task: &&Task| task.status.as_ref()?.err.clone().filter(|error| !error.is_empty());
+    let state = present.state.map_or_else(String::new, |state| format!("{state:?}").to_lowercase());
+    Some(match tasks.iter().take(2).find_map(error) {
+        Some(error) => format!("Swarm says: {error}"),
+        None => format!("Swarm has its task in state {state:?}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_task_says_why_there_is_no_worker() {
+        let tasks = |json| serde_json::from_value::<Vec<Task>>(json).expect("tasks");
+        let pending = tasks(json!([
+            {"ID": "b", "CreatedAt": "2026-01-01T00:00:05Z",
+             "Status": {"State": "pending", "Err": "no suitable node (insufficient resources on 3 nodes)"}},
+            {"ID": "a", "CreatedAt": "2026-01-01T00:00:01Z", "Status": {"State": "failed", "Err": "exit 1"}},
+        ]));
+        assert_eq!(
+            why_waiting(&pending).as_deref(),
+            Some("Swarm says: no suitable node (insufficient resources on 3 nodes)")
+        );
+        let running = tasks(json!([{"ID": "a", "CreatedAt": "2026-01-01T00:00:01Z", "Status": {"State": "running"}}]));
+        assert_eq!(why_waiting(&running), None);
+        let preparing = tasks(json!([
+            {"ID": "b", "CreatedAt": "2026-01-01T00:00:05Z", "Status": {"State": "preparing"}},
+            {"ID": "a", "CreatedAt": "2026-01-01T00:00:01Z", "Status": {"State": "failed", "Err": "exit 1"}},
+        ]));
+        assert_eq!(why_waiting(&preparing).as_deref(), Some("Swarm says: exit 1"));
+        assert_eq!(why_waiting(&[]), None);
+    }
+
+    #[tokio::test]
+    async fn an_api_that_is_gone_is_said_to_be() {
+        assert!(Api::new("docker.example").is_err());
+        let api = Api::new("unix:///nonexistent/docker.sock").expect("an address");
+        let error = api.find("x").await.expect_err("nobody is there").to_string();
+        assert!(error.starts_with("Docker's API at unix:///nonexistent/docker.sock does not answer"), "{error}");
+    }
+}

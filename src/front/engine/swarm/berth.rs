@@ -1,0 +1,233 @@
+//! One room's place for a worker: what it wants of Swarm, who may take it, and who has it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::{
+    sync::{Notify, mpsc},
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{lease::Lease, spec};
+use crate::{
+    base::{RoomId, Secret},
+    cost::Budget,
+    front::engine::Event,
+    link::{
+        join::{Answer, Greeting},
+        message,
+    },
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Berth {
+    /// Whose.
+    pub room: RoomId,
+    state: Mutex<State>,
+    /// The service may not be what it should be.
+    pub changed: Notify,
+    /// The room wants a worker.
+    wanted: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    budget: Budget,
+    removed: bool,
+    /// [`spec::hash`] of the token, once a service has it.
+    token: Option<String>,
+    lease: Lease,
+    wanting: Option<Wanting>,
+    /// Ends the present link.
+    link: Option<CancellationToken>,
+}
+
+/// A room that wants a worker.
+#[derive(Debug)]
+pub struct Wanting {
+    /// Where the worker's words go.
+    pub events: mpsc::Sender<Event>,
+    /// Cancelled when the room lets go of the worker.
+    pub kill: CancellationToken,
+}
+
+/// A worker that was let in.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The room's side.
+    pub wanting: Wanting,
+    /// Cancelled when another task takes the place.
+    pub replaced: CancellationToken,
+}
+
+impl Berth {
+    /// Nobody has it and nobody wants it.
+    pub fn new(room: RoomId, budget: Budget) -> Self {
+        let state = State { budget, removed: false, token: None, lease: Lease::default(), wanting: None, link: None };
+        Self { room, state: Mutex::new(state), changed: Notify::new(), wanted: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every update leaves the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the worker may use from now on.
+    pub fn resize(&self, budget: Budget) {
+        let mut state = self.lock();
+        if state.budget != budget {
+            state.budget = budget;
+            self.changed.notify_one();
+        }
+    }
+
+    /// What the worker may use.
+    pub fn budget(&self) -> Budget {
+        self.lock().budget
+    }
+
+    /// The room is no more.
+    pub fn remove(&self) {
+        self.lock().removed = true;
+        self.changed.notify_one();
+    }
+
+    /// Whether [`Berth::remove`] was called.
+    pub fn is_removed(&self) -> bool {
+        self.lock().removed
+    }
+
+    /// The room wants a worker.
+    pub fn want(&self, events: mpsc::Sender<Event>, kill: CancellationToken) {
+        self.lock().wanting = Some(Wanting { events, kill });
+        self.wanted.notify_one();
+        self.changed.notify_one();
+    }
+
+    /// Whether the room waits for a worker.
+    pub fn is_wanting(&self) -> bool {
+        self.lock().wanting.as_ref().is_some_and(|wanting| !wanting.kill.is_cancelled())
+    }
+
+    /// Tells the room why it has no worker yet.
+    pub fn delayed(&self, reason: String) {
+        if let Some(wanting) = &self.lock().wanting {
+            // A room that does not read has other worries.
+            let _ = wanting.events.try_send(Event::Delayed(reason));
+        }
+    }
+
+    /// Workers with this token are let in from now on.
+    pub fn trust(&self, token_hash: String) {
+        self.lock().token = Some(token_hash);
+    }
+
+    /// Decides on a worker that greets, waiting until `deadline` for the room to want one.
+    pub async fn admit(&self, greeting: &Greeting, deadline: Instant) -> Result<Admitted, Answer> {
+        if greeting.version != message::VERSION {
+            let reason = format!(
+                "a worker speaks version {} of the link, the front {}: give swarm_image the image of the front's own build",
+                greeting.version,
+                message::VERSION
+            );
+            self.delayed(reason.clone());
+            return Err(Answer::Leave(reason));
+        }
+        let replaced = self.take_lease(greeting)?;
+        loop {
+            if let Some(wanting) = self.take_wanting(&replaced)? {
+                return Ok(Admitted { wanting, replaced });
+            }
+            if timeout_at(deadline, self.wanted.notified()).await.is_err() {
+                return Err(Answer::Later("the room has not asked for a worker yet".to_owned()));
+            }
+        }
+    }
+
+    fn take_lease(&self, greeting: &Greeting) -> Result<CancellationToken, Answer> {
+        let mut state = self.lock();
+        match &state.token {
+            // The front has just come back and has not asked Docker yet.
+            None => return Err(Answer::Later("the front does not know the room's service yet".to_owned())),
+            Some(hash) if Secret::new(hash.clone()) != Secret::new(spec::hash(&greeting.token)) => {
+                return Err(Answer::Leave("the token is not this room's; its service was made anew since".to_owned()));
+            }
+            Some(_) => {}
+        }
+        let epoch = state.lease.take(&greeting.task).map_err(|fenced| Answer::Leave(fenced.to_string()))?;
+        tracing::info!(room = %self.room, task = greeting.task, epoch, "worker of the Swarm");
+        let replaced = CancellationToken::new();
+        if let Some(before) = state.link.replace(replaced.clone()) {
+            before.cancel();
+        }
+        Ok(replaced)
+    }
+
+    fn take_wanting(&self, replaced: &CancellationToken) -> Result<Option<Wanting>, Answer> {
+        if replaced.is_cancelled() {
+            return Err(Answer::Later("another task asked at the same time".to_owned()));
+        }
+        Ok(self.lock().wanting.take().filter(|wanting| !wanting.kill.is_cancelled()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn greeting(task: &str, token: &str) -> Greeting {
+        Greeting {
+            version: message::VERSION,
+            room: "weekly".parse().expect("an id"),
+            token: Secret::new(token),
+            task: task.to_owned(),
+        }
+    }
+
+    fn berth() -> Berth {
+        let berth = Berth::new("weekly".parse().expect("an id"), Budget { millicores: 500, mib: 200 });
+        berth.trust(spec::hash(&Secret::new("good")));
+        berth
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    #[tokio::test]
+    async fn only_the_right_token_of_the_right_version_gets_in() {
+        let berth = berth();
+        assert!(matches!(berth.admit(&greeting("a", "bad"), soon()).await, Err(Answer::Leave(_))));
+        let old = Greeting { version: 1, ..greeting("a", "good") };
+        let (events, mut heard) = mpsc::channel(1);
+        berth.want(events, CancellationToken::new());
+        assert!(matches!(berth.admit(&old, soon()).await, Err(Answer::Leave(_))));
+        assert!(matches!(heard.recv().await, Some(Event::Delayed(reason)) if reason.contains("version 1")));
+        assert!(berth.admit(&greeting("a", "good"), soon()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_worker_nobody_wants_comes_again_later() {
+        let berth = berth();
+        assert!(matches!(berth.admit(&greeting("a", "good"), Instant::now()).await, Err(Answer::Later(_))));
+    }
+
+    #[tokio::test]
+    async fn a_newer_task_ends_the_link_of_the_one_before() {
+        let berth = berth();
+        let (events, _heard) = mpsc::channel(1);
+        berth.want(events.clone(), CancellationToken::new());
+        let first = berth.admit(&greeting("a", "good"), soon()).await.expect("wanted");
+        let task_b = greeting("b", "good");
+        let (second, ()) = tokio::join!(berth.admit(&task_b, soon()), async {
+            first.replaced.cancelled().await;
+            // The room notices that its link has ended and asks again.
+            berth.want(events.clone(), CancellationToken::new());
+        });
+        assert!(!second.expect("wanted").replaced.is_cancelled());
+        assert!(matches!(berth.admit(&greeting("a", "good"), soon()).await, Err(Answer::Leave(_))));
+    }
+}

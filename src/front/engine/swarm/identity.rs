@@ -1,0 +1,115 @@
+//! How workers on other machines know their front: a certificate of its own, kept in the state folder.
+
+use std::{
+    fs, io,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self, ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+
+use crate::link::join::FRONT_NAME;
+
+/// Why a front has no identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The file.
+    #[error("{path}: {error}")]
+    File {
+        /// Where it should be.
+        path: PathBuf,
+        /// What went wrong with it.
+        error: io::Error,
+    },
+    /// What is in the file.
+    #[error("{path} holds no usable certificate and key ({reason}); remove it, and a new one is made")]
+    Content {
+        /// Where it is.
+        path: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+/// See the module.
+pub struct Identity {
+    /// The certificate, PEM.
+    pub certificate: String,
+    /// Accepts TLS 1.3 (RFC 8446) as the owner of the certificate.
+    pub acceptor: TlsAcceptor,
+}
+
+impl Identity {
+    /// Reads the identity from `worker-door.pem` in `folder`, or makes it there: a worker's ticket names it, so it outlives the
+    /// front.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or holds something else.
+    pub fn open(folder: &Path) -> Result<Self, IdentityError> {
+        let path = folder.join("worker-door.pem");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let text = make().map_err(|reason| IdentityError::Content { path: path.clone(), reason })?;
+                write(folder, &path, &text).map_err(|error| IdentityError::File { path: path.clone(), error })?;
+                text
+            }
+            Err(error) => return Err(IdentityError::File { path, error }),
+        };
+        Self::parse(&text).map_err(|reason| IdentityError::Content { path, reason })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let certificate = CertificateDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
+        let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![certificate], key))
+            .map_err(|error| error.to_string())?;
+        let end = text.find("-----BEGIN PRIVATE KEY-----").ok_or("no private key after the certificate")?;
+        Ok(Self { certificate: text[..end].to_owned(), acceptor: TlsAcceptor::from(Arc::new(config)) })
+    }
+}
+
+fn make() -> Result<String, String> {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(vec![FRONT_NAME.to_owned()]).map_err(|error| error.to_string())?;
+    Ok(cert.pem() + &signing_key.serialize_pem())
+}
+
+fn write(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_made_once_and_kept_from_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = Identity::open(folder.path()).expect("made");
+        let again = Identity::open(folder.path()).expect("read");
+        assert_eq!(first.certificate, again.certificate);
+        assert!(!first.certificate.contains("PRIVATE"));
+        let path = folder.path().join("worker-door.pem");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        fs::write(&path, "nonsense").expect("writable");
+        assert!(matches!(Identity::open(folder.path()), Err(IdentityError::Content { .. })));
+    }
+}

@@ -1,0 +1,148 @@
+//! Workers as Docker Swarm services, one a room: Swarm places, limits, restarts and reschedules them. We write no scheduler and
+//! keep no list of nodes.
+//!
+//! [`keep`] sees that a room's service is as it should be ([`spec`]), through Docker's API ([`api`]). The service's worker dials
+//! the [`door`] with its ticket, and a [`lease`] lets one task at a time work. A service outlives the front, which finds it
+//! again by its labels; it goes when its room does.
+
+mod api;
+mod berth;
+mod door;
+mod identity;
+mod keep;
+mod lease;
+mod spec;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use self::{api::Api, berth::Berth, identity::Identity};
+pub use self::{identity::IdentityError, spec::service_name};
+use super::Worker;
+use crate::{
+    base::{RoomId, tasks::Tasks},
+    cost::Budget,
+};
+
+/// What an operator says of the Swarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwarmSettings {
+    /// Docker's API of a manager: `unix:///PATH`, `tcp://HOST:PORT`.
+    pub docker: String,
+    /// Name of the installation: begins the names of its services, and services of other names are never touched.
+    pub name: String,
+    /// Image that workers run from; the same build as this front.
+    pub image: String,
+    /// Network that workers are attached to, where they find the front.
+    pub network: Option<String>,
+    /// On which nodes workers may run, as in `docker service create --constraint`.
+    pub constraints: Vec<String>,
+    /// Where workers find this front, `HOST:PORT`; two fronts of one installation never have the same.
+    pub advertise: String,
+    /// Filter of the workers' log.
+    pub log: String,
+}
+
+/// Why the engine cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SwarmError {
+    /// The address of the API.
+    #[error("swarm_docker: {0}")]
+    Docker(String),
+    /// The front's certificate.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+/// See the module. Clones share everything.
+#[derive(Clone)]
+pub struct Swarm {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: SwarmSettings,
+    api: Api,
+    certificate: String,
+    acceptor: TlsAcceptor,
+    berths: Mutex<BTreeMap<RoomId, Arc<Berth>>>,
+    tasks: Tasks,
+}
+
+impl fmt::Debug for Swarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Swarm").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+impl Swarm {
+    /// Lets workers in at `listener`; the front's certificate is kept in the folder `state`. `tasks` owns what runs.
+    ///
+    /// # Errors
+    /// When the API's address is none, or there is no certificate. Docker itself may be away: rooms wait for it.
+    pub fn open(
+        settings: SwarmSettings,
+        listener: TcpListener,
+        state: &Path,
+        tasks: Tasks,
+    ) -> Result<Self, SwarmError> {
+        let api = Api::new(&settings.docker).map_err(SwarmError::Docker)?;
+        let Identity { certificate, acceptor } = Identity::open(state)?;
+        let shared = Shared { settings, api, certificate, acceptor, berths: Mutex::default(), tasks: tasks.clone() };
+        let swarm = Self { shared: Arc::new(shared) };
+        tasks.spawn("worker door", door::serve(swarm.clone(), listener));
+        tasks.spawn("swarm sweep", keep::sweep(swarm.clone()));
+        Ok(swarm)
+    }
+
+    /// See [`super::Engine::start`].
+    pub fn start(&self, room: &RoomId, budget: Budget) -> Worker {
+        let (worker, events, kill) = Worker::new();
+        let berth = self.berth(room, budget);
+        berth.resize(budget);
+        berth.want(events, kill);
+        worker
+    }
+
+    /// See [`super::Engine::resize`].
+    pub fn resize(&self, room: &RoomId, budget: Budget) {
+        if let Some(berth) = self.find(room) {
+            berth.resize(budget);
+        }
+    }
+
+    /// See [`super::Engine::remove`].
+    pub fn remove(&self, room: &RoomId) {
+        if let Some(berth) = self.lock().remove(room) {
+            berth.remove();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<RoomId, Arc<Berth>>> {
+        // A map is whole between its operations.
+        self.shared.berths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, room: &RoomId) -> Option<Arc<Berth>> {
+        self.lock().get(room).cloned()
+    }
+
+    /// The room's berth, which is kept from now on.
+    fn berth(&self, room: &RoomId, budget: Budget) -> Arc<Berth> {
+        let mut berths = self.lock();
+        if let Some(berth) = berths.get(room) {
+            return berth.clone();
+        }
+        let berth = Arc::new(Berth::new(room.clone(), budget));
+        berths.insert(room.clone(), berth.clone());
+        self.shared.tasks.spawn("swarm service", keep::keep(self.clone(), berth.clone()));
+        berth
+    }
+}

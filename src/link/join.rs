@@ -1,0 +1,141 @@
+//! How a worker on another machine finds its front and is let in: the ticket it was started with, its greeting, the answer.
+//!
+//! Each is one JSON document behind a big-endian `u32` length. After [`Answer::Welcome`] the connection is the link.
+
+use std::{io, os::fd::AsFd, time::Duration};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use rustix::net::sockopt;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::base::{RoomId, Secret};
+
+/// The name in a front's certificate. It says what the certificate is for, not where the front is: workers trust that one
+/// certificate and no authority.
+pub const FRONT_NAME: &str = "front.tilecast.internal";
+
+/// Longest greeting or answer, bytes: a few short texts.
+pub const MAX_DOCUMENT: usize = 4096;
+
+/// How long a link may be cut before both ends take the other for gone: shorter than Swarm takes to notice that a node is, so that
+/// a worker that was cut off has ended when its successor comes.
+const CUT: Duration = Duration::from_secs(4);
+
+/// What a worker is started with, as a secret that it alone can read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ticket {
+    /// Where its front listens, `HOST:PORT`.
+    pub front: String,
+    /// The front's certificate, PEM (RFC 7468): whoever has the key to it is the front.
+    pub certificate: String,
+    /// The room to work for.
+    pub room: RoomId,
+    /// What lets it in.
+    pub token: Secret,
+}
+
+/// First words of a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Greeting {
+    /// [`super::message::VERSION`] of the worker.
+    pub version: u32,
+    /// As in its [`Ticket`].
+    pub room: RoomId,
+    /// As in its [`Ticket`].
+    pub token: Secret,
+    /// Which of all that were ever started with this ticket it is: Swarm's id of the task.
+    pub task: String,
+}
+
+/// What the front says to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// The link begins.
+    Welcome,
+    /// The room wants no worker at this moment; ask again soon.
+    Later(String),
+    /// Never; end.
+    Leave(String),
+}
+
+/// Why bytes are not what was awaited.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// Longer than [`MAX_DOCUMENT`].
+    #[error("a document of {0} bytes where at most {MAX_DOCUMENT} are expected")]
+    Length(usize),
+    /// Not the expected JSON.
+    #[error("a document that does not parse: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Has the system end a TCP connection whose other end was cut off: by probes while nothing is sent, by what stays unacknowledged
+/// otherwise (RFC 1122 §4.2.3.6, RFC 5482). Small messages leave at once.
+pub fn notice_cuts(socket: &impl AsFd) -> io::Result<()> {
+    const PROBES: u32 = 3;
+    sockopt::set_tcp_nodelay(socket, true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, Duration::from_secs(1))?;
+    sockopt::set_tcp_keepintvl(socket, Duration::from_secs(1))?;
+    sockopt::set_tcp_keepcnt(socket, PROBES)?;
+    sockopt::set_tcp_user_timeout(socket, CUT.as_millis() as u32)?;
+    Ok(())
+}
+
+/// As it goes on the wire.
+pub fn encode(document: &impl Serialize) -> Bytes {
+    let body = serde_json::to_vec(document).expect("these have text keys and no numbers but whole ones");
+    let mut bytes = BytesMut::with_capacity(4 + body.len());
+    bytes.put_u32(body.len() as u32);
+    bytes.extend_from_slice(&body);
+    bytes.freeze()
+}
+
+/// Takes a document off `input`; `None` until it is whole.
+///
+/// # Errors
+/// When it is too long or is not what it should be; the connection is of no use then.
+pub fn decode<T: DeserializeOwned>(input: &mut BytesMut) -> Result<Option<T>, JoinError> {
+    let Some(head) = input.first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_be_bytes(*head) as usize;
+    if length > MAX_DOCUMENT {
+        return Err(JoinError::Length(length));
+    }
+    if input.len() < 4 + length {
+        return Ok(None);
+    }
+    input.advance(4);
+    Ok(Some(serde_json::from_slice(&input.split_to(length))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_come_out_as_they_went_in_however_they_are_cut() {
+        let answer = Answer::Later("the room is being changed".to_owned());
+        let wire = encode(&answer);
+        let mut input = BytesMut::new();
+        for (at, byte) in wire.iter().enumerate() {
+            assert!(decode::<Answer>(&mut input).expect("nothing wrong yet").is_none(), "whole after {at} bytes");
+            input.put_u8(*byte);
+        }
+        input.put_u8(7);
+        assert_eq!(decode(&mut input).expect("sound"), Some(answer));
+        assert_eq!(&input[..], [7], "what follows belongs to the link");
+    }
+
+    #[test]
+    fn what_is_no_greeting_is_refused() {
+        assert!(matches!(
+            decode::<Greeting>(&mut BytesMut::from(&b"GET / HTTP/1.1\r\n"[..])),
+            Err(JoinError::Length(_))
+        ));
+        let mut strange = BytesMut::from(&encode(&serde_json::json!({"version": 1}))[..]);
+        assert!(matches!(decode::<Greeting>(&mut strange), Err(JoinError::Json(_))));
+    }
+}

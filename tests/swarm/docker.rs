@@ -1,0 +1,297 @@
+//! A stand-in for the Docker daemon of a Swarm manager: just the calls that the engine makes, with Docker's shapes, status codes
+//! and version checks. A task is a process of this build on this machine, started again when it ends, as Swarm does.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Path as Segment, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{delete, get, post},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tilecast::app::lab::process::{Process, quiet};
+use tokio::{net::UnixListener, task::JoinHandle};
+
+/// As in the service that the engine asks for.
+const RESTART_DELAY: Duration = Duration::from_millis(500);
+
+/// See the module. Dropping it ends every task.
+pub struct Docker {
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+struct Shared {
+    folder: TempDir,
+    swarm: Mutex<Swarm>,
+}
+
+/// What a manager keeps.
+#[derive(Default)]
+struct Swarm {
+    next: u64,
+    secrets: BTreeMap<String, Value>,
+    services: BTreeMap<String, Service>,
+    /// No node has room for a task.
+    full: bool,
+}
+
+struct Service {
+    version: u64,
+    spec: Value,
+    /// The task that should run, and every task that does.
+    task: u64,
+    running: BTreeMap<u64, Process>,
+}
+
+type Answer = Result<Response, (StatusCode, Json<Value>)>;
+
+fn refuse(status: StatusCode, message: &str) -> (StatusCode, Json<Value>) {
+    (status, Json(json!({"message": message})))
+}
+
+impl Docker {
+    /// Serves on a socket in a folder of its own.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listener = UnixListener::bind(folder.path().join("docker.sock")).expect("a socket");
+        let shared = Arc::new(Shared { folder, swarm: Mutex::default() });
+        let routes = Router::new()
+            .route("/services", get(list_services))
+            .route("/services/create", post(create_service))
+            .route("/services/{name}", get(inspect_service).delete(delete_service))
+            .route("/services/{name}/update", post(update_service))
+            .route("/secrets", get(list_secrets))
+            .route("/secrets/create", post(create_secret))
+            .route("/secrets/{id}", delete(delete_secret))
+            .route("/tasks", get(list_tasks))
+            .with_state(shared.clone());
+        let keeping = shared.clone();
+        let server = tokio::spawn(async move {
+            let serving = axum::serve(listener, routes).into_future();
+            tokio::select! {
+                _ = serving => {}
+                () = restart(keeping) => {}
+            }
+        });
+        Self { shared, server }
+    }
+
+    /// Address of its API.
+    pub fn host(&self) -> String {
+        format!("unix://{}", self.shared.folder.path().join("docker.sock").display())
+    }
+
+    fn swarm(&self) -> MutexGuard<'_, Swarm> {
+        self.shared.lock()
+    }
+
+    /// No node has room for a task any more, or again.
+    pub fn fill(&self, full: bool) {
+        self.swarm().full = full;
+    }
+
+    /// Numbers of services, secrets and running tasks.
+    pub fn count(&self) -> (usize, usize, usize) {
+        let swarm = self.swarm();
+        let tasks = swarm.services.values().map(|service| service.running.len()).sum();
+        (swarm.services.len(), swarm.secrets.len(), tasks)
+    }
+
+    /// What the only service was asked to be.
+    pub fn spec(&self) -> Value {
+        self.swarm().services.values().next().expect("a service").spec.clone()
+    }
+
+    /// Process ids of the tasks of the only service, the oldest first.
+    pub fn tasks(&self) -> Vec<u32> {
+        let swarm = self.swarm();
+        swarm.services.values().next().map(|s| s.running.values().map(Process::id).collect()).unwrap_or_default()
+    }
+
+    /// Starts a second task beside the present one, as Swarm does for a node it cannot see; the first goes on.
+    pub fn lose_sight_of_the_task(&self) {
+        let mut swarm = self.swarm();
+        let Swarm { next, services, secrets, .. } = &mut *swarm;
+        let service = services.values_mut().next().expect("a service");
+        service.begin(next, secrets, self.shared.folder.path());
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        self.server.abort();
+        self.swarm().services.clear();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Swarm> {
+        self.swarm.lock().expect("no test panics with it")
+    }
+}
+
+impl Service {
+    fn begin(&mut self, next: &mut u64, secrets: &BTreeMap<String, Value>, folder: &Path) {
+        *next += 1;
+        self.task = *next;
+        let container = &self.spec["TaskTemplate"]["ContainerSpec"];
+        let secret = &container["Secrets"][0];
+        let data = secrets[secret["SecretID"].as_str().expect("an id")]["Spec"]["Data"].as_str().expect("data");
+        let ticket: PathBuf = folder.join(format!("ticket-{}", self.task));
+        std::fs::write(&ticket, STANDARD.decode(data).expect("base64")).expect("written");
+        let place = format!("/run/secrets/{}", secret["File"]["Name"].as_str().expect("a name"));
+        let mut command = quiet(env!("CARGO_BIN_EXE_tilecast"));
+        for argument in container["Args"].as_array().expect("arguments") {
+            let argument = argument.as_str().expect("text");
+            command.arg(if argument == place { ticket.to_str().expect("UTF-8") } else { argument });
+        }
+        for variable in container["Env"].as_array().expect("environment") {
+            let (key, value) = variable.as_str().and_then(|text| text.split_once('=')).expect("KEY=VALUE");
+            command.env(key, value.replace("{{.Task.ID}}", &format!("task{}", self.task)));
+        }
+        self.running.insert(self.task, Process::start("task", &mut command).expect("the worker starts"));
+    }
+}
+
+/// Starts tasks that have ended again, after the delay, while there is room; sees to those that wait for room.
+async fn restart(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(RESTART_DELAY).await;
+        let mut swarm = shared.lock();
+        let Swarm { next, services, secrets, full } = &mut *swarm;
+        for service in services.values_mut() {
+            service.running.retain(|_, process| process.check().is_ok());
+            if !*full && !service.running.contains_key(&service.task) {
+                service.begin(next, secrets, shared.folder.path());
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Filters {
+    filters: Option<String>,
+}
+
+impl Filters {
+    /// True when `labels` has every label that is asked for.
+    fn admit(&self, labels: &Value) -> bool {
+        let filters: Value =
+            self.filters.as_ref().map_or(Value::Null, |text| serde_json::from_str(text).expect("JSON"));
+        let wanted = filters["label"].as_array().cloned().unwrap_or_default();
+        wanted.iter().all(|label| {
+            let (key, value) = label.as_str().and_then(|text| text.split_once('=')).expect("KEY=VALUE");
+            labels[key] == value
+        })
+    }
+}
+
+async fn list_services(State(shared): State<Arc<Shared>>, Query(filters): Query<Filters>) -> Json<Value> {
+    let swarm = shared.lock();
+    let found = swarm.services.values().filter(|service| filters.admit(&service.spec["Labels"]));
+    Json(found.map(|service| json!({"Spec": service.spec, "Version": {"Index": service.version}})).collect())
+}
+
+async fn create_service(State(shared): State<Arc<Shared>>, Json(spec): Json<Value>) -> Answer {
+    let mut swarm = shared.lock();
+    let name = spec["Name"].as_str().expect("a name").to_owned();
+    if swarm.services.contains_key(&name) {
+        return Err(refuse(StatusCode::CONFLICT, "name conflicts with an existing object"));
+    }
+    let Swarm { next, services, secrets, full } = &mut *swarm;
+    *next += 1;
+    let mut service = Service { version: *next, spec, task: 0, running: BTreeMap::new() };
+    if !*full {
+        service.begin(next, secrets, shared.folder.path());
+    }
+    services.insert(name.clone(), service);
+    Ok((StatusCode::CREATED, Json(json!({"ID": name}))).into_response())
+}
+
+async fn inspect_service(State(shared): State<Arc<Shared>>, Segment(name): Segment<String>) -> Answer {
+    let swarm = shared.lock();
+    let service = swarm.services.get(&name).ok_or_else(|| refuse(StatusCode::NOT_FOUND, "service not found"))?;
+    Ok(Json(json!({"Spec": service.spec, "Version": {"Index": service.version}})).into_response())
+}
+
+async fn delete_service(State(shared): State<Arc<Shared>>, Segment(name): Segment<String>) -> Answer {
+    let gone = shared.lock().services.remove(&name);
+    gone.map(|_| StatusCode::OK.into_response()).ok_or_else(|| refuse(StatusCode::NOT_FOUND, "service not found"))
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+async fn update_service(
+    State(shared): State<Arc<Shared>>,
+    Segment(name): Segment<String>,
+    Query(Version { version }): Query<Version>,
+    Json(spec): Json<Value>,
+) -> Answer {
+    let mut swarm = shared.lock();
+    let Swarm { next, services, secrets, .. } = &mut *swarm;
+    let service = services.get_mut(&name).ok_or_else(|| refuse(StatusCode::NOT_FOUND, "service not found"))?;
+    if service.version != version {
+        return Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "update out of sequence"));
+    }
+    *next += 1;
+    service.version = *next;
+    service.spec = spec;
+    // Start first: the old task goes on until the new one is there.
+    service.begin(next, secrets, shared.folder.path());
+    Ok(Json(json!({"Warnings": null})).into_response())
+}
+
+async fn list_secrets(State(shared): State<Arc<Shared>>, Query(filters): Query<Filters>) -> Json<Value> {
+    let swarm = shared.lock();
+    let found = swarm.secrets.values().filter(|secret| filters.admit(&secret["Spec"]["Labels"]));
+    // The data of a secret never leave a manager but for the tasks that use it.
+    let without_data = found.cloned().map(|mut secret| {
+        secret["Spec"].as_object_mut().expect("an object").remove("Data");
+        secret
+    });
+    Json(without_data.collect())
+}
+
+async fn create_secret(State(shared): State<Arc<Shared>>, Json(spec): Json<Value>) -> Answer {
+    let mut swarm = shared.lock();
+    swarm.next += 1;
+    let id = format!("secret{}", swarm.next);
+    swarm.secrets.insert(id.clone(), json!({"ID": id, "Spec": spec}));
+    Ok((StatusCode::CREATED, Json(json!({"ID": id}))).into_response())
+}
+
+async fn delete_secret(State(shared): State<Arc<Shared>>, Segment(id): Segment<String>) -> Answer {
+    let mut swarm = shared.lock();
+    let mut used = swarm.services.values().flat_map(|s| s.spec["TaskTemplate"]["ContainerSpec"]["Secrets"].as_array());
+    if used.any(|secrets| secrets.iter().any(|secret| secret["SecretID"] == id.as_str())) {
+        return Err(refuse(StatusCode::BAD_REQUEST, "secret is in use by a service"));
+    }
+    drop(used);
+    let gone = swarm.secrets.remove(&id);
+    gone.map(|_| StatusCode::NO_CONTENT.into_response())
+        .ok_or_else(|| refuse(StatusCode::NOT_FOUND, "secret not found"))
+}
+
+async fn list_tasks(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let swarm = shared.lock();
+    let Some(service) = swarm.services.values().next() else { return Json(json!([])) };
+    let status = match service.running.contains_key(&service.task) {
+        true => json!({"State": "running"}),
+        false => json!({"State": "pending", "Err": "no suitable node (insufficient resources on 3 nodes)"}),
+    };
+    Json(json!([{"ID": format!("task{}", service.task), "CreatedAt": "2026-01-01T00:00:00Z", "Status": status}]))
+}
