@@ -1,19 +1,26 @@
 //! Docker's API, as far as the engine needs it: services, their secrets and tasks.
 
-use std::{collections::HashMap, future::Future, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bollard::{
     API_DEFAULT_VERSION, Docker,
     errors::Error,
-    models::{SecretSpec, ServiceSpec, Task, TaskState},
+    models::{Node, NodeSpecAvailabilityEnum, NodeState, SecretSpec, ServiceSpec, Task, TaskState},
     query_parameters::{
-        InspectServiceOptions, ListSecretsOptions, ListServicesOptions, ListTasksOptions, UpdateServiceOptions,
+        InspectServiceOptions, ListNodesOptions, ListSecretsOptions, ListServicesOptions, ListTasksOptions,
+        UpdateServiceOptions,
     },
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::timeout;
 
 use super::spec;
+use crate::cost::Budget;
 
 /// Longest answer to wait for: a manager that elects a leader takes a few seconds.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -41,11 +48,15 @@ pub struct Found {
     pub labels: HashMap<String, String>,
 }
 
+/// What a node has that no task has reserved.
+pub type Free = Budget;
+
 /// See the module. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct Api {
-    docker: Docker,
     host: String,
+    /// Made at the first call that finds the daemon's socket.
+    docker: Arc<OnceLock<Docker>>,
 }
 
 impl Api {
@@ -54,18 +65,23 @@ impl Api {
     /// # Errors
     /// What is wrong with the address.
     pub fn new(host: &str) -> Result<Self, String> {
+        if ["unix:///", "tcp://", "http://"].iter().any(|scheme| host.starts_with(scheme)) {
+            return Ok(Self { host: host.to_owned(), docker: Arc::default() });
+        }
+        Err(format!("{host:?} is no address of Docker's API; write unix:///var/run/docker.sock or tcp://HOST:PORT"))
+    }
+
+    fn docker(&self) -> Result<&Docker, ApiError> {
+        if let Some(docker) = self.docker.get() {
+            return Ok(docker);
+        }
         let seconds = ANSWER.as_secs();
-        let docker = if host.starts_with("unix://") {
-            Docker::connect_with_unix(host, seconds, API_DEFAULT_VERSION)
-        } else if host.starts_with("tcp://") || host.starts_with("http://") {
-            Docker::connect_with_http(host, seconds, API_DEFAULT_VERSION)
-        } else {
-            return Err(format!(
-                "{host:?} is no address of Docker's API; write unix:///var/run/docker.sock or tcp://HOST:PORT"
-            ));
+        let made = match self.host.starts_with("unix://") {
+            true => Docker::connect_with_unix(&self.host, seconds, API_DEFAULT_VERSION),
+            false => Docker::connect_with_http(&self.host, seconds, API_DEFAULT_VERSION),
         };
-        let docker = docker.map_err(|error| format!("{host}: {error}"))?;
-        Ok(Self { docker, host: host.to_owned() })
+        let made = made.map_err(|error| ApiError::Silent(self.host.clone(), format!(" ({error})")))?;
+        Ok(self.docker.get_or_init(|| made))
     }
 
     async fn ask<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, ApiError> {
@@ -85,7 +101,7 @@ impl Api {
 
     /// The service of that name, if there is one.
     pub async fn find(&self, name: &str) -> Result<Option<Found>, ApiError> {
-        let found = self.docker.inspect_service(name, None::<InspectServiceOptions>);
+        let found = self.docker()?.inspect_service(name, None::<InspectServiceOptions>);
         match self.ask(found).await {
             Ok(service) => Ok(Some(Found {
                 version: service.version.and_then(|version| version.index).unwrap_or_default() as i32,
@@ -98,29 +114,29 @@ impl Api {
 
     /// Makes a service.
     pub async fn create(&self, service: ServiceSpec) -> Result<(), ApiError> {
-        self.ask(self.docker.create_service(service, None)).await.map(|_| ())
+        self.ask(self.docker()?.create_service(service, None)).await.map(|_| ())
     }
 
     /// Changes a service from `version`, unless somebody else has changed it since.
     pub async fn update(&self, name: &str, version: i32, service: ServiceSpec) -> Result<(), ApiError> {
         let options = UpdateServiceOptions { version, ..UpdateServiceOptions::default() };
-        self.ask(self.docker.update_service(name, service, options, None)).await.map(|_| ())
+        self.ask(self.docker()?.update_service(name, service, options, None)).await.map(|_| ())
     }
 
     /// Removes a service; one that is not there is removed already.
     pub async fn delete(&self, name: &str) -> Result<(), ApiError> {
-        unless_gone(self.ask(self.docker.delete_service(name)).await)
+        unless_gone(self.ask(self.docker()?.delete_service(name)).await)
     }
 
     /// Keeps a secret; returns its id.
     pub async fn put_secret(&self, secret: SecretSpec) -> Result<String, ApiError> {
-        self.ask(self.docker.create_secret(secret)).await.map(|made| made.id)
+        self.ask(self.docker()?.create_secret(secret)).await.map(|made| made.id)
     }
 
     /// Id, name and room of every secret that was made by this front, or for one room.
     pub async fn secrets(&self, labels: &[(&str, &str)]) -> Result<Vec<(String, String, String)>, ApiError> {
         let options = ListSecretsOptions { filters: Some(filters(labels)) };
-        let secrets = self.ask(self.docker.list_secrets(Some(options))).await?;
+        let secrets = self.ask(self.docker()?.list_secrets(Some(options))).await?;
         let secrets = secrets.into_iter().filter_map(|secret| {
             let spec = secret.spec?;
             Some((secret.id?, spec.name?, spec.labels?.remove(spec::ROOM)?))
@@ -130,13 +146,13 @@ impl Api {
 
     /// Forgets a secret; one that is not there is forgotten already.
     pub async fn delete_secret(&self, id: &str) -> Result<(), ApiError> {
-        unless_gone(self.ask(self.docker.delete_secret(id)).await)
+        unless_gone(self.ask(self.docker()?.delete_secret(id)).await)
     }
 
     /// Name and room of every service with these labels.
     pub async fn services(&self, labels: &[(&str, &str)]) -> Result<Vec<(String, String)>, ApiError> {
         let options = ListServicesOptions { filters: Some(filters(labels)), ..ListServicesOptions::default() };
-        let services = self.ask(self.docker.list_services(Some(options))).await?;
+        let services = self.ask(self.docker()?.list_services(Some(options))).await?;
         let services = services.into_iter().filter_map(|service| {
             let spec = service.spec?;
             Some((spec.name?, spec.labels?.remove(spec::ROOM)?))
@@ -144,12 +160,43 @@ impl Api {
         Ok(services.collect())
     }
 
+    /// What the nodes that take tasks have, and what running tasks have reserved of it; one entry a node.
+    pub async fn nodes(&self) -> Result<Vec<Free>, ApiError> {
+        let nodes = self.ask(self.docker()?.list_nodes(None::<ListNodesOptions>)).await?;
+        let wanted = HashMap::from([("desired-state".to_owned(), vec!["running".to_owned()])]);
+        let tasks = self.ask(self.docker()?.list_tasks(Some(ListTasksOptions { filters: Some(wanted) }))).await?;
+        Ok(free(nodes, &tasks))
+    }
+
     /// Why the newest task of a service does not run, if it does not.
     pub async fn trouble(&self, service: &str) -> Result<Option<String>, ApiError> {
         let only = HashMap::from([("service".to_owned(), vec![service.to_owned()])]);
-        let tasks = self.ask(self.docker.list_tasks(Some(ListTasksOptions { filters: Some(only) }))).await?;
+        let tasks = self.ask(self.docker()?.list_tasks(Some(ListTasksOptions { filters: Some(only) }))).await?;
         Ok(why_waiting(&tasks))
     }
+}
+
+fn free(nodes: Vec<Node>, tasks: &[Task]) -> Vec<Free> {
+    let takes_tasks = |node: &Node| {
+        let ready = node.status.as_ref().and_then(|status| status.state) == Some(NodeState::READY);
+        let availability = node.spec.as_ref().and_then(|spec| spec.availability);
+        ready && availability == Some(NodeSpecAvailabilityEnum::ACTIVE)
+    };
+    let reserved = |node: &Option<String>| {
+        let on_it = tasks.iter().filter(|task| task.node_id == *node);
+        let reservations = on_it.filter_map(|task| task.spec.as_ref()?.resources.as_ref()?.reservations.as_ref());
+        reservations.fold((0, 0), |(cpu, memory), reservation| {
+            (cpu + reservation.nano_cpus.unwrap_or(0), memory + reservation.memory_bytes.unwrap_or(0))
+        })
+    };
+    let free_of = |node: Node| {
+        let (cpu, memory) = reserved(&node.id);
+        let has = node.description?.resources?;
+        let part = |has: Option<i64>, taken: i64, unit: i64| ((has? - taken).max(0) / unit).try_into().ok();
+        let millicores = part(has.nano_cpus, cpu, 1_000_000)?;
+        Some(Free { millicores, mib: part(has.memory_bytes, memory, 1 << 20)? })
+    };
+    nodes.into_iter().filter(takes_tasks).filter_map(free_of).collect()
 }
 
 fn unless_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {
@@ -206,6 +253,24 @@ mod tests {
         ]));
         assert_eq!(why_waiting(&preparing).as_deref(), Some("Swarm says: exit 1"));
         assert_eq!(why_waiting(&[]), None);
+    }
+
+    #[test]
+    fn only_what_is_free_on_nodes_that_take_tasks_counts() {
+        let nodes: Vec<Node> = serde_json::from_value(json!([
+            {"ID": "a", "Spec": {"Availability": "active"}, "Status": {"State": "ready"},
+             "Description": {"Resources": {"NanoCPUs": 4_000_000_000_i64, "MemoryBytes": 8_i64 << 30}}},
+            {"ID": "b", "Spec": {"Availability": "drain"}, "Status": {"State": "ready"},
+             "Description": {"Resources": {"NanoCPUs": 4_000_000_000_i64, "MemoryBytes": 8_i64 << 30}}},
+            {"ID": "c", "Spec": {"Availability": "active"}, "Status": {"State": "down"},
+             "Description": {"Resources": {"NanoCPUs": 4_000_000_000_i64, "MemoryBytes": 8_i64 << 30}}},
+        ]))
+        .expect("nodes");
+        let reserving = json!({"Resources": {"Reservations": {"NanoCPUs": 1_500_000_000, "MemoryBytes": 1 << 30}}});
+        let tasks: Vec<Task> =
+            serde_json::from_value(json!([{"NodeID": "a", "Spec": reserving}, {"NodeID": "b", "Spec": reserving}]))
+                .expect("tasks");
+        assert_eq!(free(nodes, &tasks), [Free { millicores: 2500, mib: 7168 }]);
     }
 
     #[tokio::test]

@@ -125,6 +125,14 @@ impl Swarm {
         }
     }
 
+    /// What each node that takes tasks has left to reserve; a room must fit on one.
+    ///
+    /// # Errors
+    /// Why Docker does not say.
+    pub async fn free(&self) -> Result<Vec<Budget>, String> {
+        self.shared.api.nodes().await.map_err(|error| error.to_string())
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<RoomId, Arc<Berth>>> {
         // A map is whole between its operations.
         self.shared.berths.lock().unwrap_or_else(PoisonError::into_inner)
