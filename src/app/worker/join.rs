@@ -42,8 +42,11 @@ use crate::{
 /// How long one attempt to reach the front may take, greeting included; the front itself waits 3 s for its room.
 const ATTEMPT: Duration = Duration::from_secs(8);
 
-/// Waits between attempts: a front that is replaced is away for about a second.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How long connecting may take. While a front is replaced its name still leads to where it was, from where nothing answers.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// Waits between attempts: a front that is replaced is away for about two seconds.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
 /// A front that cannot be reached for this long is gone; Swarm then shows the failure and starts anew, perhaps elsewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -136,7 +139,7 @@ async fn attempt(ticket: &Ticket, tls: &TlsConnector, task: &str) -> anyhow::Res
 }
 
 async fn dial(ticket: &Ticket, tls: &TlsConnector, task: &str) -> anyhow::Result<(TlsStream<TcpStream>, Answer)> {
-    let stream = TcpStream::connect(&ticket.front).await?;
+    let stream = timeout(CONNECT, TcpStream::connect(&ticket.front)).await.context("nobody answers there")??;
     join::notice_cuts(&stream)?;
     let mut stream = tls.connect(ServerName::try_from(FRONT_NAME)?, stream).await?;
     let greeting = Greeting {
