@@ -29,6 +29,11 @@ pub(super) struct Facts<'a> {
 }
 
 impl Word {
+    /// True for what stands for something else.
+    pub fn is_variable(&self) -> bool {
+        !matches!(self, Self::Plain(_))
+    }
+
     /// True for what only makes sense where the text is about somebody.
     pub fn is_personal(&self) -> bool {
         matches!(self, Self::Name | Self::Role)
