@@ -62,6 +62,10 @@ impl<'a> Painter<'a> {
 
     /// Adds the tiles of a place in which these people sit; the arrangement has been `shown` for so long.
     pub fn slot(&mut self, index: usize, slot: &Slot, seats: &[usize], shown: Duration) {
+        if seats.is_empty() || (self.tiles.len() >= MAX_TILES && slot.beyond != Beyond::Count) {
+            // Nothing of it would be seen.
+            return;
+        }
         let over = seats.len() > slot.tiles;
         let (visible, shares) = match slot.beyond {
             Beyond::Count if over => (&seats[..slot.tiles - 1], slot.tiles),
