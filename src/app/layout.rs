@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use clap::{Args, Subcommand};
 
 use crate::{
@@ -182,7 +183,10 @@ fn render(args: &Render) -> anyhow::Result<()> {
         bail!("--parameter {fault}");
     }
     let assets = args.assets.as_deref().map(assets).transpose()?.unwrap_or_default();
-    let layout = Layout::new(&template, &arguments, |name| assets.get(name).copied());
+    let hash = |name: &AssetName| assets.get(name).map(|file| AssetHash::of(file));
+    let layout = Layout::new(&template, &arguments, hash);
+    let by_hash: BTreeMap<AssetHash, &Bytes> = assets.values().map(|file| (AssetHash::of(file), file)).collect();
+    let files = |hash| by_hash.get(&hash).map(|file| Bytes::clone(file));
     let rehearsal = Rehearsal {
         participants: args.participants,
         screens: args.screen,
@@ -190,7 +194,7 @@ fn render(args: &Render) -> anyhow::Result<()> {
         pinned: args.pinned,
         seconds: args.seconds,
     };
-    let picture = draw::preview(&mut Fonts::load(), &layout, &rehearsal, &args.canvas);
+    let picture = draw::preview(&mut Fonts::load(), &layout, &rehearsal, &args.canvas, &files);
     std::fs::write(&args.output, draw::png(&picture)).with_context(|| format!("cannot write {}", args.output.display()))
 }
 
@@ -220,7 +224,7 @@ fn arguments(given: &[String]) -> anyhow::Result<Arguments> {
 }
 
 /// The images of a folder, by their names without the ending.
-fn assets(folder: &Path) -> anyhow::Result<BTreeMap<AssetName, AssetHash>> {
+fn assets(folder: &Path) -> anyhow::Result<BTreeMap<AssetName, Bytes>> {
     let mut assets = BTreeMap::new();
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
@@ -232,7 +236,7 @@ fn assets(folder: &Path) -> anyhow::Result<BTreeMap<AssetName, AssetHash>> {
             name.parse().with_context(|| format!("{} has a name no asset can have", path.display()))?;
         let file = bytes(&path, asset::MAX_FILE_BYTES as u64)?;
         asset::inspect(&file).with_context(|| format!("{} cannot be shown", path.display()))?;
-        assets.insert(name, AssetHash::of(&file));
+        assets.insert(name, file.into());
     }
     Ok(assets)
 }

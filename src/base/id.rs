@@ -9,26 +9,42 @@ pub const MAX_ID_BYTES: usize = 64;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a usable {what}: use 1 to 64 of the characters A-Z a-z 0-9 - _ and begin with a letter or digit"
-)]
-pub struct InvalidId {
-    what: &'static str,
-    text: String,
+pub enum InvalidId {
+    /// It has other characters, or too many.
+    #[error(
+        "{text:?} is not a usable {what}: use 1 to 64 of the characters A-Z a-z 0-9 - _ and begin with a letter or digit"
+    )]
+    Form {
+        /// What it was to be.
+        what: &'static str,
+        /// Its beginning.
+        text: String,
+    },
+    /// The API has something else at the address of that name.
+    #[error("{text:?} is not a usable {what}: the API's own address of that name would hide it; choose another")]
+    Taken {
+        /// What it was to be.
+        what: &'static str,
+        /// All of it.
+        text: String,
+    },
 }
 
-fn check(what: &'static str, text: &str) -> Result<(), InvalidId> {
+fn check(what: &'static str, text: &str, taken: &[&str]) -> Result<(), InvalidId> {
     let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
     let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if taken.contains(&text) {
+        return Err(InvalidId::Taken { what, text: text.to_owned() });
+    }
     if first && rest && text.len() <= MAX_ID_BYTES {
         return Ok(());
     }
     let text = text.chars().take(MAX_ID_BYTES).collect();
-    Err(InvalidId { what, text })
+    Err(InvalidId::Form { what, text })
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal $(, not $taken:literal)*) => {
         $(#[$doc])*
         ///
         /// 1 to 64 of `A-Z a-z 0-9 - _`, beginning with a letter or digit.
@@ -48,7 +64,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = InvalidId;
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                check($what, text)?;
+                check($what, text, &[$($taken),*])?;
                 Ok(Self(text.to_owned()))
             }
         }
@@ -56,7 +72,7 @@ macro_rules! id {
         impl TryFrom<String> for $name {
             type Error = InvalidId;
             fn try_from(text: String) -> Result<Self, InvalidId> {
-                check($what, &text)?;
+                check($what, &text, &[$($taken),*])?;
                 Ok(Self(text))
             }
         }
@@ -97,9 +113,10 @@ id!(
     "output id"
 );
 id!(
-    /// A layout template.
+    /// A layout template. `validate` is none: `POST /v1/layouts/validate` is there.
     TemplateName,
-    "template name"
+    "template name",
+    not "validate"
 );
 id!(
     /// An uploaded image.
@@ -119,5 +136,14 @@ mod tests {
         for bad in ["", "-a", "_a", "a/b", "..", "a b", "é", "a\0", &"x".repeat(65)] {
             assert!(RoomId::from_str(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_template_has_the_name_of_an_address_of_its_own() {
+        let refused = TemplateName::from_str("validate").expect_err("taken");
+        assert!(refused.to_string().contains("choose another"), "{refused}");
+        assert!(TemplateName::try_from("validate".to_owned()).is_err());
+        assert!(serde_json::from_str::<TemplateName>(r#""validate""#).is_err());
+        assert!(TemplateName::from_str("validated").is_ok() && RoomId::from_str("validate").is_ok());
     }
 }

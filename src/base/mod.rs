@@ -9,5 +9,5 @@ pub mod secret;
 pub mod tasks;
 
 pub use hash::AssetHash;
-pub use id::{AssetName, OutputId, ParticipantId, RoomId, TemplateName};
+pub use id::{AssetName, InvalidId, OutputId, ParticipantId, RoomId, TemplateName};
 pub use secret::Secret;

@@ -23,14 +23,6 @@ const LEAST_LETTERS: f32 = 11.0;
 /// How many times wider a card is than its edge.
 const EDGE: f32 = 360.0;
 
-/// A card `size` px large for `name`, on a program with this background: a disc with the initials, in a colour that belongs to
-/// the name, and the name below, cut with an ellipsis where it does not fit.
-///
-/// Flat colours only: they cost the encoder nothing and show no bands.
-pub fn card(fonts: &mut Fonts, size: Size, name: &str, background: Color) -> RgbImage {
-    card_in(fonts, size, name, background, CardStyle::default())
-}
-
 /// What of a card the tile it is shown on makes needless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CardStyle {
@@ -53,8 +45,11 @@ impl CardStyle {
     }
 }
 
-/// The same in another style.
-pub fn card_in(fonts: &mut Fonts, size: Size, name: &str, background: Color, style: CardStyle) -> RgbImage {
+/// A card `size` px large for `name`, on a program with this background: a disc with the initials, in a colour that belongs to
+/// the name, and the name below, cut with an ellipsis where it does not fit.
+///
+/// Flat colours only: they cost the encoder nothing and show no bands.
+pub fn card(fonts: &mut Fonts, size: Size, name: &str, background: Color, style: CardStyle) -> RgbImage {
     let palette = Palette::of(name, background);
     let (width, height) = (size.width as f32, size.height as f32);
     let side = width.min(height);

@@ -24,7 +24,7 @@ mod words;
 use image::{ImageEncoder, RgbImage, codecs::png::PngEncoder};
 
 pub use blur::blur_around;
-pub use card::{CardStyle, card, card_in};
+pub use card::{CardStyle, card};
 pub use dress::Marks;
 pub use format::{Format, PlaneMut, PlaneRef, RgbPlanes, Surface, View, rgb, yuv};
 pub use outline::{Outline, Shape};

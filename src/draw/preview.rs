@@ -1,14 +1,15 @@
 //! What a template looks like, with people who are not there.
 
-use image::{Rgb, RgbImage, imageops::replace};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
-use super::{Fonts, card, shape::blend};
+use bytes::Bytes;
+use image::{RgbImage, RgbaImage};
+
+use super::{CardStyle, Face, Fonts, Marks, asset, card, render};
 use crate::{
-    layout::{
-        Canvas, Color, Content, Face, Layout, MAX_TILES, Meeting, Overlay, Paint, Part, Person, Scene, transition,
-        transition::{Element, Placed},
-    },
-    media::Rect,
+    base::{AssetHash, ParticipantId},
+    layout::{self, Canvas, Layout, MAX_TILES, Meeting, Person, SCREEN, Scene},
+    media::Size,
 };
 
 /// Who stands in, from several scripts so that an admin sees that names of all kinds work.
@@ -31,8 +32,8 @@ const NAMES: [&str; 16] = [
     "Priya Sharma",
 ];
 
-/// The role of a screen share.
-const SCREEN: &str = "screen";
+/// What time it is: 14:05:09, in which all digits can be told apart from those beside them.
+const TIME: i64 = 50_709;
 
 /// A meeting that is not there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,8 +51,15 @@ pub struct Rehearsal {
 }
 
 /// Draws a layout for a meeting that is not there, as large as the canvas. Each role the layout asks for is played by one of the
-/// people, the last ones first, while someone without a role is left.
-pub fn preview(fonts: &mut Fonts, layout: &Layout, rehearsal: &Rehearsal, canvas: &Canvas) -> RgbImage {
+/// people, the last ones first, while someone without a role is left. `files` has the uploads that the layout shows; one that it
+/// lacks is left out.
+pub fn preview(
+    fonts: &mut Fonts,
+    layout: &Layout,
+    rehearsal: &Rehearsal,
+    canvas: &Canvas,
+    files: &dyn Fn(AssetHash) -> Option<Bytes>,
+) -> RgbImage {
     let people = stand_ins(layout, rehearsal);
     let nth = |number: usize| number.checked_sub(1).and_then(|index| people.get(index)).map(|person| person.id.clone());
     let (floor, pinned) = (nth(rehearsal.speaking), nth(rehearsal.pinned));
@@ -65,57 +73,60 @@ pub fn preview(fonts: &mut Fonts, layout: &Layout, rehearsal: &Rehearsal, canvas
         room: "weekly",
         ..Meeting::of(&people, canvas)
     };
-    let mut director = crate::layout::Director::default();
+    let mut director = layout::Director::default();
     director.direct(layout, &meeting, std::time::Duration::ZERO);
     let scene = director.direct(layout, &meeting, std::time::Duration::from_secs(rehearsal.seconds));
-    sketch(fonts, &scene, canvas, &people)
-}
-
-fn sketch(fonts: &mut Fonts, scene: &Scene, canvas: &Canvas, people: &[Person]) -> RgbImage {
-    let mut picture = RgbImage::from_pixel(canvas.width, canvas.height, rgb(scene.background.color));
-    for Placed { element, rect, .. } in transition::tween(scene, scene, 1.0) {
-        match element {
-            Element::Tile(tile) => {
-                let name =
-                    people.iter().find(|person| person.id == tile.participant).map(|person| person.name.as_str());
-                let card = card(fonts, rect.size(), name.unwrap_or_default(), scene.background.color);
-                replace(&mut picture, &card, rect.x.into(), rect.y.into());
-            }
-            Element::Overlay(overlay) => sketch_overlay(fonts, &mut picture, overlay),
-        }
-    }
-    picture
-}
-
-fn rgb(Color { red, green, blue }: Color) -> Rgb<u8> {
-    Rgb([red, green, blue])
-}
-
-fn sketch_overlay(fonts: &mut Fonts, picture: &mut RgbImage, overlay: &Overlay) {
-    let Rect { x, y, width, height } = overlay.rect;
-    let Paint { color, alpha } = overlay.fill;
-    for row in 0..i64::from(height) {
-        for column in 0..i64::from(width) {
-            blend(picture, i64::from(x) + column, i64::from(y) + row, rgb(color), f32::from(alpha) / 255.0);
-        }
-    }
-    let Content::Text(text) = &overlay.content else { return };
-    let words: Vec<&str> = text
-        .parts
+    let faces: HashMap<&ParticipantId, Face> = people
         .iter()
-        .map(|part| match part {
-            Part::Words(words) => words.as_str(),
-            Part::Clock { seconds: true, .. } => "14:05:09",
-            Part::Clock { .. } => "14:05",
-        })
+        .filter_map(|person| Some((&person.id, stand_in(fonts, person, &scene, floor.as_ref() == Some(&person.id))?)))
         .collect();
-    if let Some(line) = fonts.line(&words.concat(), text.size as f32, width as f32) {
-        line.paint_centred(
-            picture,
-            x as f32 + width as f32 / 2.0,
-            y as f32 + height as f32 / 2.0,
-            rgb(text.color.color),
-        );
+    let images = Images { files, canvas: canvas.size(), last: RefCell::default() };
+    render(fonts, &scene, canvas, &|id| faces.get(id).cloned().unwrap_or_default(), &|hash| images.get(hash), TIME)
+}
+
+/// What somebody's camera would show, as large as the scene needs it; `None` if the scene does not. It has a camera's shape, so
+/// that it is cut, or leaves bars, where a camera's picture would.
+fn stand_in(fonts: &mut Fonts, person: &Person, scene: &Scene, speaking: bool) -> Option<Face> {
+    let tiles = || scene.tiles.iter().filter(|tile| tile.participant == person.id);
+    let tile = tiles().max_by_key(|tile| u64::from(tile.rect.width) * u64::from(tile.rect.height))?;
+    let style = CardStyle { named: tiles().all(|tile| tile.label.is_none()), ..CardStyle::of(tile) };
+    let size = camera(tile.rect.size());
+    let picture = card(fonts, size, &person.name, scene.background.color, style);
+    Some(Face { name: person.name.clone(), picture: Some(picture), marks: Marks { speaking, ..Marks::default() } })
+}
+
+/// The smallest size of a camera's shape that covers a tile; the tile's own where rounding alone made it another.
+fn camera(Size { width, height }: Size) -> Size {
+    let (across, down) = (height * 16 / 9, width * 9 / 16);
+    if across.abs_diff(width) <= 2 || down.abs_diff(height) <= 2 {
+        Size { width, height }
+    } else if across > width {
+        Size { width: across, height }
+    } else {
+        Size { width, height: down }
+    }
+}
+
+/// Uploaded images, decoded when they are shown. The last one is kept, since a watermark and a logo are often the same; all of
+/// them could be more than fits in memory.
+struct Images<'a> {
+    files: &'a dyn Fn(AssetHash) -> Option<Bytes>,
+    canvas: Size,
+    last: RefCell<Option<(AssetHash, Arc<RgbaImage>)>>,
+}
+
+impl Images<'_> {
+    fn get(&self, hash: AssetHash) -> Option<Arc<RgbaImage>> {
+        if let Some((_, image)) = self.last.borrow().as_ref().filter(|(last, _)| *last == hash) {
+            return Some(Arc::clone(image));
+        }
+        let file = (self.files)(hash)?;
+        // An SVG may have too much to draw at the canvas's size, and not at the logo's that it is.
+        let image = asset::decode(&file, Some(self.canvas)).or_else(|_| asset::decode(&file, None));
+        // Whoever stored it was told if it cannot be read.
+        let image = Arc::new(image.ok()?);
+        *self.last.borrow_mut() = Some((hash, Arc::clone(&image)));
+        Some(image)
     }
 }
 
@@ -141,11 +152,11 @@ fn person(index: usize, role: Option<&str>) -> Person {
         id: format!("person-{index}").parse().expect("a valid id"),
         name: name(index, role),
         role: role.map(str::to_owned),
-        face: Face::Picture,
+        face: layout::Face::Picture,
     }
 }
 
-/// What is written on a stand-in's card.
+/// What a stand-in is called.
 fn name(index: usize, role: Option<&str>) -> String {
     let capitalised = |role: &str| {
         let mut letters = role.chars();

@@ -6,7 +6,7 @@ use image::{RgbImage, RgbaImage};
 
 use super::{
     Fonts,
-    card::{CardStyle, card_in},
+    card::{CardStyle, card},
     dress::{self, Marks},
     format::{Format, RgbPlanes},
     picture::{fitted, tile},
@@ -103,7 +103,7 @@ impl Artist<'_> {
         let Tile { fit, focus, crop, .. } = *of;
         let picture = match face.picture.as_ref().filter(|_| !of.card) {
             Some(picture) => tile(picture, size, Wish { fit, focus, crop }, around),
-            None => card_in(self.fonts, size, &face.name, around, CardStyle::of(of)),
+            None => card(self.fonts, size, &face.name, around, CardStyle::of(of)),
         };
         let label = of.label.as_ref().and_then(|label| {
             let said = say(&label.text.parts, self.utc);

@@ -15,6 +15,10 @@ use crate::{
 
 const SMALL: Size = Size { width: 320, height: 180 };
 
+fn card(fonts: &mut Fonts, size: Size, name: &str, background: Color) -> RgbImage {
+    super::card(fonts, size, name, background, CardStyle::default())
+}
+
 fn dark() -> Color {
     Canvas::default().background
 }

@@ -3,98 +3,72 @@
 use std::collections::HashMap;
 
 use super::{
-    MAX_TILES, Person,
+    Person,
+    crowd::{Crowd, Groups, Line},
     plan::{Rule, Slot},
     solve::Meeting,
 };
 use crate::base::ParticipantId;
 
-/// Some of a meeting's people, a bit each in their order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Crowd(u64);
-
-const _: () = assert!(MAX_TILES == u64::BITS as usize, "a crowd has a bit for every tile");
-
-impl Crowd {
-    const NOBODY: Self = Self(0);
-
-    /// The first `count`.
-    fn first(count: usize) -> Self {
-        Self(if count >= MAX_TILES { u64::MAX } else { (1 << count) - 1 })
-    }
-
-    fn has(self, index: usize) -> bool {
-        self.0 >> index & 1 == 1
-    }
-
-    fn add(&mut self, index: usize) {
-        self.0 |= 1 << index;
-    }
-
-    fn without(self, others: Self) -> Self {
-        Self(self.0 & !others.0)
-    }
-
-    fn both(self, others: Self) -> Self {
-        Self(self.0 & others.0)
-    }
-
-    /// Ascending.
-    fn members(mut self) -> impl Iterator<Item = usize> {
-        std::iter::from_fn(move || {
-            let index = self.0.trailing_zeros() as usize;
-            self.0 &= self.0.wrapping_sub(1);
-            (index < MAX_TILES).then_some(index)
-        })
-    }
+/// Who sat where in the scene before, so that they may stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Seating {
+    /// Everyone there was.
+    people: Vec<ParticipantId>,
+    /// For each place, its people in their order, by their number in `people`.
+    seats: Vec<Vec<usize>>,
 }
 
-/// Who sat where in the scene before, so that they may stay: for each place, its people in their order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Seating(pub Vec<Vec<ParticipantId>>);
+/// What a layout's rules name, numbered: rules compare numbers, not texts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Named {
+    pub roles: HashMap<String, usize>,
+    pub people: HashMap<ParticipantId, usize>,
+}
 
 /// The meeting by numbers: a person is an index of `people`.
 pub(super) struct Company<'a> {
     pub people: &'a [&'a Person],
     by_id: HashMap<&'a ParticipantId, usize>,
     floor: Option<usize>,
-    pinned: Vec<usize>,
-    recent: Vec<usize>,
-    /// Who has which of the layout's roles, by its number, ascending.
-    roles: Vec<(usize, Crowd)>,
+    pinned: Line,
+    recent: Line,
+    /// Who has which of the layout's roles, by its number.
+    roles: Groups,
+    /// Who is which of those whom the layout names.
+    named: Groups,
 }
 
 impl<'a> Company<'a> {
     /// At most [`MAX_TILES`] people.
-    pub fn new(people: &'a [&'a Person], meeting: &Meeting<'a>, roles: &HashMap<String, usize>) -> Self {
+    pub fn new(people: &'a [&'a Person], meeting: &Meeting<'a>, named: &Named) -> Self {
         let by_id: HashMap<&ParticipantId, usize> =
             people.iter().zip(0..).map(|(person, at)| (&person.id, at)).collect();
         let find = |id: &ParticipantId| by_id.get(id).copied();
-        let mut having: Vec<(usize, Crowd)> = Vec::new();
+        let (mut roles, mut persons) = (Groups::default(), Groups::default());
         for (person, at) in people.iter().zip(0..) {
-            let Some(role) = person.role.as_ref().and_then(|role| roles.get(role)) else { continue };
-            match having.binary_search_by_key(role, |(role, _)| *role) {
-                Ok(found) => having[found].1.add(at),
-                Err(place) => having.insert(place, (*role, Crowd(1 << at))),
+            if let Some(role) = person.role.as_ref().and_then(|role| named.roles.get(role)) {
+                roles.add(*role, at);
+            }
+            // Most layouts name nobody.
+            if let Some(number) = Some(&named.people).filter(|named| !named.is_empty()).and_then(|n| n.get(&person.id))
+            {
+                persons.add(*number, at);
             }
         }
         Self {
             floor: meeting.floor.and_then(find),
-            pinned: meeting.pinned.iter().filter_map(find).collect(),
-            recent: meeting.recent.iter().filter_map(find).collect(),
-            roles: having,
+            pinned: Line::of(meeting.pinned.iter().filter_map(find)),
+            recent: Line::of(meeting.recent.iter().filter_map(find)),
+            roles,
+            named: persons,
             people,
             by_id,
         }
     }
 
-    fn having(&self, role: usize) -> Crowd {
-        let found = self.roles.binary_search_by_key(&role, |(role, _)| *role);
-        found.map_or(Crowd::NOBODY, |found| self.roles[found].1)
-    }
-
     pub fn has_role(&self, role: usize) -> bool {
-        self.having(role) != Crowd::NOBODY
+        self.roles.get(role) != Crowd::NOBODY
     }
 
     pub fn has_floor(&self) -> bool {
@@ -102,28 +76,31 @@ impl<'a> Company<'a> {
     }
 
     pub fn has_pinned(&self) -> bool {
-        !self.pinned.is_empty()
+        !self.pinned.order.is_empty()
     }
 
-    /// Everyone for whom the rule speaks, most wanted first. Where it does not matter to the rule, that is who sat here, then
-    /// who lost their place to somebody, then who had none, then who can stay elsewhere.
-    fn wanted(&self, rule: &Rule, free: Crowd, stay: &Stay, recents: usize, wanted: &mut Vec<usize>) {
+    /// For whom the rule speaks, most wanted first, at most as many as there is `room` for. Where it does not matter to the
+    /// rule, that is who sat here, then who lost their place to somebody, then who had none, then who can stay elsewhere.
+    fn wanted(&self, rule: &Rule, free: Crowd, stay: &Stay, recents: usize, room: usize, wanted: &mut Vec<usize>) {
         wanted.clear();
         let is_free = |index: &usize| free.has(*index);
         match rule {
             Rule::Floor => wanted.extend(self.floor.filter(is_free)),
-            Rule::Participant(id) => wanted.extend(self.by_id.get(id).copied().filter(is_free)),
-            Rule::Pinned => wanted.extend(self.pinned.iter().copied().filter(is_free)),
+            Rule::Pinned if free.both(self.pinned.crowd) == Crowd::NOBODY => {}
+            Rule::Pinned => wanted.extend(self.pinned.order.iter().copied().filter(is_free)),
+            Rule::Recent if free.both(self.recent.crowd) == Crowd::NOBODY => {}
             Rule::Recent => {
-                wanted.extend(self.recent.iter().copied().filter(is_free));
+                wanted.extend(self.recent.order.iter().copied().filter(is_free).take(room.max(recents)));
                 // Any of those who will be shown by places like this one may stay here.
                 if let Some(at) = wanted.iter().take(recents).position(|index| stay.here.has(*index)) {
                     wanted[..=at].rotate_right(1);
                 }
             }
-            Rule::Joined | Rule::Rest => wanted.extend(stay.order(free)),
-            Rule::Role(role) => wanted.extend(stay.order(free.both(self.having(*role)))),
+            Rule::Joined | Rule::Rest => wanted.extend(stay.order(free).take(room)),
+            Rule::Participant(number) => wanted.extend(free.both(self.named.get(*number)).members()),
+            Rule::Role(role) => wanted.extend(stay.order(free.both(self.roles.get(*role))).take(room)),
         }
+        wanted.truncate(room);
     }
 
     /// The first of whom the rules speak.
@@ -131,20 +108,30 @@ impl<'a> Company<'a> {
         let everyone = Crowd::first(self.people.len());
         let mut wanted = Vec::new();
         rules.iter().find_map(|rule| {
-            self.wanted(rule, everyone, &Stay::default(), 1, &mut wanted);
+            self.wanted(rule, everyone, &Stay::default(), 1, 1, &mut wanted);
             wanted.first().map(|index| self.people[*index])
         })
     }
 
+    /// Where everybody who sat somewhere before is now: for each place, its people in their order, `None` for who is gone.
+    fn sat(&self, before: &Seating, places: usize) -> Vec<Vec<Option<usize>>> {
+        let now: Vec<Option<usize>> = before.people.iter().map(|id| self.by_id.get(id).copied()).collect();
+        let of = |seats: &Vec<usize>| seats.iter().map(|person| now.get(*person).copied().flatten()).collect();
+        let mut sat: Vec<_> = before.seats.iter().take(places).map(of).collect();
+        sat.resize(places, Vec::new());
+        sat
+    }
+
+    /// To be remembered for the next scene.
+    pub fn seating(&self, seats: Vec<Vec<usize>>) -> Seating {
+        Seating { people: self.people.iter().map(|person| person.id.clone()).collect(), seats }
+    }
+
     /// Who fills each of `slots`, in line. Rules other than `rest` are tried slot by slot; `rest` shares out who is left then.
     pub fn seat(&self, slots: &[Slot], before: &Seating) -> Vec<Vec<usize>> {
-        let sat: Vec<Vec<Option<usize>>> = (0..slots.len())
-            .map(|slot| {
-                let ids = before.0.get(slot).map_or(&[][..], Vec::as_slice);
-                ids.iter().map(|id| self.by_id.get(id).copied()).collect()
-            })
-            .collect();
-        let mut free = Crowd::first(self.people.len());
+        let sat = self.sat(before, slots.len());
+        let everyone = Crowd::first(self.people.len());
+        let mut free = everyone;
         let mut seated: Vec<Vec<usize>> = vec![Vec::new(); slots.len()];
         let mut wanted = Vec::with_capacity(self.people.len());
         for last_call in [false, true] {
@@ -155,21 +142,20 @@ impl<'a> Company<'a> {
                 done.for_each(|(_, sat)| stay.lose(sat));
             }
             for (index, slot) in slots.iter().enumerate() {
-                stay.here = Crowd::NOBODY;
-                sat[index].iter().flatten().for_each(|person| stay.here.add(*person));
+                stay.here = Crowd::of(sat[index].iter().flatten().copied());
                 let of_this_call = |rule: &&Rule| (**rule == Rule::Rest) == last_call;
                 for rule in slot.rules.iter().filter(of_this_call) {
-                    let mut allowed = if slot.twice { Crowd::first(self.people.len()) } else { free };
-                    seated[index].iter().for_each(|person| allowed = allowed.without(Crowd(1 << person)));
+                    let allowed = if slot.twice { everyone } else { free };
+                    let allowed = allowed.without(Crowd::of(seated[index].iter().copied()));
                     let room = slot.capacity.saturating_sub(seated[index].len());
-                    if room == 0 {
+                    if room == 0 || allowed == Crowd::NOBODY {
                         break;
                     }
-                    self.wanted(rule, allowed, &stay, slot.recents, &mut wanted);
-                    for person in wanted.drain(..).take(room) {
+                    self.wanted(rule, allowed, &stay, slot.recents, room, &mut wanted);
+                    for person in wanted.drain(..) {
                         seated[index].push(person);
                         if !slot.twice {
-                            free = free.without(Crowd(1 << person));
+                            free = free.without(Crowd::of([person]));
                         }
                     }
                 }
@@ -182,7 +168,9 @@ impl<'a> Company<'a> {
             if !slot.rules.iter().any(|rule| matches!(rule, Rule::Pinned | Rule::Recent)) {
                 seated.sort_unstable();
             }
-            *seated = in_line(std::mem::take(seated), sat);
+            if !sat.is_empty() {
+                *seated = in_line(seated, sat);
+            }
         }
         seated
     }
@@ -203,7 +191,7 @@ impl Stay {
     fn lose(&mut self, sat: &[Option<usize>]) {
         for person in sat.iter().flatten() {
             self.lost.add(*person);
-            self.elsewhere = self.elsewhere.without(Crowd(1 << person));
+            self.elsewhere = self.elsewhere.without(Crowd::of([*person]));
         }
     }
 
@@ -217,12 +205,10 @@ impl Stay {
 }
 
 /// People in the line they were in before, newcomers where somebody left it, then at its end.
-fn in_line(people: Vec<usize>, before: &[Option<usize>]) -> Vec<usize> {
-    if before.is_empty() {
-        return people;
-    }
-    let mut newcomers = people.iter().copied().filter(|person| !before.contains(&Some(*person)));
-    let stays = before.iter().map(|person| person.filter(|person| people.contains(person)));
+fn in_line(people: &[usize], before: &[Option<usize>]) -> Vec<usize> {
+    let (here, known) = (Crowd::of(people.iter().copied()), Crowd::of(before.iter().flatten().copied()));
+    let mut newcomers = people.iter().copied().filter(|person| !known.has(*person));
+    let stays = before.iter().map(|person| person.filter(|person| here.has(*person)));
     let mut line: Vec<usize> = stays.filter_map(|person| person.or_else(|| newcomers.next())).collect();
     line.extend(newcomers);
     line

@@ -26,7 +26,7 @@ impl Director {
     /// The scene of `meeting` at `now`. The layout must be that of the last call, unless [`Director::forget`] came between.
     pub fn direct(&mut self, layout: &Layout, meeting: &Meeting<'_>, now: Duration) -> Scene {
         let people = layout.admit(meeting.people);
-        let company = Company::new(&people, meeting, &layout.roles);
+        let company = Company::new(&people, meeting, &layout.named);
         let Some(suited) = layout.suited(&company, meeting) else { return Scene::default() };
         let on = match self.on.take() {
             Some(on) if on.rung == suited || now.saturating_sub(on.since) < layout.dwell => on,

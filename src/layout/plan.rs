@@ -1,20 +1,17 @@
-//! A template made ready for solving: references looked up, styles merged, texts taken apart, roles numbered.
+//! A template made ready for solving.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Anchor, Badge, Canvas, Color, Crop, Fit, Focus, Image, Paint, Template, Transition, Weight,
-    given::{Argument, Arguments},
+    Anchor, Badge, Canvas, Color, Crop, Fit, Focus, Image, Paint, Transition, Weight,
+    cast::Named,
     pack::Area,
-    place::{Aspect, Beyond, Cast, Flow, Pack, Place, Region},
-    style::{Background, ClockSpec, ImageSpec, Line, OverlaySpec, ShadowSpec, Style, TextSpec},
-    template::{Arrangement, People, When},
-    words::{self, Word},
+    place::{Aspect, Beyond, Pack},
+    style::{ClockSpec, Line, ShadowSpec},
+    template::{People, When},
+    words::Word,
 };
-use crate::base::{AssetHash, AssetName, ParticipantId};
+use crate::base::AssetHash;
 
 /// A template with a room's arguments and the images there are: what scenes are made from.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,8 +20,7 @@ pub struct Layout {
     pub(super) dwell: Duration,
     pub(super) people: People,
     pub(super) rungs: Vec<Rung>,
-    /// The roles that rules name, numbered.
-    pub(super) roles: HashMap<String, usize>,
+    pub(super) named: Named,
 }
 
 /// An arrangement.
@@ -42,14 +38,14 @@ pub(super) struct Rung {
 /// A rectangle, before the canvas is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spot {
-    within: Option<usize>,
-    at: At,
-    width: f64,
-    height: f64,
+    pub within: Option<usize>,
+    pub at: At,
+    pub width: f64,
+    pub height: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum At {
+pub(super) enum At {
     Corner { x: f64, y: f64 },
     Anchor { anchor: Anchor, inset: f64 },
 }
@@ -78,7 +74,7 @@ pub(super) struct Slot {
     pub look: Look,
 }
 
-/// A rule with its role looked up.
+/// A rule with whom it names looked up.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Rule {
     Floor,
@@ -86,7 +82,9 @@ pub(super) enum Rule {
     Recent,
     Joined,
     Rest,
-    Participant(ParticipantId),
+    /// By number.
+    Participant(usize),
+    /// By number.
     Role(usize),
 }
 
@@ -136,26 +134,6 @@ pub(super) enum Holds {
 }
 
 impl Layout {
-    /// Makes a checked template ready. Parameters that `arguments` leave out are as the template says; images that `assets` does
-    /// not know are left out.
-    pub fn new(template: &Template, arguments: &Arguments, assets: impl Fn(&AssetName) -> Option<AssetHash>) -> Self {
-        let mut all: Arguments = template.parameters.iter().map(|(n, p)| (n.clone(), p.default_argument())).collect();
-        let known = |(name, argument): (&String, &Argument)| {
-            let fits = template.parameters.get(name).is_some_and(|p| p.refusal(argument).is_none());
-            fits.then(|| (name.clone(), *argument))
-        };
-        all.extend(arguments.iter().filter_map(known));
-        let mut maker = Maker { template, arguments: all, assets: &assets, roles: HashMap::new() };
-        let rungs = template.arrangements.iter().map(|arrangement| maker.rung(arrangement)).collect();
-        Self {
-            transition: Transition { ms: template.motion.ms, easing: template.motion.easing },
-            dwell: Duration::from_millis(template.dwell_ms.into()),
-            people: template.people,
-            rungs,
-            roles: maker.roles,
-        }
-    }
-
     /// How the template says that scenes change.
     pub fn transition(&self) -> Transition {
         self.transition
@@ -176,187 +154,9 @@ impl Layout {
 
     /// Every role that its rules name, in the order they do.
     pub fn roles(&self) -> Vec<&str> {
-        let mut roles: Vec<(&String, &usize)> = self.roles.iter().collect();
+        let mut roles: Vec<(&String, &usize)> = self.named.roles.iter().collect();
         roles.sort_by_key(|(_, number)| **number);
         roles.into_iter().map(|(role, _)| role.as_str()).collect()
-    }
-}
-
-/// Everything references are looked up in.
-struct Maker<'a> {
-    template: &'a Template,
-    arguments: Arguments,
-    assets: &'a dyn Fn(&AssetName) -> Option<AssetHash>,
-    roles: HashMap<String, usize>,
-}
-
-impl Maker<'_> {
-    fn rung(&mut self, arrangement: &Arrangement) -> Rung {
-        let (names, regions) = self.regions(&arrangement.regions);
-        if let Some(role) = arrangement.when.as_ref().and_then(|when| when.role.as_ref()) {
-            self.role(role);
-        }
-        let background = |of: &dyn Fn(&Background) -> bool| {
-            let own = arrangement.background.as_ref().filter(|background| of(background));
-            own.or(self.template.background.as_ref()).cloned()
-        };
-        let color = background(&|background| background.color.is_some()).and_then(|background| background.color);
-        let image = background(&|background| background.image.is_some()).and_then(|background| background.image);
-        let mut slots: Vec<Slot> = arrangement.places.iter().map(|place| self.slot(place, &names)).collect();
-        let mut recents = 0;
-        for slot in slots.iter_mut().rev() {
-            recents += usize::from(slot.rules.contains(&Rule::Recent));
-            slot.recents = recents;
-        }
-        let specs = self.template.overlays.iter().chain(&arrangement.overlays);
-        let specs: Vec<OverlaySpec> = specs.cloned().collect();
-        Rung {
-            when: arrangement.when.clone(),
-            background: color,
-            image: image.and_then(|image| self.image(&image)),
-            regions,
-            slots,
-            covers: specs.iter().filter_map(|spec| self.cover(spec, &names)).collect(),
-        }
-    }
-
-    /// Regions in an order in which each comes after the one it lies in; their places in it by name.
-    fn regions(&self, regions: &BTreeMap<String, Region>) -> (BTreeMap<String, usize>, Vec<Spot>) {
-        let (mut names, mut spots) = (BTreeMap::new(), Vec::new());
-        while let Some((name, region)) = regions.iter().find(|(name, region)| {
-            let ready = region.within.as_ref().is_none_or(|outer| names.contains_key(outer) || outer == *name);
-            ready && !names.contains_key(*name)
-        }) {
-            spots.push(self.spot(region, &names));
-            names.insert(name.clone(), spots.len() - 1);
-        }
-        (names, spots)
-    }
-
-    fn spot(&self, region: &Region, names: &BTreeMap<String, usize>) -> Spot {
-        let number = |given: &super::given::Given<f64>| given.value(&self.arguments).unwrap_or(0.0);
-        let anchor = region.anchor.as_ref().and_then(|anchor| anchor.value(&self.arguments));
-        let at = match anchor {
-            Some(anchor) => At::Anchor { anchor, inset: region.inset.unwrap_or(0.0) },
-            None => At::Corner { x: region.x.as_ref().map_or(0.0, number), y: region.y.as_ref().map_or(0.0, number) },
-        };
-        let within = region.within.as_ref().and_then(|name| names.get(name).copied());
-        Spot { within, at, width: number(&region.width), height: number(&region.height) }
-    }
-
-    fn slot(&mut self, place: &Place, names: &BTreeMap<String, usize>) -> Slot {
-        let spot = self.spot(&place.rect, names);
-        let own = match spot.at {
-            At::Anchor { anchor, .. } => anchor,
-            At::Corner { .. } => Anchor::Center,
-        };
-        let (pack, gap, tiles, beyond, anchor) = match &place.flow {
-            None => (Pack::Row, 0.0, 1, Beyond::Leave, own),
-            Some(Flow { pack, gap, max, beyond, anchor }) => {
-                let anchor = anchor.as_ref().and_then(|anchor| anchor.value(&self.arguments)).unwrap_or(own);
-                (*pack, *gap, max.map_or(super::MAX_TILES, |max| max as usize), *beyond, anchor)
-            }
-        };
-        let capacity = if beyond == Beyond::Leave { tiles } else { super::MAX_TILES };
-        let rules = place.cast.iter().map(|rule| self.rule(rule)).collect();
-        let look = Look::of(place.style.as_ref(), self.template.style.as_ref());
-        let (focus, crop) = (place.focus.unwrap_or_default(), place.crop.unwrap_or_default());
-        let Place { twice, aspect, z, fit, .. } = *place;
-        Slot {
-            spot,
-            rules,
-            twice,
-            capacity,
-            tiles,
-            beyond,
-            recents: 0,
-            pack,
-            gap,
-            anchor,
-            aspect,
-            z,
-            fit,
-            focus,
-            crop,
-            look,
-        }
-    }
-
-    fn rule(&mut self, rule: &Cast) -> Rule {
-        match rule {
-            Cast::Floor => Rule::Floor,
-            Cast::Pinned => Rule::Pinned,
-            Cast::Recent => Rule::Recent,
-            Cast::Joined => Rule::Joined,
-            Cast::Rest => Rule::Rest,
-            Cast::Participant(id) => Rule::Participant(id.clone()),
-            Cast::Role(role) => Rule::Role(self.role(role)),
-        }
-    }
-
-    fn role(&mut self, role: &str) -> usize {
-        let next = self.roles.len();
-        *self.roles.entry(role.to_owned()).or_insert(next)
-    }
-
-    fn image(&self, spec: &ImageSpec) -> Option<Image> {
-        Some(Image { asset: (self.assets)(&spec.asset)?, fit: spec.fit })
-    }
-
-    fn cover(&mut self, spec: &OverlaySpec, names: &BTreeMap<String, usize>) -> Option<Cover> {
-        let holds = match (&spec.image, &spec.text) {
-            (Some(image), _) => Holds::Image(self.image(image)?),
-            (None, Some(text)) => Holds::Text(Writing::of(text)),
-            (None, None) => Holds::Nothing,
-        };
-        Some(Cover {
-            name: spec.name.clone(),
-            spot: self.spot(&spec.rect, names),
-            z: spec.z,
-            opacity: spec.opacity.unwrap_or(1.0),
-            radius: spec.radius.unwrap_or(0.0),
-            fill: spec.fill.unwrap_or_default(),
-            border: spec.border,
-            holds,
-            about: spec.about.iter().map(|rule| self.rule(rule)).collect(),
-        })
-    }
-}
-
-impl Look {
-    fn of(own: Option<&Style>, general: Option<&Style>) -> Self {
-        fn first<T: Clone>(
-            own: Option<&Style>,
-            general: Option<&Style>,
-            of: impl Fn(&Style) -> Option<T>,
-        ) -> Option<T> {
-            own.and_then(&of).or_else(|| general.and_then(&of))
-        }
-        let label = first(own, general, |style| style.label.clone());
-        Self {
-            opacity: first(own, general, |style| style.opacity).unwrap_or(1.0),
-            radius: first(own, general, |style| style.radius).unwrap_or(0.0),
-            border: first(own, general, |style| style.border),
-            shadow: first(own, general, |style| style.shadow),
-            highlight: first(own, general, |style| style.highlight),
-            label: label.map(|label| (Writing::of(&label.text), label.badges)),
-        }
-    }
-}
-
-impl Writing {
-    fn of(spec: &TextSpec) -> Self {
-        Self {
-            // Checked: what does not parse is not there.
-            words: words::parse(&spec.words).unwrap_or_default(),
-            clock: spec.clock,
-            size: spec.size,
-            weight: spec.weight,
-            color: spec.color,
-            background: spec.background.unwrap_or_default(),
-            anchor: spec.anchor,
-            inset: spec.inset,
-        }
     }
 }
 

@@ -4,11 +4,18 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+#[path = "../../benches/worst.rs"]
+mod worst;
+
 use super::*;
-use crate::layout::{
-    Anchor, Arguments, Director, Fit, Template, builtin,
-    place::{Aspect, Cast, Flow, Pack, Place, Region},
-    template::Arrangement,
+use crate::{
+    layout::{
+        Anchor, Arguments, Content, Director, Fit, MAX_OVERLAYS, Overlay, Part, Template, Text, Tile, builtin,
+        place::{Aspect, Beyond, Cast, Flow, Pack, Place, Region},
+        style::{MAX_TEXT_BYTES, MAX_VARIABLES},
+        template::{Arrangement, MAX_CROWDS},
+    },
+    media::Rect,
 };
 
 /// `p1`, `p2` and so on; the last has the role, if one is given.
@@ -464,4 +471,35 @@ fn parameters_move_the_corner() {
     let bad: Arguments = serde_json::from_str(r#"{"corner": 0.5, "size": 0.9, "colour": 1}"#).expect("arguments");
     let pointers: Vec<String> = template.check_arguments(&bad).into_iter().map(|fault| fault.pointer).collect();
     assert_eq!(pointers, ["/colour", "/corner", "/size"]);
+}
+
+#[test]
+fn the_worst_template_makes_no_more_than_its_limits_say() {
+    let template = Template::parse(worst::template().as_bytes()).expect("within every limit");
+    let layout = layout(&template);
+    let person = |n: usize| Person { role: Some(worst::role(n)), name: worst::name(n), ..person(n, None) };
+    let people: Vec<Person> = (0..MAX_TILES).map(person).collect();
+    let ids: Vec<ParticipantId> = people.iter().map(|person| person.id.clone()).collect();
+    let canvas = canvas(1280, 720);
+    let meeting = Meeting { floor: Some(&ids[0]), pinned: &ids, recent: &ids, ..Meeting::of(&people, &canvas) };
+    let admitted = layout.admit(&people);
+    let company = Company::new(&admitted, &meeting, &layout.named);
+    assert_eq!(layout.suited(&company, &meeting), Some(31));
+    let seats = company.seat(&layout.rungs[31].slots, &Seating::default());
+    let seated: usize = seats.iter().map(Vec::len).sum();
+    // Each place that says `twice` seats everybody, and everybody sits once more at most.
+    assert_eq!(seated, MAX_CROWDS * MAX_TILES + 56);
+    assert!(seated <= (MAX_CROWDS + 1) * MAX_TILES);
+    let scene = layout.scene(&meeting);
+    assert_eq!((scene.tiles.len(), scene.overlays.len()), (MAX_TILES, MAX_OVERLAYS));
+    let labels = scene.tiles.iter().filter_map(|tile| tile.label.as_ref()).map(|label| &label.text);
+    let captions = scene.overlays.iter().filter_map(|overlay| match &overlay.content {
+        Content::Text(text) => Some(text),
+        _ => None,
+    });
+    let most = MAX_TEXT_BYTES + MAX_VARIABLES * 256;
+    for text in labels.chain(captions) {
+        let said = text.parts.iter().map(|part| if let Part::Words(words) = part { words.len() } else { 0 });
+        assert!(said.sum::<usize>() <= most && text.parts.len() <= 2 * MAX_VARIABLES + 1);
+    }
 }

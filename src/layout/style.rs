@@ -13,6 +13,9 @@ use crate::base::AssetName;
 
 /// Longest text of a label or an overlay, bytes: some lines of a caption.
 pub const MAX_TEXT_BYTES: usize = 512;
+/// Most variables of a text: every one there is, and some of them again. Each may stand for 256 bytes on each of 64 tiles, which is
+/// written out for every scene.
+pub const MAX_VARIABLES: usize = 8;
 
 /// How tiles look. What is left out is as the template's style says, and there as it is without any dress.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema, JsonSchema)]
@@ -92,7 +95,7 @@ pub struct LabelSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextSpec {
-    /// At most 512 bytes. `{name}` and `{role}` are those of whom it is about, `{room}` is the room's id, `{participants}` the
+    /// At most 512 bytes and 8 variables. `{name}` and `{role}` are those of whom it is about, `{room}` is the room's id, `{participants}` the
     /// number of people, `{clock}` the time of day; `{{` and `}}` are braces. A line break begins another line.
     #[schemars(length(max = 512))]
     pub words: String,

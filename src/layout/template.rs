@@ -24,6 +24,10 @@ pub const MAX_TEMPLATE_BYTES: usize = 1 << 20;
 pub const MAX_ARRANGEMENTS: usize = 32;
 /// Most places of an arrangement: a slot of its own for each tile a scene can have.
 pub const MAX_PLACES: usize = super::MAX_TILES;
+/// Most places of an arrangement that show people whom other places show too, and more than one of them: each may hold the whole
+/// meeting again, so they, not the places, would decide how long a scene takes to work out. A strip of everyone for each side of
+/// the canvas is half as many.
+pub const MAX_CROWDS: usize = 8;
 /// Most regions of an arrangement: more than this nobody can follow by eye.
 pub const MAX_REGIONS: usize = 32;
 /// Most parameters of a template: each is a question to whoever uses it.
@@ -36,6 +40,9 @@ pub const MAX_DESCRIPTION_BYTES: usize = 2048;
 pub const MAX_ROLE_BYTES: usize = 64;
 /// Longest name of a region, a parameter or an overlay, bytes, as for an id.
 pub const MAX_NAME_BYTES: usize = 64;
+/// The role of whoever shares a screen.
+pub const SCREEN: &str = "screen";
+
 /// Longest transition, ms.
 pub const MAX_TRANSITION_MS: u32 = 5000;
 /// Longest dwell and longest silence that a rule can wait for, ms: an hour.
@@ -165,7 +172,7 @@ pub struct Arrangement {
     /// What lies behind everything, in place of the template's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<Background>,
-    /// Filled in this order, except that `rest` always comes last. 1 to 64.
+    /// Filled in this order, except that `rest` always comes last. 1 to 64, of which at most 8 say `twice` and have a `flow`.
     #[schema(min_items = 1, max_items = 64)]
     #[schemars(length(min = 1, max = 64))]
     pub places: Vec<Place>,

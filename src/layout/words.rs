@@ -29,6 +29,11 @@ pub(super) struct Facts<'a> {
 }
 
 impl Word {
+    /// True for what stands for something else.
+    pub fn is_variable(&self) -> bool {
+        !matches!(self, Self::Plain(_))
+    }
+
     /// True for what only makes sense where the text is about somebody.
     pub fn is_personal(&self) -> bool {
         matches!(self, Self::Name | Self::Role)
@@ -83,7 +88,14 @@ pub(super) fn parse(text: &str) -> Result<Vec<Word>, String> {
 /// The text with its variables filled in, but for the clock; empty when there is nothing to read.
 pub(super) fn fill(words: &[Word], clock: ClockSpec, facts: Facts<'_>) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::with_capacity(1);
-    let mut said = String::new();
+    let length = |word: &Word| match word {
+        Word::Plain(text) => text.len(),
+        Word::Name => facts.name.len(),
+        Word::Role => facts.role.len(),
+        Word::Room => facts.room.len(),
+        Word::Participants | Word::Clock => 2,
+    };
+    let mut said = String::with_capacity(words.iter().map(length).sum());
     for word in words {
         match word {
             Word::Plain(text) => said.push_str(text),

@@ -18,7 +18,7 @@ pub enum Why {
     FellSilent,
     /// The one before spoke, and this one clearly louder.
     Louder,
-    /// The one before was muted, hidden or not heard any more, and this one spoke.
+    /// The one before was muted, hidden or not heard any more, and this one spoke, or for the hold time nobody did.
     OutOfHearing,
     /// An operator gave it.
     Operator,

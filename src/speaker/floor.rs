@@ -18,6 +18,8 @@ pub struct Floor {
     holder: Option<ParticipantId>,
     /// When the holder took it.
     since: Duration,
+    /// When the holder was last among those who may have it, or took it.
+    within_hearing: Duration,
     held: Option<Hold>,
     /// How the holder got it.
     last: Option<Switch>,
@@ -99,19 +101,26 @@ impl Floor {
 
     /// What is heard at `now` of everyone who may have the floor, each once, ten times a second.
     ///
-    /// Who has spoken long enough takes it, if the holder had it for the hold time and is quiet or clearly quieter.
+    /// Who has spoken long enough takes it, if the holder had it for the hold time and is quiet or clearly quieter. A holder
+    /// who was not among them for the hold time loses it to nobody: one who mutes for a cough keeps it, one who mutes does not.
     pub fn hear(&mut self, now: Duration, heard: &[(ParticipantId, Heard)]) -> Option<Switch> {
         self.listen(now, heard);
         let expired = self.pass(now);
         if expired.is_some() || self.held.is_some() || self.rules.mode == Mode::Manual {
             return expired;
         }
-        let (who, why) = self.challenger(now)?;
-        self.settle(now, Some(who), None, why)
+        if let Some((who, why)) = self.challenger(now) {
+            return self.settle(now, Some(who), None, why);
+        }
+        let gone = self.holder.is_some() && now.saturating_sub(self.within_hearing) >= self.rules.hold;
+        if gone { self.settle(now, None, None, Why::OutOfHearing) } else { None }
     }
 
     fn listen(&mut self, now: Duration, heard: &[(ParticipantId, Heard)]) {
         self.room.listen(heard);
+        if heard.iter().any(|(who, _)| self.holder.as_ref() == Some(who)) {
+            self.within_hearing = now;
+        }
         self.voices.retain(|voice| heard.iter().any(|(who, _)| *who == voice.who));
         let enough = self.rules.speech();
         for (who, heard) in heard {
@@ -175,7 +184,7 @@ impl Floor {
         let before = std::mem::replace(&mut self.holder, holder);
         let lost = before.clone().filter(|_| before != self.holder);
         if before != self.holder {
-            self.since = now;
+            (self.since, self.within_hearing) = (now, now);
         }
         let (participant, held) = (self.holder.clone(), self.held());
         let (scores, thresholds) = (self.scores(now), self.rules.thresholds());

@@ -168,6 +168,51 @@ fn a_holder_who_is_muted_or_hidden_gives_way_to_the_next_voice() {
 }
 
 #[test]
+fn a_holder_who_stays_muted_or_hidden_loses_it_to_nobody_after_the_hold() {
+    let mut meeting = Meeting::new();
+    meeting.run(4000, &[("ann", TALK), ("bob", HUSH)]);
+    meeting.run(1900, &[("bob", HUSH)]);
+    assert_eq!(meeting.holder(), Some("ann"));
+    meeting.run(100, &[("bob", HUSH)]);
+    assert_eq!(meeting.taken[1], (7000, String::new(), Why::OutOfHearing));
+    assert_eq!(meeting.floor.explain(meeting.at()).last.and_then(|last| last.lost.clone()), Some(id("ann")));
+    meeting.run(1000, &[("ann", TALK), ("bob", HUSH)]);
+    assert_eq!(
+        meeting.taken[2],
+        (7500, "ann".to_owned(), Why::Spoke),
+        "back, listened to from 7100 on, and heard again"
+    );
+}
+
+#[test]
+fn one_who_mutes_for_a_cough_keeps_it_and_so_does_one_who_is_only_silent() {
+    let mut meeting = Meeting::new();
+    meeting.run(4000, &[("ann", TALK), ("bob", HUSH)]);
+    for _ in 0..5 {
+        meeting.run(1500, &[("bob", HUSH)]);
+        meeting.run(500, &[("ann", HUSH), ("bob", HUSH)]);
+    }
+    meeting.run(60_000, &[("ann", HUSH), ("bob", HUSH)]);
+    assert_eq!(meeting.taken.len(), 1, "{:?}", meeting.taken);
+}
+
+#[test]
+fn an_operators_word_stands_for_one_who_is_muted_until_it_is_taken_back() {
+    let mut meeting = Meeting::new();
+    meeting.floor.hold(meeting.at(), id("ann"), None);
+    meeting.run(10_000, &[("bob", HUSH)]);
+    assert_eq!((meeting.holder(), meeting.floor.held()), (Some("ann"), true));
+    meeting.floor.release(meeting.at());
+    meeting.run(100, &[("bob", HUSH)]);
+    assert_eq!(meeting.taken, [(11_100, String::new(), Why::OutOfHearing)]);
+
+    let mut manual = Meeting::with(Rules { mode: Mode::Manual, ..Rules::default() });
+    manual.floor.hold(manual.at(), id("ann"), None);
+    manual.run(10_000, &[("bob", HUSH)]);
+    assert_eq!(manual.holder(), Some("ann"));
+}
+
+#[test]
 fn an_operator_holds_it_against_any_voice_until_giving_it_back() {
     let mut meeting = Meeting::new();
     let given = meeting.floor.hold(meeting.at(), id("bob"), None).expect("a switch");

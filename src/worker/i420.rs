@@ -190,6 +190,21 @@ impl Planes {
         draw::paint(&mut surface, whole, &[draw::Stroke::ground(picture)], &mut draw::Scratch::default());
     }
 
+    /// Fills everything with two pictures of the same size, `part` of `over` and the rest of `under`; 0 to 1.
+    pub fn mix(&mut self, under: View<'_>, over: View<'_>, part: f64) {
+        let part = (part.clamp(0.0, 1.0) * 256.0).round() as u16;
+        for index in 0..3 {
+            let (under, over) = (&under.planes[index], &over.planes[index]);
+            let Plane { data, stride, width, height } = self.plane(index);
+            let rows = data.chunks_mut(stride).zip(under.data.chunks(under.stride)).zip(over.data.chunks(over.stride));
+            for ((row, under), over) in rows.take(height) {
+                for ((sample, under), over) in row[..width].iter_mut().zip(&under[..width]).zip(&over[..width]) {
+                    *sample = ((u16::from(*under) * (256 - part) + u16::from(*over) * part + 128) >> 8) as u8;
+                }
+            }
+        }
+    }
+
     /// Fills everything outside the rectangle, whose numbers are even, with one colour.
     pub fn fill_around(&mut self, (x, y): (u32, u32), inside: Size, color: Color) {
         for (index, value) in yuv(color).into_iter().enumerate() {

@@ -57,6 +57,20 @@ async fn versions_are_kept_and_brought_back_and_nobody_overwrites_unseen() {
 }
 
 #[tokio::test]
+async fn a_name_that_an_address_has_is_refused_at_every_door() {
+    let router = router(settings(&[]));
+    for method in ["PUT", "GET", "DELETE"] {
+        let refused = tell(&router, method, "/v1/layouts/validate", template("hidden")).await;
+        assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        let detail = refused.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(detail.contains("\"validate\"") && detail.contains("choose another"), "{method}: {detail}");
+    }
+    let used = tell(&router, "PUT", "/v1/rooms/weekly", json!({"layout": {"template": "validate"}})).await;
+    assert_eq!(used.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(used.json().to_string().contains("choose another"), "{}", used.json());
+}
+
+#[tokio::test]
 async fn validation_tells_faults_warnings_and_cost() {
     let router = router(settings(&[]));
     let verdict = tell(&router, "POST", "/v1/layouts/validate", template("fine")).await.json();

@@ -7,8 +7,8 @@ use tilecast::{
     base::{AssetHash, ParticipantId},
     draw::{self, Face, Fonts, Marks},
     layout::{
-        Anchor, Backdrop, Badge, Border, Canvas, Content, Fit, Focus, Image, Label, Overlay, Paint, Part, Scene,
-        Shadow, Text, Transition, Weight,
+        Anchor, Backdrop, Badge, Border, Canvas, Color, Content, Easing, Fit, Focus, Image, Label, Overlay, Paint,
+        Part, Scene, Shadow, Text, Transition, Weight,
     },
     link::{Control, Report, ToWorker, message::State},
     media::Rect,
@@ -141,6 +141,40 @@ fn the_program_wears_what_the_preview_shows() {
         panic!("the program is {off:.2} off the preview; see target/frames/program-*.png");
     }
     assert!(!front.reports.iter().any(|report| matches!(report, Report::Fault { .. })), "{:?}", front.reports);
+}
+
+/// Whole scenes of nothing but a background.
+fn empty(color: Color) -> Scene {
+    Scene { background: Backdrop { color, image: None }, ..Scene::default() }
+}
+
+/// How bright the canvas is from the moment it is not as `before` on, frame by frame, until it is as `after`.
+fn brightness(front: &mut Front, before: f64, after: f64) -> Vec<f64> {
+    let mut seen = Vec::new();
+    front.frame(|frame| {
+        let now = frame.mean((0, 0, 640, 360))[0];
+        if (now - before).abs() > 2.0 {
+            seen.push(now);
+        }
+        (now - after).abs() < 2.0
+    });
+    seen
+}
+
+#[test]
+fn a_background_fades_with_the_transition_and_a_cut_cuts() {
+    let mut front = Front::start(settings(640, 360, 30));
+    let (black, white) = (Color { red: 0, green: 0, blue: 0 }, Color { red: 255, green: 255, blue: 255 });
+    let mut become_like = |color, transition, before, after| {
+        front.control(Control::Scene { scene: empty(color), transition, at: None });
+        brightness(&mut front, before, after)
+    };
+    become_like(black, Transition::CUT, 255.0, 16.0);
+    let fade = become_like(white, Transition { ms: 300, easing: Easing::Linear }, 16.0, 235.0);
+    assert!((4..=11).contains(&fade.len()), "{fade:?}");
+    let step = |pair: &[f64]| (8.0..80.0).contains(&(pair[1] - pair[0]));
+    assert!(fade.windows(2).all(step), "{fade:?}");
+    assert_eq!(become_like(black, Transition::CUT, 235.0, 16.0).len(), 1);
 }
 
 /// Left half red, right half blue.

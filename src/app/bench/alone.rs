@@ -150,12 +150,13 @@ async fn hidden(bench: &Bench) -> Result<Vec<Row>> {
     let doors: Vec<String> = (0..HIDDEN * 2).map(|n| running.room().map(|room| room.door(n))).collect::<Result<_>>()?;
     let (mut all_shown, mut some_hidden, mut some_gone) = (0.0, 0.0, 0.0);
     let share = 1.0 / f64::from(HIDDEN_ROUNDS);
+    let (settle, span) = (Duration::from_secs(3), bench.seconds / HIDDEN_ROUNDS);
     for _ in 0..HIDDEN_ROUNDS {
-        all_shown += measure(bench, &mut running).await? * share;
+        all_shown += cores(&mut running, settle, span).await? * share;
         set_hidden(true).await?;
-        some_hidden += measure(bench, &mut running).await? * share;
+        some_hidden += cores(&mut running, settle, span).await? * share;
         running.senders.truncate(HIDDEN as usize);
-        some_gone += measure(bench, &mut running).await? * share;
+        some_gone += cores(&mut running, settle, span).await? * share;
         set_hidden(false).await?;
         for (n, door) in (0..).zip(&doors).skip(HIDDEN as usize) {
             running.senders.push(bench.sender(door, n).await?);
@@ -168,11 +169,14 @@ async fn hidden(bench: &Bench) -> Result<Vec<Row>> {
     Ok(vec![Row { what: format!("a hidden 720p participant ({HIDDEN} beside {HIDDEN} shown)"), found: text }])
 }
 
-/// CPU of the server over a part of a run, cores.
-async fn measure(bench: &Bench, running: &mut Running) -> Result<f64> {
-    tokio::time::sleep(Duration::from_secs(3)).await;
+/// CPU of the server over `span`, after it was left alone for `settle`, cores.
+///
+/// # Errors
+/// When a participant or the server has ended, or is not ours to see.
+pub async fn cores(running: &mut Running, settle: Duration, span: Duration) -> Result<f64> {
+    tokio::time::sleep(settle).await;
     let (before, begun) = (Usage::of(&running.roots), Instant::now());
-    tokio::time::sleep(bench.seconds / HIDDEN_ROUNDS).await;
+    tokio::time::sleep(span).await;
     let after = Usage::of(&running.roots);
     running.check()?;
     ensure!(after.processes > 0, "the server's process is not known; --server-pid tells it");

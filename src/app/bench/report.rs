@@ -161,7 +161,11 @@ shared machine is faster in one minute than in the next, and where a participant
   decoded a program frame that shows it, over all tiles, less the median of the same through nginx-rtmp alone. It holds decoding,
   the wait for the next program frame, composing, encoding and one more hop. Where nothing is done about it, that wait is half a
   frame (17 ms) on average, and the same for as long as a participant stays connected; Tilecast moves its tick to shorten it.
-- **first changed frame**: from before the request is sent to the arrival of the decoded frame; nothing subtracted.
+- **first changed frame**: from before the request is sent to the arrival of the decoded frame; nothing subtracted. Where it is
+  told in ticks, a tick is a frame's duration, the player plays from the server itself, and what turns is the background.
+- **dress**: user and system time of the server and its worker with each way of drawing the same nine people, by turns. **rest** is
+  the mean of the two scenes that the transitions go to and fro between; every tile moves in each of them.
+- **ticks missed**: the worker's own count of program frames that it did not make in time.
 
 A subject that cannot keep up shows it in frames/s and in a latency that grows for as long as it runs.
 "

@@ -159,3 +159,11 @@ fn the_layouts_that_come_with_us_read_as_a_folder_too() {
     let config = load(&["--layouts", folder], &[]).expect("sound");
     assert!(config.layouts.iter().any(|(name, _)| name.as_str() == "grid"));
 }
+
+#[test]
+fn a_layout_file_with_a_name_that_no_template_can_have_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("validate.json"), include_str!("../../../layouts/grid.json")).expect("written");
+    let found = faults(&["--layouts", folder.path().to_str().expect("text")], &[]);
+    assert!(found.len() == 1 && found[0].contains("choose another"), "{found:?}");
+}

@@ -26,13 +26,14 @@ mod whep;
 mod whip;
 mod wish;
 
-use axum::{Router, middleware};
+use axum::{Router, http::Uri, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use serve::{Bounds, Peer, serve, serve_within};
 pub use state::{ApiState, Settings};
 
+use crate::base::{InvalidId, TemplateName};
 use problem::{Kind, Problem};
 
 /// Every endpoint, ready to serve.
@@ -42,8 +43,13 @@ pub fn router(state: ApiState) -> Router {
     routes
         .merge(service::described_by(document))
         .fallback(async || Problem::new(Kind::NoEndpoint, "see /docs for every path of this server"))
-        .method_not_allowed_fallback(async || {
-            Problem::new(Kind::MethodNotAllowed, "the Allow header lists what this path takes; see /docs")
+        .method_not_allowed_fallback(async |uri: Uri| {
+            let name = uri.path().strip_prefix("/v1/layouts/").map(str::parse::<TemplateName>);
+            match name {
+                // Whoever stores or asks for a template of that name is told why there can be none.
+                Some(Err(taken @ InvalidId::Taken { .. })) => Problem::new(Kind::MethodNotAllowed, taken.to_string()),
+                _ => Problem::new(Kind::MethodNotAllowed, "the Allow header lists what this path takes; see /docs"),
+            }
         })
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(middleware::from_fn_with_state(state.clone(), guard::pass))

@@ -1,10 +1,13 @@
 //! Pictures of templates, for which no room is needed.
 
+use std::collections::HashMap;
+
 use axum::{
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{
@@ -14,7 +17,7 @@ use super::{
     state::ApiState,
 };
 use crate::{
-    base::TemplateName,
+    base::{AssetHash, TemplateName},
     draw::{self, Rehearsal},
     layout::{Arguments, Canvas, Layout, MAX_TILES, Template},
 };
@@ -107,8 +110,15 @@ async fn draw(state: ApiState, query: &PreviewQuery, template: &Template) -> Res
     let layout = Layout::new(template, &arguments, |name| assets.get(name).map(|asset| asset.hash));
     // The semaphore is never closed; a panic in the drawing is answered as any other.
     let place = state.0.previews.clone().acquire_owned().await.expect("an open semaphore");
+    let shown = layout.images();
+    let files: HashMap<AssetHash, Bytes> = assets
+        .into_values()
+        .filter(|asset| shown.contains(&asset.hash))
+        .map(|asset| (asset.hash, asset.file))
+        .collect();
     let draw = move || {
-        let picture = draw::preview(&mut draw::Fonts::load(), &layout, &rehearsal, &canvas);
+        let files = |hash| files.get(&hash).cloned();
+        let picture = draw::preview(&mut draw::Fonts::load(), &layout, &rehearsal, &canvas, &files);
         drop(place);
         draw::png(&picture)
     };

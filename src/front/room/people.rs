@@ -17,7 +17,7 @@ use crate::{
     base::ParticipantId,
     cost::{EXPECTED, Moving},
     front::pull::PullStatus,
-    layout::{self, Face},
+    layout::{self, Face, SCREEN},
     link::{
         Feed,
         message::{self, FeedStats},
@@ -27,9 +27,6 @@ use crate::{
 
 /// A connection that brings nothing for this long is stalled: the time after which its tile shows a card.
 const STALL: Duration = Duration::from_secs(2);
-
-/// The role of whoever shares a screen.
-const SCREEN: &str = "screen";
 
 /// One participant while the room runs.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use super::{
     given::{Arguments, Parameter},
     place::Region,
     template::{
-        Arrangement, MAX_ARRANGEMENTS, MAX_DESCRIPTION_BYTES, MAX_NAME_BYTES, MAX_PARAMETERS, MAX_PLACES, MAX_REGIONS,
-        MAX_ROLE_BYTES, MAX_TITLE_BYTES, MAX_TRANSITION_MS, MAX_WAIT_MS, When,
+        Arrangement, MAX_ARRANGEMENTS, MAX_CROWDS, MAX_DESCRIPTION_BYTES, MAX_NAME_BYTES, MAX_PARAMETERS, MAX_PLACES,
+        MAX_REGIONS, MAX_ROLE_BYTES, MAX_TITLE_BYTES, MAX_TRANSITION_MS, MAX_WAIT_MS, When,
     },
 };
 
@@ -218,6 +218,8 @@ fn check_arrangement(report: &mut Report, template: &Template, arrangement: &Arr
         }
     });
     report.count("places", arrangement.places.len(), 1, MAX_PLACES, "places");
+    let crowds = arrangement.places.iter().filter(|place| place.twice && place.flow.is_some()).count();
+    report.count("places", crowds, 0, MAX_CROWDS, "places with `twice` and `flow`");
     report.each("places", &arrangement.places, MAX_PLACES, |r, _, place| check_place(r, place, known));
     let most = MAX_OVERLAYS.saturating_sub(template.overlays.len());
     report.count("overlays", arrangement.overlays.len(), 0, most, "overlays");

@@ -3,7 +3,7 @@
 use super::{Known, Report, check_region, check_rules};
 use crate::layout::{
     place::{MAX_RULES, MAX_Z},
-    style::{LabelSpec, Line, MAX_TEXT_BYTES, OverlaySpec, ShadowSpec, Style, TextSpec},
+    style::{LabelSpec, Line, MAX_TEXT_BYTES, MAX_VARIABLES, OverlaySpec, ShadowSpec, Style, TextSpec},
     words::{self, Word},
 };
 
@@ -49,6 +49,9 @@ impl Report {
             Ok(words) if !personal && words.iter().any(Word::is_personal) => self.within("words", |r| {
                 r.say("has {name} or {role}, but is about nobody; say in `about` whose".to_owned());
             }),
+            Ok(words) if words.iter().filter(|word| word.is_variable()).count() > MAX_VARIABLES => {
+                self.within("words", |r| r.say(format!("has more than {MAX_VARIABLES} variables; leave some out")));
+            }
             Ok(_) if text.words.chars().any(control) => {
                 self.within("words", |r| r.say("has control characters; only line breaks are allowed".to_owned()));
             }

@@ -111,6 +111,17 @@ fn counts_and_sizes_are_bounded() {
     let many = format!(r#"{{"arrangements": [{ladder}]}}"#);
     assert_eq!(said(&many), ["/arrangements: has 33 arrangements; give 1 to 32"]);
     assert_eq!(said(r#"{"arrangements": []}"#), ["/arrangements: has 0 arrangements; give 1 to 32"]);
+    let crowd = place.replace("\"cast\"", "\"twice\": true, \"flow\": {\"pack\": \"row\"}, \"cast\"");
+    let crowds = |count: usize| one_place(&vec![crowd.as_str(); count].join(","));
+    assert!(Template::parse(crowds(8).as_bytes()).is_ok());
+    assert_eq!(said(&crowds(9)), ["/arrangements/0/places: has 9 places with `twice` and `flow`; give 0 to 8"]);
+    let named = |count: usize| {
+        let style = format!(r#", "style": {{"label": {{"text": {{"words": "{}"}}}}}}}}"#, "{name} ".repeat(count));
+        one_place(&place.replace("[\"rest\"]}", &format!("[\"rest\"]{style}")))
+    };
+    assert!(Template::parse(named(8).as_bytes()).is_ok(), "{}", named(8));
+    let words = "/arrangements/0/places/0/style/label/text/words";
+    assert_eq!(said(&named(9)), [format!("{words}: has more than 8 variables; leave some out")]);
     let big = " ".repeat(crate::layout::template::MAX_TEMPLATE_BYTES + 1);
     assert_eq!(said(&big), [": is 1048577 bytes; a template has at most 1048576"]);
     let deep = "[".repeat(100_000);

@@ -145,7 +145,7 @@ impl Studio {
         let picture = |sheet: &Sheet| picture(sheet.size(), |planes| planes.paint(sheet.view()));
         match subject {
             Subject::Card { name, size, background, style } => {
-                let card = draw::card_in(self.fonts(), *size, name, *background, *style);
+                let card = draw::card(self.fonts(), *size, name, *background, *style);
                 picture(&Sheet::from_rgb(&card, Format::I420)).map_or(Drawn::Nothing, Drawn::Picture)
             }
             Subject::Words { style, said, badges, room } => {

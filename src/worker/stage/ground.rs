@@ -1,27 +1,39 @@
 //! What lies behind every tile: a colour or an image, and whatever of the scene at rest never changes and has nothing but that
-//! behind it. It is painted once and then costs what a plain background costs.
+//! behind it. It is painted once and then costs what a plain background costs; only while one ground fades into another is there
+//! another picture every frame.
+
+use std::time::Duration;
 
 use super::{
     StageError,
     artist::{Drawn, Subject, plain},
     dress::{Layer, look},
+    motion::Course,
     wardrobe::Wardrobe,
 };
 use crate::{
     draw::{Scratch, Stroke, meet, paint},
-    layout::{Backdrop, Canvas, Color, Image},
-    media::Size,
+    layout::{Backdrop, Canvas, Color, Image, Transition},
+    media::Timestamp,
     worker::i420::{Picture, Pool},
 };
 
 /// The ground.
 pub struct Ground {
-    size: Size,
-    color: Color,
-    /// All of one colour.
-    plain: Picture,
-    /// The newest image, kept while another is drawn.
-    image: Option<Picture>,
+    /// The newest that is all of one colour.
+    plain: (Color, Picture),
+    /// What the scene wants, as far as it is drawn.
+    wanted: Picture,
+    /// What was seen when that changed, and how it fades.
+    from: Picture,
+    course: Course,
+    /// What is seen now.
+    seen: Picture,
+    still: bool,
+    /// From one frame to the next.
+    frame: Duration,
+    /// Of the pictures between two grounds.
+    between: Pool,
     baked: Option<Baked>,
 }
 
@@ -34,33 +46,74 @@ struct Baked {
 
 impl Ground {
     /// The canvas's own colour; `None` if there is no memory for it.
-    pub fn new(canvas: &Canvas) -> Option<Self> {
-        let (size, color) = (canvas.size(), canvas.background);
-        Some(Self { size, color, plain: plain(size, color)?, image: None, baked: None })
+    pub fn new(canvas: &Canvas, frame: Duration) -> Option<Self> {
+        let plain = plain(canvas.size(), canvas.background)?;
+        Some(Self {
+            wanted: plain.clone(),
+            from: plain.clone(),
+            seen: plain.clone(),
+            plain: (canvas.background, plain),
+            course: Course::default(),
+            still: true,
+            frame,
+            between: Pool::new(canvas.size()).ok()?,
+            baked: None,
+        })
     }
 
-    /// Becomes that of a scene.
-    pub fn become_like(&mut self, backdrop: &Backdrop, wardrobe: &mut Wardrobe) {
-        if self.color != backdrop.color
-            && let Some(plain) = plain(self.size, backdrop.color)
+    /// Becomes that of a scene: at once, or by and by. While its image is being drawn it stays what it is.
+    pub fn become_like(
+        &mut self,
+        backdrop: &Backdrop,
+        transition: Transition,
+        now: Timestamp,
+        wardrobe: &mut Wardrobe,
+    ) -> Result<(), StageError> {
+        if let Some(wanted) = self.drawn(backdrop, wardrobe)
+            && !is(&wanted, &self.wanted)
         {
-            (self.color, self.plain) = (backdrop.color, plain);
+            (self.from, self.wanted) = (self.seen.clone(), wanted);
+            self.course = Course::begin(now, self.frame, transition);
         }
-        let Some(Image { asset, fit }) = backdrop.image else {
-            self.image = None;
-            return;
-        };
-        match wardrobe.get(&Subject::Backdrop { asset, fit, color: backdrop.color, size: self.size }) {
-            Some(Drawn::Picture(picture)) => self.image = Some(picture),
-            Some(Drawn::Sheet(_) | Drawn::Nothing) => self.image = None,
-            None => {}
+        self.still = self.course.is_over(now);
+        self.seen = if self.still { self.wanted.clone() } else { self.mixed(self.course.eased(now))? };
+        if self.still {
+            // Holds one picture, not two, until the next change.
+            self.from = self.wanted.clone();
         }
+        Ok(())
+    }
+
+    fn drawn(&mut self, backdrop: &Backdrop, wardrobe: &mut Wardrobe) -> Option<Picture> {
+        let size = self.plain.1.size;
+        if let Some(Image { asset, fit }) = backdrop.image {
+            match wardrobe.get(&Subject::Backdrop { asset, fit, color: backdrop.color, size })? {
+                Drawn::Picture(picture) => return Some(picture),
+                Drawn::Sheet(_) | Drawn::Nothing => {}
+            }
+        }
+        if self.plain.0 != backdrop.color
+            && let Some(plain) = plain(size, backdrop.color)
+        {
+            self.plain = (backdrop.color, plain);
+        }
+        Some(self.plain.1.clone())
+    }
+
+    /// So much of what is wanted over what was there.
+    fn mixed(&self, part: f64) -> Result<Picture, StageError> {
+        let (under, over) = (look(&self.from)?, look(&self.wanted)?);
+        let mixed = self.between.draw(|planes| {
+            planes.mix(under.view(), over.view(), part);
+            Ok::<_, gstreamer::glib::BoolError>(())
+        });
+        mixed.map_err(|error| StageError::Resources(error.to_string()))
     }
 
     /// As it lies under the layers of a scene. At rest, layers that can be painted on it for good move from the list onto it:
     /// those of one colour with nothing but the ground behind them, such as shadows.
     pub fn under(&mut self, layers: &mut Vec<Layer<'_>>, rests: bool) -> Result<Picture, StageError> {
-        let bare = self.image.as_ref().unwrap_or(&self.plain).clone();
+        let (bare, rests) = (self.seen.clone(), rests && self.still);
         let mut strokes: Vec<Option<Stroke<'static>>> = Vec::new();
         for layer in layers.iter().take_while(|_| rests) {
             let bounds = layer.stroke.bounds();
@@ -74,7 +127,7 @@ impl Ground {
         let mut moves = strokes.iter().map(Option::is_some);
         layers.retain(|_| !moves.next().unwrap_or(false));
         let strokes: Vec<Stroke<'static>> = strokes.into_iter().flatten().collect();
-        let is_baked = |baked: &Baked| baked.bare.buffer.as_ptr() == bare.buffer.as_ptr() && baked.strokes == strokes;
+        let is_baked = |baked: &Baked| is(&baked.bare, &bare) && baked.strokes == strokes;
         if !self.baked.as_ref().is_some_and(is_baked) {
             let picture = self.bake(&bare, &strokes)?;
             self.baked = Some(Baked { bare: bare.clone(), strokes, picture });
@@ -86,7 +139,7 @@ impl Ground {
         let looked = look(bare)?;
         let mut all = vec![Stroke::ground(looked.view())];
         all.extend(strokes);
-        let painted = Pool::new(self.size).and_then(|pool| {
+        let painted = Pool::new(bare.size).and_then(|pool| {
             pool.draw(|planes| {
                 let mut surface = planes.surface();
                 let whole = surface.bounds();
@@ -96,4 +149,9 @@ impl Ground {
         });
         painted.map_err(|error| StageError::Resources(error.to_string()))
     }
+}
+
+/// True of one and the same picture.
+fn is(a: &Picture, b: &Picture) -> bool {
+    a.buffer.as_ptr() == b.buffer.as_ptr()
 }

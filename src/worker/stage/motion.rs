@@ -10,20 +10,56 @@ use crate::{
     media::{Size, Timestamp},
 };
 
+/// A transition under way.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Course {
+    began: Timestamp,
+    transition: Transition,
+}
+
+impl Course {
+    /// Sets out when the frame at `now` is made. The frame before it, `frame` earlier, was the last at the start, so that this
+    /// one is on the way already: a change is seen a frame sooner than it would be if the way began here.
+    pub fn begin(now: Timestamp, frame: Duration, transition: Transition) -> Self {
+        Self { began: now - frame, transition }
+    }
+
+    /// How long it takes, and how its speed changes.
+    pub fn transition(&self) -> Transition {
+        self.transition
+    }
+
+    /// True at the end.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.progress(now) >= 1.0
+    }
+
+    /// How much of the way is done, 0 to 1.
+    pub fn eased(&self, now: Timestamp) -> f64 {
+        self.transition.easing.at(self.progress(now))
+    }
+
+    fn progress(&self, now: Timestamp) -> f64 {
+        let takes = Duration::from_millis(self.transition.ms.into());
+        if takes.is_zero() { 1.0 } else { now.since(self.began).as_secs_f64() / takes.as_secs_f64() }
+    }
+}
+
 /// The scene now, the one it comes from, and the one that waits for its time.
 #[derive(Debug, Default)]
 pub struct Motion {
     from: Scene,
     to: Scene,
-    began: Timestamp,
-    transition: Transition,
+    course: Course,
+    /// From one frame to the next.
+    frame: Duration,
     waiting: Option<(Scene, Transition, Option<Timestamp>)>,
 }
 
 impl Motion {
-    /// Nothing is there yet but a background.
-    pub fn over(background: Backdrop) -> Self {
-        Self { to: Scene { background, ..Scene::default() }, ..Self::default() }
+    /// Nothing is there yet but a background; there is another frame every `frame`.
+    pub fn over(background: Backdrop, frame: Duration) -> Self {
+        Self { to: Scene { background, ..Scene::default() }, frame, ..Self::default() }
     }
 
     /// Another scene is to come: at the first frame of program time `at` or later, or at the next. One that waits makes
@@ -40,17 +76,16 @@ impl Motion {
         }
     }
 
-    /// Sets out for another scene, from where things are now.
+    /// Sets out for another scene, from where things were in the frame before.
     fn go(&mut self, scene: Scene, transition: Transition, now: Timestamp) {
-        self.from = halt(&self.placed(now), &self.to.background);
+        self.from = halt(&self.placed(now - self.frame), &self.to.background);
         self.to = scene;
-        self.began = now;
-        self.transition = transition;
+        self.course = Course::begin(now, self.frame, transition);
     }
 
     /// What lies where, back to front.
     pub fn placed(&self, now: Timestamp) -> Vec<Placed<'_>> {
-        tween(&self.from, &self.to, self.transition.easing.at(self.progress(now)))
+        tween(&self.from, &self.to, self.course.eased(now))
     }
 
     /// The size an element will have when it has arrived; a leaver's is what it has now.
@@ -66,17 +101,17 @@ impl Motion {
 
     /// True when nothing moves.
     pub fn rests(&self, now: Timestamp) -> bool {
-        self.progress(now) >= 1.0
+        self.course.is_over(now)
+    }
+
+    /// How the present scene came, or comes.
+    pub fn transition(&self) -> Transition {
+        self.course.transition()
     }
 
     /// What lies behind everything.
     pub fn backdrop(&self) -> &Backdrop {
         &self.to.background
-    }
-
-    fn progress(&self, now: Timestamp) -> f64 {
-        let takes = Duration::from_millis(self.transition.ms.into());
-        if takes.is_zero() { 1.0 } else { now.since(self.began).as_secs_f64() / takes.as_secs_f64() }
     }
 }
 
@@ -110,6 +145,24 @@ mod tests {
         go(&mut motion, scene(0, 100), 1000, ms(1500));
         assert_eq!(motion.placed(ms(1500))[0].rect, half_way);
         assert_eq!(motion.placed(ms(2500))[0].rect.x, 0);
+    }
+
+    #[test]
+    fn the_first_frame_after_a_change_is_on_its_way_and_turning_back_starts_from_what_was_seen() {
+        let ms = Timestamp::from_millis;
+        let mut motion = Motion::over(Backdrop::default(), Duration::from_millis(100));
+        motion.plan(scene(0, 100), Transition::CUT, None);
+        motion.begin(ms(0), ms(0));
+        let linear = Transition { ms: 400, easing: crate::layout::Easing::Linear };
+        motion.plan(scene(400, 100), linear, None);
+        motion.begin(ms(100), ms(100));
+        let seen = |motion: &Motion, at| motion.placed(ms(at))[0].rect.x;
+        assert_eq!([100, 200, 300, 400].map(|at| seen(&motion, at)), [100, 200, 300, 400]);
+        assert!(!motion.rests(ms(300)) && motion.rests(ms(400)));
+        motion.plan(scene(0, 100), linear, None);
+        motion.begin(ms(300), ms(300));
+        // 200 was seen last; the way back from there takes as long as any.
+        assert_eq!([300, 400, 600].map(|at| seen(&motion, at)), [150, 100, 0]);
     }
 
     #[test]

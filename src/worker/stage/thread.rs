@@ -70,7 +70,8 @@ impl Thread {
         let canvas = settings.canvas.clone();
         let resources = |error: std::io::Error| StageError::Resources(error.to_string());
         let no_memory = || StageError::Resources("no picture buffers".to_owned());
-        let ground = Ground::new(&canvas).ok_or_else(no_memory)?;
+        let frame = Duration::from_secs(1) / canvas.fps.max(1);
+        let ground = Ground::new(&canvas, frame).ok_or_else(no_memory)?;
         let blank = plain(BLANK, canvas.background).ok_or_else(no_memory)?;
         let compositor = Compositor::start(&settings.pipelines.stage, canvas.size())?;
         let mut background = compositor.input(canvas.size())?;
@@ -84,7 +85,7 @@ impl Thread {
             wardrobe: Wardrobe::new(artist),
             snapshots: Snapshots::start(canvas.size(), out.clone()).map_err(resources)?,
             encoder,
-            motion: Motion::over(Backdrop { color: canvas.background, image: None }),
+            motion: Motion::over(Backdrop { color: canvas.background, image: None }, frame),
             canvas,
             clock,
             out,
@@ -154,7 +155,8 @@ impl Thread {
         }
         self.motion.begin(pts, tick);
         self.wardrobe.ticked();
-        self.ground.become_like(self.motion.backdrop(), &mut self.wardrobe);
+        let (backdrop, transition) = (self.motion.backdrop(), self.motion.transition());
+        self.ground.become_like(backdrop, transition, tick, &mut self.wardrobe)?;
         let placed = self.motion.placed(tick);
         self.tiles.update(&placed, tick, &self.out, phase);
         self.contents.keep(placed.iter().filter_map(Placed::overlay));
