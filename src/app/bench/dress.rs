@@ -175,9 +175,7 @@ async fn moving(bench: &Bench, running: &mut Running) -> Result<(String, Motion)
                 beat.tick().await;
                 let template = if n % 2 == 0 { &here } else { &there };
                 let choice = json!({"template": template, "transition_ms": TRANSITION.as_millis() as u64});
-                if let Err(error) = api.put(&format!("{path}/layout"), &choice).await {
-                    return Err(error);
-                }
+                api.put(&format!("{path}/layout"), &choice).await?;
                 motion.changes += 1;
             }
             Ok(())
