@@ -63,9 +63,8 @@ async fn a_program_goes_from_one_tilecast_to_the_next_and_on() {
     let endpoint = format!("{}/whep/weekly", source.api().base());
     let pulled = json!({"type": "whep", "url": endpoint, "token": "w4tch"});
     participant(&middle, json!({"source": pulled})).await;
-    let view = shows(&middle).await;
+    let view = until(&middle, |view| view["status"]["participants"]["guest"]["width"] == 640).await;
     assert_eq!(view["status"]["participants"]["guest"]["door"], "whep");
-    assert_eq!(view["status"]["participants"]["guest"]["width"], 640, "{view}");
 
     let endpoint = format!("{}/whip/weekly/bob", sink.api().base());
     let pushed = json!({"type": "whip", "url": endpoint, "token": "k"});
@@ -105,8 +104,8 @@ async fn a_server_on_another_stack_is_pulled_from_and_again_after_it_was_gone() 
     assert_eq!(error(&view).as_deref(), Some("the server refused the token (HTTP 401); put the right one into token"));
 
     participant(&service, source(TOKEN)).await;
-    let view = shows(&service).await;
-    assert_eq!(view["status"]["participants"]["guest"]["width"], 320, "{view}");
+    shows(&service).await;
+    let view = until(&service, |view| view["status"]["participants"]["guest"]["width"] == 320).await;
     assert_eq!(error(&view), None);
     let seen = watched(&service).await;
     moves(&seen);

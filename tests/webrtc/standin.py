@@ -15,9 +15,13 @@ import sys
 import uuid
 from collections import deque
 
+import aioice.ice
 import av
 from aiohttp import web
 from aiortc import AudioStreamTrack, MediaStreamError, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+
+# It would leave loopback out, and nothing else is to be used here.
+aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
 
 PORT, TOKEN = int(sys.argv[1]), sys.argv[2]
 WIDTH, HEIGHT = 320, 180

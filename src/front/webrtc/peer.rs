@@ -151,7 +151,13 @@ impl Maker {
         change.add_media(MediaKind::Audio, direction, stream.clone(), None, None);
         change.add_media(MediaKind::Video, direction, stream, None, None);
         let (offer, pending) = change.apply().expect("two sections are a change");
-        Offering { rtc, role, pending, offer: offer.to_sdp_string() }
+        // There are no more candidates, so nobody is to wait for them (RFC 8840 §8.2).
+        let complete = |line: &str| match line.starts_with("a=candidate:") {
+            true => format!("{line}\r\na=end-of-candidates\r\n"),
+            false => format!("{line}\r\n"),
+        };
+        let offer = offer.to_sdp_string().lines().map(complete).collect();
+        Offering { rtc, role, pending, offer }
     }
 
     /// Answers a changed offer of the same client: new ICE credentials, with which ICE starts over.
