@@ -100,7 +100,9 @@ impl Connection {
         let take = || async {
             connected();
             let taken = rooms.publish(room, participant, key, Door::Whip).await;
-            taken.map_err(|error| End::Cut(error.to_string()))
+            let seat = taken.map_err(|error| End::Cut(error.to_string()))?;
+            tracing::info!(%room, %participant, "publishing by WHIP");
+            Ok(seat)
         };
         self.bring(take).await
     }
@@ -148,7 +150,6 @@ impl Connection {
                 demanded.mark_changed();
                 demand = Some(demanded);
                 seat = Some(taken);
-                tracing::info!(role = self.session.role().name(), "media come by WebRTC");
             }
             if let Some(seat) = &seat {
                 for media in settled.media {
@@ -197,6 +198,7 @@ impl Connection {
                 let tell = |sent: Sent| {
                     if sent == Sent::default() {
                         connected();
+                        tracing::info!(%room, "watching by WHEP");
                     }
                 };
                 self.send(&program, without, tell).await
