@@ -14,7 +14,7 @@ use tilecast::{
     app::lab::relay::Relay as Nginx,
     front::{
         auth::address::{AddressPolicy, ConnectError, Connector, RtmpUrl, Stream},
-        output,
+        output::{self, Target},
         room::status::{OutputState, OutputStatus},
         rtmp::{self, Error, Limits, Publisher, Request, client},
     },
@@ -213,7 +213,8 @@ async fn an_output_outlives_its_target_and_begins_again_at_a_keyframe() {
     let address = url(&format!("rtmp://{}/live/weekly", listener.local_addr().expect("bound")));
     let (report, mut status) = watch::channel(OutputStatus::default());
     let stop = CancellationToken::new();
-    let output = tokio::spawn(output::run(address, connector(), fanout.clone(), report, stop.clone()));
+    let target = Target::Rtmp(address, connector());
+    let output = tokio::spawn(output::run(target, fanout.clone().into(), report, stop.clone()));
     let feed = tokio::spawn({
         let fanout = fanout.clone();
         async move { program(&clip, &fanout).await }

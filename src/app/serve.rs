@@ -26,7 +26,7 @@ use crate::{
             store::Store,
         },
         rtmp::Limits,
-        webrtc::{Port, WebRtc},
+        webrtc::{self, Port, WebRtc},
     },
 };
 
@@ -60,6 +60,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let rooms = Rooms::new(
         Context {
             engine,
+            webrtc: webrtc::Client::new(connector.clone(), counters.clone()),
             connector,
             rules: rules.clone(),
             templates,
@@ -131,7 +132,7 @@ async fn engine(config: EngineConfig, state: &Path, log: &str, tasks: &Tasks) ->
 }
 
 fn address_rule(connector: Connector) -> AddressRule {
-    Box::new(move |url| connector.check(url.as_str()).map(|_| ()).map_err(|error| error.to_string()))
+    Box::new(move |url| connector.check_host(url.host_str().unwrap_or_default()).map_err(|error| error.to_string()))
 }
 
 async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {

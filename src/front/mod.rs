@@ -11,6 +11,7 @@ pub mod events;
 pub mod metrics;
 pub mod output;
 pub mod pull;
+mod retry;
 pub mod room;
 pub mod rtmp;
 pub mod webrtc;

@@ -19,7 +19,7 @@ use tilecast::{
         engine::{Engine, Local},
         metrics::Counters,
         room::{Assets, Context, Rooms, Templates, check::Rules},
-        webrtc::{IceServers, Port, WebRtc},
+        webrtc::{self, IceServers, Port, WebRtc},
     },
 };
 use tower::ServiceExt;
@@ -32,10 +32,12 @@ pub fn settings(keys: &[&str]) -> Settings {
     let pipelines = Pipelines::load(None).expect("built in");
     let connector = Connector::new(AddressPolicy::new(Vec::new()));
     let reach = connector.clone();
-    let address = move |url: &url::Url| reach.check(url.as_str()).map(drop).map_err(|error| error.to_string());
+    let address =
+        move |url: &url::Url| reach.check_host(url.host_str().unwrap_or_default()).map_err(|error| error.to_string());
     let rules = Arc::new(Rules { encoders: pipelines.presets(), address: Box::new(address) });
     let context = Context {
         engine: Engine::Local(Local::new("/bin/false".into(), "off".to_owned(), tasks.clone())),
+        webrtc: webrtc::Client::new(connector.clone(), Counters::default()),
         connector,
         templates: Templates::new(Vec::new(), Vec::new()),
         assets: Assets::default(),

@@ -2,4 +2,7 @@
 
 mod load;
 mod meeting;
+mod refusals;
+mod servers;
+mod standin;
 mod support;

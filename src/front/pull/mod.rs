@@ -3,11 +3,15 @@
 //! Owns the connection to the source and, while media come, the participant's seat. Decides nothing about the room. Ends when
 //! told to stop, or when the room takes the seat away or has none to give.
 
+mod rtmp;
 #[cfg(test)]
 mod tests;
+mod whep;
 
 use std::{
+    fmt,
     future::Future,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -15,19 +19,13 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    base::backoff::Backoff,
-    front::{
-        auth::address::{Connector, RtmpUrl},
-        output::{LONGEST_WAIT, SHORTEST_WAIT},
-        room::Seat,
-        rtmp::{self, Playback, client},
-    },
-    media::Packet,
+use crate::front::{
+    auth::address::{Connector, RtmpUrl},
+    retry::Retry,
+    room::Seat,
+    rtmp as protocol,
+    webrtc::{CallError, Client, Endpoint},
 };
-
-/// How long media must come before their end counts as the first of a new row of failures.
-const STEADY: Duration = Duration::from_secs(10);
 
 /// Where a pull is in its life.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -51,33 +49,64 @@ pub struct PullStatus {
     pub last_error: Option<String>,
 }
 
+/// Where media are fetched.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// An RTMP server.
+    Rtmp(RtmpUrl, Connector),
+    /// A WHEP server.
+    Whep(Endpoint, Client),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rtmp(url, _) => url.fmt(f),
+            Self::Whep(endpoint, _) => endpoint.fmt(f),
+        }
+    }
+}
+
+/// Why a connection failed or ended.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Rtmp(#[from] protocol::Error),
+    #[error(transparent)]
+    Whep(#[from] CallError),
+}
+
 /// Why a pull is over for good.
 struct Over;
 
-/// Pulls `url` until `stop`, over as many connections as it takes. `open` asks the room for the participant's seat, once media
-/// have begun on each connection; `None` means there is no such place any more.
-pub async fn run<O, F>(
-    url: RtmpUrl,
-    connector: Connector,
-    open: O,
-    report: watch::Sender<PullStatus>,
-    stop: CancellationToken,
-) where
-    O: Fn() -> F + Send,
+/// Pulls from `origin` until `stop`, over as many connections as it takes. `open` asks the room for the participant's seat, once
+/// media have begun on each connection; `None` means there is no such place any more.
+pub async fn run<O, F>(origin: Origin, open: O, report: watch::Sender<PullStatus>, stop: CancellationToken)
+where
+    O: Fn() -> F + Send + Sync,
     F: Future<Output = Option<Seat>> + Send,
 {
-    let mut backoff = Backoff::new(SHORTEST_WAIT, LONGEST_WAIT);
+    let mut retry = Retry::default();
     loop {
         report.send_if_modified(|status| {
             std::mem::replace(&mut status.state, PullState::Connecting) != PullState::Connecting
         });
-        let began = Instant::now();
-        let Some(Err(error)) = stop.run_until_cancelled(once(&url, &connector, &open, &report)).await else { return };
-        if began.elapsed() > STEADY {
-            backoff.reset();
-        }
-        let wait = backoff.next(rand::random());
-        tracing::warn!(%url, %error, ?wait, "the pulled source is not connected");
+        let live = Live { since: OnceLock::new(), report: &report };
+        let seat = || async {
+            let seat = open().await?;
+            live.begin(&origin);
+            Some(seat)
+        };
+        let end = match &origin {
+            Origin::Rtmp(url, connector) => {
+                let Some(end) = stop.run_until_cancelled(rtmp::once(url, connector, seat)).await else { return };
+                end.map_err(Error::Rtmp)
+            }
+            Origin::Whep(endpoint, client) => whep::once(endpoint, client, seat, &stop).await.map_err(Error::Whep),
+        };
+        let Err(error) = end else { return };
+        let wait = retry.wait(live.lasted(), rand::random());
+        tracing::warn!(url = %origin, %error, ?wait, "the pulled source is not connected");
         report.send_modify(|status| {
             *status = PullStatus { state: PullState::Waiting, last_error: Some(error.to_string()) };
         });
@@ -87,36 +116,20 @@ pub async fn run<O, F>(
     }
 }
 
-/// One connection, from opening to its end. `Ok` when the place is gone and with it the reason to pull.
-async fn once<O, F>(
-    url: &RtmpUrl,
-    connector: &Connector,
-    open: &O,
-    report: &watch::Sender<PullStatus>,
-) -> Result<Over, rtmp::Error>
-where
-    O: Fn() -> F,
-    F: Future<Output = Option<Seat>>,
-{
-    let mut playback = client::play(url, connector).await?;
-    let first = next(&mut playback).await?;
-    let Some(seat) = open().await else { return Ok(Over) };
-    tracing::info!(%url, "media come from the pulled source");
-    report.send_modify(|status| *status = PullStatus { state: PullState::Live, last_error: None });
-    let mut packet = first;
-    loop {
-        if seat.send(packet).await.is_err() {
-            break;
-        }
-        packet = tokio::select! {
-            next = next(&mut playback) => next?,
-            () = seat.evicted() => break,
-        };
-    }
-    playback.finish(None).await;
-    Ok(Over)
+/// One connection from the moment its media come.
+struct Live<'a> {
+    since: OnceLock<Instant>,
+    report: &'a watch::Sender<PullStatus>,
 }
 
-async fn next(playback: &mut Playback) -> Result<Packet, rtmp::Error> {
-    playback.next().await?.ok_or(rtmp::Error::Closed("we were done; the source ended"))
+impl Live<'_> {
+    fn begin(&self, origin: &Origin) {
+        self.since.get_or_init(Instant::now);
+        tracing::info!(url = %origin, "media come from the pulled source");
+        self.report.send_modify(|status| *status = PullStatus { state: PullState::Live, last_error: None });
+    }
+
+    fn lasted(&self) -> Duration {
+        self.since.get().map_or(Duration::ZERO, Instant::elapsed)
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
         rtmp::{Limits, Player, Request, accept},
     },
     link::Feed,
-    media::{AudioCodec, Codec, Role, Timestamp},
+    media::{AudioCodec, Codec, Packet, Role, Timestamp},
 };
 
 /// Far above what anything here takes, so that only what hangs meets it.
@@ -53,7 +53,8 @@ async fn pull(seats: u32) -> Pulled {
         }
     };
     let url = RtmpUrl::parse(&url).expect("an address");
-    let pull = tokio::spawn(run(url, Connector::new(policy), open, report, stop.clone()));
+    let origin = Origin::Rtmp(url, Connector::new(policy));
+    let pull = tokio::spawn(run(origin, open, report, stop.clone()));
     Pulled { listener, rows, status, stop, pull }
 }
 

@@ -6,14 +6,14 @@ use url::Url;
 
 use super::{
     document::{
-        Audio, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_ORDER, MAX_OUTPUTS, MAX_PARTICIPANTS, MAX_PINS, Output, Participant,
-        RoomDocument, Source, Video,
+        Audio, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_ORDER, MAX_OUTPUTS, MAX_PARTICIPANTS, MAX_PINS, MAX_TOKEN_BYTES,
+        Output, Participant, RoomDocument, Source, Video,
     },
     templates::Entry,
 };
 use crate::{
     base::{Secret, TemplateName},
-    front::auth::address::RtmpUrl,
+    front::auth::address::{HttpUrl, InvalidUrl, RtmpUrl},
     layout::{Fault, LayoutChoice, TemplateChoice},
     speaker,
 };
@@ -76,8 +76,11 @@ impl Rules {
         }
         found.count("/outputs", document.outputs.len(), MAX_OUTPUTS);
         for (id, output) in &document.outputs {
-            let Output::Rtmp { url } = output;
-            self.url(url, &mut found.at(&format!("/outputs/{id}")));
+            let found = &mut found.at(&format!("/outputs/{id}"));
+            match output {
+                Output::Rtmp { url } => self.url(url, RtmpUrl::parse, found),
+                Output::Whip { url, token } => self.endpoint(url, token.as_ref(), found),
+            }
         }
         found.faults
     }
@@ -109,7 +112,8 @@ impl Rules {
                 "" => found.add("/source/key", "the key must not be empty; whoever knows it may publish"),
                 key => text_at("/source/key", key, MAX_KEY_BYTES, found),
             },
-            Source::Pull { url } => self.url(url, &mut found.at("/source")),
+            Source::Pull { url } => self.url(url, RtmpUrl::parse, &mut found.at("/source")),
+            Source::Whep { url, token } => self.endpoint(url, token.as_ref(), &mut found.at("/source")),
         }
     }
 
@@ -128,13 +132,26 @@ impl Rules {
         found.range("/keyframe_seconds", video.keyframe_seconds, 1, 10, "s");
     }
 
+    /// A WHIP or WHEP endpoint, at `/url` and `/token` of the place.
+    fn endpoint(&self, url: &str, token: Option<&Secret>, found: &mut Place<'_>) {
+        self.url(url, HttpUrl::parse, found);
+        match token.map(Secret::expose) {
+            Some("") => found.add("/token", "the token must not be empty; leave it out if the server wants none"),
+            Some(token) if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                found.add("/token", "a token has only letters, digits and signs of ASCII (RFC 6750), and no spaces");
+            }
+            Some(token) => text_at("/token", token, MAX_TOKEN_BYTES, found),
+            None => {}
+        }
+    }
+
     /// The URL of a pull or an output, at `/url` of the place.
-    fn url(&self, text: &str, found: &mut Place<'_>) {
+    fn url<T>(&self, text: &str, parse: impl Fn(&str) -> Result<T, InvalidUrl>, found: &mut Place<'_>) {
         // The URL Standard takes line breaks and tabs away in silence; nobody should wonder where they went.
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return found.add("/url", "a URL has no spaces or control characters; write them as %20");
         }
-        if let Err(error) = RtmpUrl::parse(text) {
+        if let Err(error) = parse(text) {
             return found.add("/url", error.to_string());
         }
         let Ok(url) = Url::parse(text) else { return found.add("/url", "this is not a URL") };

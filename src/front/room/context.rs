@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
-    front::{auth::address::Connector, engine::Engine},
+    front::{auth::address::Connector, engine::Engine, webrtc},
     layout::Fault,
     link::message::{self, AudioSettings, Pipelines, Settings, VideoSettings},
 };
@@ -23,6 +23,8 @@ pub struct Context {
     pub engine: Engine,
     /// Opens connections for pulls and pushes.
     pub connector: Connector,
+    /// Opens WebRTC sessions for them.
+    pub webrtc: webrtc::Client,
     /// What layouts may be named.
     pub templates: Templates,
     /// What images layouts may show.

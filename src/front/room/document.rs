@@ -26,6 +26,8 @@ pub const MAX_NAME_BYTES: usize = 256;
 pub const MAX_URL_BYTES: usize = 2048;
 /// Longest publish key, bytes.
 pub const MAX_KEY_BYTES: usize = 256;
+/// Longest token for another server, bytes: signed ones carry claims.
+pub const MAX_TOKEN_BYTES: usize = 4096;
 
 /// A whole room.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
@@ -119,10 +121,18 @@ pub enum Source {
         /// Compared in constant time; 1 to 256 bytes.
         key: Secret,
     },
-    /// We connect to this address.
+    /// We connect to this address, by RTMP.
     Pull {
         /// `rtmp://` or `rtmps://`, checked against the address allow-list.
         url: String,
+    },
+    /// We connect to this address, by WebRTC (draft-ietf-wish-whep).
+    Whep {
+        /// `http://` or `https://`, checked against the address allow-list: the server's WHEP endpoint of the stream.
+        url: String,
+        /// What the server wants as `Authorization: Bearer`; 1 to 4096 bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<Secret>,
     },
 }
 
@@ -226,5 +236,13 @@ pub enum Output {
     Rtmp {
         /// `rtmp://` or `rtmps://`, checked against the address allow-list.
         url: String,
+    },
+    /// A WebRTC push (RFC 9725): H.264 and Opus.
+    Whip {
+        /// `http://` or `https://`, checked against the address allow-list: the server's WHIP endpoint of the stream.
+        url: String,
+        /// What the server wants as `Authorization: Bearer`; 1 to 4096 bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<Secret>,
     },
 }

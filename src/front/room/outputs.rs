@@ -6,16 +6,17 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    Context, Program,
     document::Output,
     status::{OutputState, OutputStatus},
 };
 use crate::{
     base::{OutputId, tasks::Tasks},
     front::{
-        auth::address::{Connector, RtmpUrl},
-        output,
+        auth::address::{HttpUrl, InvalidUrl, RtmpUrl},
+        output::{self, Target},
+        webrtc::Endpoint,
     },
-    media::fanout::Fanout,
 };
 
 /// See the module.
@@ -43,8 +44,8 @@ impl Outputs {
     pub(super) fn apply(
         &mut self,
         wanted: &BTreeMap<OutputId, Output>,
-        program: &Fanout,
-        connector: &Connector,
+        program: &Program,
+        context: &Context,
         tasks: &Tasks,
     ) {
         self.running.retain(|id, push| wanted.get(id) == Some(&push.wanted));
@@ -52,14 +53,10 @@ impl Outputs {
             if self.running.contains_key(id) {
                 continue;
             }
-            let Output::Rtmp { url } = output;
             let (sender, report) = watch::channel(OutputStatus::default());
             let stop = CancellationToken::new();
-            match RtmpUrl::parse(url) {
-                Ok(url) => {
-                    let push = output::run(url, connector.clone(), program.clone(), sender, stop.clone());
-                    tasks.spawn("output", push);
-                }
+            match target(output, context) {
+                Ok(target) => tasks.spawn("output", output::run(target, program.clone(), sender, stop.clone())),
                 // Documents are checked before they come here; one kept from an older version may not pass any more.
                 Err(error) => sender.send_modify(|status| {
                     status.state = OutputState::Waiting;
@@ -89,4 +86,13 @@ impl Outputs {
     pub(super) fn status(&self) -> BTreeMap<OutputId, OutputStatus> {
         self.running.iter().map(|(id, push)| (id.clone(), push.report.borrow().clone())).collect()
     }
+}
+
+fn target(output: &Output, context: &Context) -> Result<Target, InvalidUrl> {
+    Ok(match output {
+        Output::Rtmp { url } => Target::Rtmp(RtmpUrl::parse(url)?, context.connector.clone()),
+        Output::Whip { url, token } => {
+            Target::Whip(Endpoint { url: HttpUrl::parse(url)?, token: token.clone() }, context.webrtc.clone())
+        }
+    })
 }

@@ -100,7 +100,7 @@ impl Live {
             evicted,
             cache: match door {
                 Door::Rtmp | Door::Pull => GopCache::new(),
-                Door::Whip => GopCache::of(MAX_PACKETS_ON_REQUEST),
+                Door::Whip | Door::Whep => GopCache::of(MAX_PACKETS_ON_REQUEST),
             },
             forwarded: false,
             awaits_keyframe: false,

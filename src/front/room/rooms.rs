@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use super::{
-    Context, Door, RoomDocument, RoomError, Seat,
+    Context, Door, Program, RoomDocument, RoomError, Seat,
     actor::{Actor, Command, Inlets, Outlets},
     error::Change,
     keeper::{Keeper, Request},
@@ -200,14 +200,9 @@ impl Rooms {
     }
 
     /// The program of a room that the caller was let watch before.
-    pub fn watched(&self, id: &RoomId) -> Result<Fanout, RoomError> {
-        Ok(self.find(id)?.program)
-    }
-
-    /// The program's sound as Opus, made while someone reads it: of everyone, or of everyone but one participant.
-    pub async fn listen(&self, id: &RoomId, without: Option<&ParticipantId>) -> Result<Fanout, RoomError> {
-        let without = without.cloned();
-        self.find(id)?.ask(|reply| Command::Listen(without, reply)).await?
+    pub fn watched(&self, id: &RoomId) -> Result<Program, RoomError> {
+        let room = self.find(id)?;
+        Ok(Program::new(room.program, room.actor))
     }
 
     /// Fails when the room has no such participant.
@@ -215,14 +210,6 @@ impl Rooms {
         let view = self.view(id).await?;
         let found = view.document.participants.contains_key(participant);
         found.then_some(()).ok_or_else(|| RoomError::NoParticipant(id.clone(), participant.clone()))
-    }
-
-    /// Asks for a keyframe of the program soon; requests that come close together are one.
-    pub async fn keyframe(&self, id: &RoomId) {
-        if let Ok(room) = self.find(id) {
-            // A room that is closing has no next keyframe.
-            let _ = room.actor.send(Command::Keyframe).await;
-        }
     }
 
     /// Whether [`Rooms::publish`] would be granted now; changes nothing.

@@ -16,6 +16,8 @@ pub enum Door {
     Rtmp,
     /// Pulled from an RTMP server.
     Pull,
+    /// Pulled from a WHEP server.
+    Whep,
     /// Published by WHIP, from a browser or an encoder that speaks it.
     Whip,
 }

@@ -38,14 +38,14 @@ const REQUEST: f64 = 5.0;
 
 /// Publishes to `url`: connects, asks and returns once the server agreed.
 pub async fn publish(url: &RtmpUrl, connector: &Connector) -> Result<Publication, Error> {
-    let stream = connector.connect(url.host(), url.port(), url.is_tls()).await?;
-    publish_on(stream, url).await
+    let connection = connector.connect(url.host(), url.port(), url.is_tls()).await?;
+    publish_on(connection.stream, url).await
 }
 
 /// Plays `url`: connects, asks and returns once the server agreed.
 pub async fn play(url: &RtmpUrl, connector: &Connector) -> Result<Playback, Error> {
-    let stream = connector.connect(url.host(), url.port(), url.is_tls()).await?;
-    play_on(stream, url).await
+    let connection = connector.connect(url.host(), url.port(), url.is_tls()).await?;
+    play_on(connection.stream, url).await
 }
 
 /// As [`publish`], over a stream that is already open.

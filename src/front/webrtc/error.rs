@@ -1,8 +1,11 @@
 //! Why a WebRTC session was not opened, and how one ended.
 
+use std::net::IpAddr;
+
 use str0m::RtcError;
 
-use crate::front::room::RoomError;
+use super::request::Answered;
+use crate::front::{auth::address::ConnectError, room::RoomError};
 
 /// Why a session was not opened, found or changed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,48 @@ pub enum Error {
     Fragment(&'static str),
 }
 
+/// Why a session with another server, which we asked for, did not come about or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Nobody can be connected to there.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// No socket for the media.
+    #[error("no UDP port could be opened for the media: {0}")]
+    Socket(std::io::Error),
+    /// The server took too long.
+    #[error("the server did not answer the offer within 10 s")]
+    Slow,
+    /// The connection broke, or what came was no HTTP.
+    #[error("the server did not answer the offer: {0}")]
+    Http(#[from] hyper::Error),
+    /// The answer is longer than any.
+    #[error("the server's answer is longer than 64 KiB; the url is not that of a WHIP or WHEP endpoint")]
+    TooLong,
+    /// Something else than 201.
+    #[error("{0}")]
+    Answered(Answered),
+    /// The answer does not read.
+    #[error(
+        "the server's answer is not SDP that can be used here: {0}; the url may not be that of a WHIP or WHEP endpoint"
+    )]
+    NotSdp(String),
+    /// The answer reads, but nothing in it is of use.
+    #[error("{0}")]
+    NoMedia(&'static str),
+    /// The answer has no address.
+    #[error("the server's answer names no UDP address for the media; set its public address or candidate")]
+    NoCandidate,
+    /// The answer has only addresses that may not be reached.
+    #[error(
+        "the server's answer leads the media to {0}, which is not a public address; the operator can allow it with --allow-address {0}"
+    )]
+    NotAllowed(IpAddr),
+    /// There was a session.
+    #[error("{}", .0.of_server())]
+    Ended(End),
+}
+
 /// How a session ended.
 #[derive(Debug, thiserror::Error)]
 pub enum End {
@@ -42,6 +87,9 @@ pub enum End {
     /// The place was taken over or removed, or the room is gone.
     #[error("{0}")]
     Cut(String),
+    /// What we asked a server for is not wanted any more.
+    #[error("the place was taken over or removed")]
+    Over,
     /// A deadline passed.
     #[error("{0}")]
     Silent(&'static str),
@@ -54,11 +102,19 @@ pub enum End {
 }
 
 impl End {
+    /// As told of a server that we called.
+    fn of_server(&self) -> String {
+        match self {
+            Self::Left => "the server ended the session".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// One of a few words, for the counters.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Left => "left",
-            Self::Cut(_) => "cut",
+            Self::Cut(_) | Self::Over => "cut",
             Self::Silent(_) => "silent",
             Self::Broken(_) => "broken",
             Self::Stopping => "stopping",

@@ -2,8 +2,8 @@
 
 use super::Error;
 
-/// Most candidates read of one fragment: more than any machine has interfaces and relays.
-const MAX_CANDIDATES: usize = 64;
+/// Most candidates read of one fragment or answer: more than any machine has interfaces and relays.
+pub const MAX_CANDIDATES: usize = 64;
 
 /// Longest ICE user name part and password, characters (RFC 8839 §5.4).
 const MAX_CREDENTIAL: usize = 256;

@@ -1,17 +1,22 @@
 //! The one place that makes an [`Rtc`]: what each role needs of codecs, buffers, candidates and direction.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Instant,
+};
 
 use str0m::{
     Candidate, Rtc, RtcConfig,
-    change::SdpOffer,
+    change::{SdpAnswer, SdpOffer, SdpPendingOffer},
     config::DtlsCert,
     crypto::CryptoProvider,
-    media::{MediaKind, Mid},
-    net::TcpType,
+    media::{Direction, MediaKind, Mid},
+    net::{Protocol, TcpType},
 };
 
-use super::Error;
+use super::{CallError, Error, fragment::MAX_CANDIDATES};
 
 /// Most media sections of an offer. One of each kind is used; browsers that reuse a connection leave a few dead ones.
 const MAX_SECTIONS: usize = 16;
@@ -32,6 +37,10 @@ pub enum Role {
     Publish,
     /// A client watches the program (WHEP).
     Watch,
+    /// We are the client and fetch a participant from another server (WHEP).
+    Pull,
+    /// We are the client and bring the program to another server (WHIP).
+    Push,
 }
 
 impl Role {
@@ -40,11 +49,19 @@ impl Role {
         match self {
             Self::Publish => "publish",
             Self::Watch => "watch",
+            Self::Pull => "pull",
+            Self::Push => "push",
         }
     }
 
-    fn is_incoming(self) -> bool {
-        self == Self::Publish
+    /// Media come to us.
+    pub fn is_incoming(self) -> bool {
+        matches!(self, Self::Publish | Self::Pull)
+    }
+
+    /// We asked for the session.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Pull | Self::Push)
     }
 }
 
@@ -61,7 +78,7 @@ pub struct Sections {
 pub struct Made {
     /// Answered, drained, and waiting for the client's first packet.
     pub rtc: Rtc,
-    /// Our answer.
+    /// The answer.
     pub answer: String,
     /// What it agrees on.
     pub sections: Sections,
@@ -109,8 +126,38 @@ impl Maker {
         }
         let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| Error::Malformed(error.to_string()))?;
         let answer = answer.to_sdp_string();
-        let sections = sections(&rtc, role, &answer)?;
+        let sections = sections(&rtc, role, &answer);
+        let sections = sections.ok_or(Error::NoMedia(match role {
+            Role::Publish | Role::Pull => {
+                "the offer sends neither sound as Opus nor a picture as H.264, VP8, VP9 or AV1; offer sendonly media"
+            }
+            Role::Watch | Role::Push => {
+                "the offer receives neither H.264 nor Opus, which the program is made of; offer recvonly media"
+            }
+        }))?;
         Ok(Made { rtc, answer, sections })
+    }
+
+    /// A peer that offers sound and picture to another server, which can send back to `local`.
+    pub fn offer(&self, role: Role, local: SocketAddr, now: Instant) -> Offering {
+        let mut rtc = self.config(role).build(now);
+        if let Ok(candidate) = Candidate::host(local, "udp") {
+            rtc.add_local_candidate(candidate);
+        }
+        let direction = if role.is_incoming() { Direction::RecvOnly } else { Direction::SendOnly };
+        let mut change = rtc.sdp_api();
+        // Both of one stream, which receivers take as: keep them in time.
+        let stream = (!role.is_incoming()).then(|| "program".to_owned());
+        change.add_media(MediaKind::Audio, direction, stream.clone(), None, None);
+        change.add_media(MediaKind::Video, direction, stream, None, None);
+        let (offer, pending) = change.apply().expect("two sections are a change");
+        // There are no more candidates, so nobody is to wait for them (RFC 8840 §8.2).
+        let complete = |line: &str| match line.starts_with("a=candidate:") {
+            true => format!("{line}\r\na=end-of-candidates\r\n"),
+            false => format!("{line}\r\n"),
+        };
+        let offer = offer.to_sdp_string().lines().map(complete).collect();
+        Offering { rtc, role, pending, offer }
     }
 
     /// Answers a changed offer of the same client: new ICE credentials, with which ICE starts over.
@@ -141,15 +188,79 @@ impl Maker {
     }
 }
 
+/// A peer that waits for the answer to its offer.
+pub struct Offering {
+    rtc: Rtc,
+    role: Role,
+    pending: SdpPendingOffer,
+    /// Our offer.
+    pub offer: String,
+}
+
+impl fmt::Debug for Offering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offering").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+impl Offering {
+    /// Takes the server's answer. Of the addresses in it those are used that `admits`; no others are ever sent to.
+    pub fn accept(mut self, answer: &str, admits: impl Fn(IpAddr) -> bool) -> Result<Made, CallError> {
+        let (candidates, rest): (Vec<&str>, Vec<&str>) =
+            answer.lines().map(str::trim_end).partition(|line| line.starts_with("a=candidate:"));
+        let rest: String = rest.iter().flat_map(|line| [line, "\r\n"]).collect();
+        if sections_of(&rest) > MAX_SECTIONS {
+            return Err(CallError::NotSdp(format!("it has more than {MAX_SECTIONS} media sections")));
+        }
+        let parsed = SdpAnswer::from_sdp_string(&rest).map_err(|error| CallError::NotSdp(error.to_string()))?;
+        let accepted = self.rtc.sdp_api().accept_answer(self.pending, parsed);
+        accepted.map_err(|error| CallError::NotSdp(error.to_string()))?;
+        let mut used = 0;
+        let mut refused = None;
+        // Names instead of addresses (mDNS, RFC 8828) and TCP do not read as what can be used here.
+        for candidate in candidates.iter().take(MAX_CANDIDATES).filter_map(|line| line.strip_prefix("a=")) {
+            let Ok(candidate) = Candidate::from_sdp_string(candidate) else { continue };
+            let ip = candidate.addr().ip();
+            if candidate.proto() != Protocol::Udp {
+                continue;
+            } else if admits(ip) {
+                self.rtc.add_remote_candidate(candidate);
+                used += 1;
+            } else {
+                refused.get_or_insert(ip);
+            }
+        }
+        match (used, refused) {
+            (0, Some(address)) => return Err(CallError::NotAllowed(address)),
+            (0, None) => return Err(CallError::NoCandidate),
+            _ => {}
+        }
+        let sections = sections(&self.rtc, self.role, &rest);
+        let sections = sections.ok_or(CallError::NoMedia(match self.role {
+            Role::Publish | Role::Pull => {
+                "the server's answer sends neither sound as Opus nor a picture as H.264, VP8, VP9 or AV1"
+            }
+            Role::Watch | Role::Push => {
+                "the server's answer takes neither H.264 nor Opus, which the program is made of"
+            }
+        }))?;
+        Ok(Made { rtc: self.rtc, answer: rest, sections })
+    }
+}
+
+fn sections_of(sdp: &str) -> usize {
+    sdp.lines().filter(|line| line.starts_with("m=")).count()
+}
+
 fn parse(offer: &str) -> Result<SdpOffer, Error> {
-    if offer.lines().filter(|line| line.starts_with("m=")).count() > MAX_SECTIONS {
+    if sections_of(offer) > MAX_SECTIONS {
         return Err(Error::Malformed(format!("it has more than {MAX_SECTIONS} media sections")));
     }
     SdpOffer::from_sdp_string(offer).map_err(|error| Error::Malformed(error.to_string()))
 }
 
-/// The first section of each kind that goes the role's way and has a codec in common.
-fn sections(rtc: &Rtc, role: Role, answer: &str) -> Result<Sections, Error> {
+/// The first section of each kind that goes the role's way and has a codec in common; none when there is none of either.
+fn sections(rtc: &Rtc, role: Role, answer: &str) -> Option<Sections> {
     let mut found = Sections::default();
     for mid in answer.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(|mid| Mid::from(mid.trim())) {
         // Data channels are sections too, but no media.
@@ -164,13 +275,5 @@ fn sections(rtc: &Rtc, role: Role, answer: &str) -> Result<Sections, Error> {
             *slot = Some(mid);
         }
     }
-    match (role, found) {
-        (Role::Publish, Sections { audio: None, video: None }) => Err(Error::NoMedia(
-            "the offer sends neither sound as Opus nor a picture as H.264, VP8, VP9 or AV1; offer sendonly media",
-        )),
-        (Role::Watch, Sections { audio: None, video: None }) => Err(Error::NoMedia(
-            "the offer receives neither H.264 nor Opus, which the program is made of; offer recvonly media",
-        )),
-        _ => Ok(found),
-    }
+    (found != Sections::default()).then_some(found)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    future::Future,
     time::{Duration, Instant},
 };
 
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret},
-    front::room::{Door, Rooms, Seat},
+    front::room::{Door, Program, Rooms, Seat},
     media::{Packet, Track, fanout::Subscription},
 };
 
@@ -32,6 +33,15 @@ const MOST_PASSES: u32 = 64;
 const BREATH: Duration = Duration::from_millis(1);
 
 const TAKEN: &str = "the place was taken over or removed";
+
+/// What went to one client or server since its session stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Bytes of media.
+    pub bytes: u64,
+    /// Packets that it did not get because it, or the line, was slow.
+    pub dropped: u64,
+}
 
 /// What a session is asked from outside.
 #[derive(Debug)]
@@ -80,40 +90,66 @@ impl Connection {
     /// Takes what a client publishes to its place, which it gets once it is connected, not before: who cannot connect throws
     /// nobody out.
     pub async fn publish(
-        mut self,
+        self,
         rooms: &Rooms,
         room: &RoomId,
         participant: &ParticipantId,
         key: &Secret,
-        connected: impl Fn(),
+        connected: impl Fn() + Sync,
     ) -> End {
-        match self.carry_in(rooms, room, participant, key, connected).await {
+        let take = || async {
+            connected();
+            let taken = rooms.publish(room, participant, key, Door::Whip).await;
+            let seat = taken.map_err(|error| End::Cut(error.to_string()))?;
+            tracing::info!(%room, %participant, "publishing by WHIP");
+            Ok(seat)
+        };
+        self.bring(take).await
+    }
+
+    /// Takes what a server sends to the place that `take` gives once there are media; none ends the session.
+    pub async fn pull<F>(self, take: impl Fn() -> F + Send + Sync) -> End
+    where
+        F: Future<Output = Option<Seat>> + Send,
+    {
+        let take = || {
+            let taken = take();
+            async { taken.await.ok_or(End::Over) }
+        };
+        match self.bring(take).await {
+            End::Cut(_) => End::Over,
+            end => end,
+        }
+    }
+
+    async fn bring<F>(mut self, take: impl Fn() -> F + Send + Sync) -> End
+    where
+        F: Future<Output = Result<Seat, End>> + Send,
+    {
+        match self.carry_in(take).await {
             Ok(never) => match never {},
             Err(end) => self.close(end).await,
         }
     }
 
-    async fn carry_in(
-        &mut self,
-        rooms: &Rooms,
-        room: &RoomId,
-        participant: &ParticipantId,
-        key: &Secret,
-        connected: impl Fn(),
-    ) -> Result<Infallible, End> {
+    async fn carry_in<F>(&mut self, take: impl Fn() -> F + Send + Sync) -> Result<Infallible, End>
+    where
+        F: Future<Output = Result<Seat, End>> + Send,
+    {
         let mut seat: Option<Seat> = None;
         let mut demand = None;
         loop {
             let settled = self.settle().await?;
-            if settled.connected {
-                connected();
-                let taken = rooms.publish(room, participant, key, Door::Whip).await;
-                let taken = taken.map_err(|error| End::Cut(error.to_string()))?;
+            let due = match self.session.role().is_ours() {
+                true => seat.is_none() && !settled.media.is_empty(),
+                false => settled.connected,
+            };
+            if due {
+                let taken = take().await?;
                 let mut demanded = taken.demand();
                 demanded.mark_changed();
                 demand = Some(demanded);
                 seat = Some(taken);
-                tracing::info!(%room, %participant, "publishing by WHIP");
             }
             if let Some(seat) = &seat {
                 for media in settled.media {
@@ -151,13 +187,33 @@ impl Connection {
 
     /// Sends the program, with the sound of everyone or of everyone but one, from the moment the client is connected.
     pub async fn watch(
-        mut self,
+        self,
         rooms: &Rooms,
         room: &RoomId,
         without: Option<&ParticipantId>,
-        connected: impl Fn(),
+        connected: impl Fn() + Sync,
     ) -> End {
-        match self.carry_out(rooms, room, without, connected).await {
+        match rooms.watched(room) {
+            Ok(program) => {
+                let tell = |sent: Sent| {
+                    if sent == Sent::default() {
+                        connected();
+                        tracing::info!(%room, "watching by WHEP");
+                    }
+                };
+                self.send(&program, without, tell).await
+            }
+            Err(error) => self.close(End::Cut(error.to_string())).await,
+        }
+    }
+
+    /// Sends the program to a server from the moment the session stands.
+    pub async fn push(self, program: &Program, tell: impl FnMut(Sent) + Send) -> End {
+        self.send(program, None, tell).await
+    }
+
+    async fn send(mut self, program: &Program, without: Option<&ParticipantId>, tell: impl FnMut(Sent) + Send) -> End {
+        match self.carry_out(program, without, tell).await {
             Ok(never) => match never {},
             Err(end) => self.close(end).await,
         }
@@ -165,32 +221,30 @@ impl Connection {
 
     async fn carry_out(
         &mut self,
-        rooms: &Rooms,
-        room: &RoomId,
+        source: &Program,
         without: Option<&ParticipantId>,
-        connected: impl Fn(),
+        mut tell: impl FnMut(Sent) + Send,
     ) -> Result<Infallible, End> {
         let mut reading: Option<(Subscription, Subscription)> = None;
+        let (mut bytes, mut told) = (0, Sent::default());
         loop {
             let settled = self.settle().await?;
             if settled.keyframe {
-                rooms.keyframe(room).await;
+                source.keyframe().await;
             }
             if settled.connected {
-                connected();
-                let cut = |error: crate::front::room::RoomError| End::Cut(error.to_string());
-                let sound = rooms.listen(room, without).await.map_err(cut)?;
-                let program = rooms.watched(room).map_err(cut)?;
-                let mut program = program.subscribe();
+                tell(told);
+                let sound = self.stop.run_until_cancelled(source.listen(without)).await.ok_or(End::Stopping)?;
+                let sound = sound.map_err(|error| End::Cut(error.to_string()))?;
+                let mut program = source.packets().subscribe();
                 let mut past: Vec<Packet> = std::iter::from_fn(|| program.try_next()).collect();
                 if !Outlet::catch_up(&mut past) {
-                    rooms.keyframe(room).await;
+                    source.keyframe().await;
                 }
                 for packet in past {
-                    self.session.write(&packet, Instant::now())?;
+                    bytes += self.write(&packet)?;
                     self.settle().await?;
                 }
-                tracing::info!(%room, "watching by WHEP");
                 reading = Some((program, sound.subscribe()));
             }
             let next = async {
@@ -205,13 +259,26 @@ impl Connection {
             tokio::select! {
                 input = Self::input(&mut self.session, &mut self.lease, &mut self.batch, settled.until) => input?,
                 packet = next => match packet {
-                    Some(packet) => self.session.write(&packet, Instant::now())?,
+                    Some(packet) => bytes += self.write(&packet)?,
                     None => return Err(End::Cut("the room ended".to_owned())),
                 },
                 command = self.commands.recv() => self.obey(command)?,
                 () = self.stop.cancelled() => return Err(End::Stopping),
             }
+            if let Some((program, sound)) = &reading {
+                let sent = Sent { bytes, dropped: program.stats().dropped + sound.stats().dropped };
+                if sent != told {
+                    told = sent;
+                    tell(sent);
+                }
+            }
         }
+    }
+
+    /// Hands a packet to the session; gives the bytes of it that go out.
+    fn write(&mut self, packet: &Packet) -> Result<u64, End> {
+        let written = self.session.write(packet, Instant::now())?;
+        Ok(if written { packet.data.len() as u64 } else { 0 })
     }
 
     /// Takes everything out of the session and sends what is to be sent.

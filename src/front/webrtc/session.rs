@@ -51,6 +51,7 @@ enum Way {
 /// See the module.
 pub struct Session {
     rtc: Rtc,
+    role: Role,
     way: Way,
     stage: Stage,
     ready: VecDeque<Output>,
@@ -66,20 +67,26 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// Of a peer that answered `offer`.
+    /// Of a peer that answered `offer`, or whose own `offer` was answered.
     pub fn new(role: Role, made: Made, offer: &str, now: Instant) -> Self {
         let way = match role {
-            Role::Publish => Way::In(Box::new(Intake::new(made.sections))),
-            Role::Watch => Way::Out(Box::new(Outlet::new(made.sections))),
+            Role::Publish | Role::Pull => Way::In(Box::new(Intake::new(made.sections))),
+            Role::Watch | Role::Push => Way::Out(Box::new(Outlet::new(made.sections))),
         };
         Self {
             rtc: made.rtc,
+            role,
             stage: Stage::new(role, now),
             way,
             ready: VecDeque::new(),
             told: None,
             offer: offer.to_owned(),
         }
+    }
+
+    /// Which way media go, and who asked.
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// The name that the client's first messages bear (RFC 8445 §7.1.3), and the version of the session.
@@ -149,14 +156,13 @@ impl Session {
         }
     }
 
-    /// Sends a packet to a client that watches. The session must be drained before the next.
-    pub fn write(&mut self, packet: &Packet, now: Instant) -> Result<(), End> {
-        if let Way::Out(outlet) = &mut self.way
-            && self.stage.is_connected()
-        {
-            outlet.write(&mut self.rtc, packet, now)?;
+    /// Sends a packet to whom the program goes; false when there was nothing to send. The session must be drained before the
+    /// next.
+    pub fn write(&mut self, packet: &Packet, now: Instant) -> Result<bool, End> {
+        match &mut self.way {
+            Way::Out(outlet) if self.stage.is_connected() => Ok(outlet.write(&mut self.rtc, packet, now)?),
+            _ => Ok(false),
         }
-        Ok(())
     }
 
     /// The client's new ICE credentials; ours come back, in an answer.
@@ -190,6 +196,12 @@ impl Session {
     fn happen(&mut self, event: Event, now: Instant) -> Result<(), End> {
         match event {
             Event::IceConnectionStateChange(state) if state.is_connected() => self.stage.checked(now),
+            // Whom we called must be there; who called us may come back from elsewhere, and has a deadline for it.
+            Event::IceConnectionStateChange(state)
+                if state.is_disconnected() && self.role.is_ours() && self.stage.is_connected() =>
+            {
+                return Err(End::Silent("the server's UDP address no longer answers"));
+            }
             Event::Connected => {
                 self.stage.connected(now);
                 self.ready.push_back(Output::Connected);

@@ -16,6 +16,9 @@ pub const FIRST_MEDIA: Duration = Duration::from_secs(30);
 pub const SILENCE: Duration = Duration::from_secs(30);
 /// No media come for this long from a client that publishes, though it is there: its place is freed.
 pub const MEDIA_SILENCE: Duration = Duration::from_secs(300);
+/// No media come for this long from a server that we pull from: most keep a session whose publisher left, and only another
+/// try tells whether there is a stream.
+pub const PULL_SILENCE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -60,7 +63,7 @@ impl Stage {
     /// The connection is secure.
     pub fn connected(&mut self, now: Instant) {
         self.media = now;
-        self.enter(if self.role == Role::Publish { Step::Connected } else { Step::Live }, now);
+        self.enter(if self.role.is_incoming() { Step::Connected } else { Step::Live }, now);
     }
 
     /// Media came.
@@ -83,6 +86,10 @@ impl Stage {
 
     fn deadlines(&self) -> [(Option<Instant>, &'static str); 3] {
         let step = match self.step {
+            Step::Answered if self.role.is_ours() => (
+                Some(self.since + ICE),
+                "the server's UDP address did not answer within 20 s; see that it names its public one and that UDP gets there",
+            ),
             Step::Answered => {
                 (Some(self.since + ICE), "the client did not reach this server within 20 s; see --public-address")
             }
@@ -91,8 +98,12 @@ impl Stage {
             Step::Live => (None, ""),
         };
         let silence = self.is_connected().then(|| self.heard + SILENCE);
-        let media = (self.step == Step::Live && self.role == Role::Publish).then(|| self.media + MEDIA_SILENCE);
-        [step, (silence, "nothing came for 30 s"), (media, "no media came for 5 min")]
+        let media = match (self.step, self.role) {
+            (Step::Live, Role::Publish) => (Some(self.media + MEDIA_SILENCE), "no media came for 5 min"),
+            (Step::Live, Role::Pull) => (Some(self.media + PULL_SILENCE), "no media came for 15 s"),
+            _ => (None, ""),
+        };
+        [step, (silence, "nothing came for 30 s"), media]
     }
 
     /// The next deadline.
@@ -141,6 +152,19 @@ mod tests {
             assert_eq!(over(&stage, now), None, "{second}");
         }
         assert_eq!(over(&stage, begin + MEDIA_SILENCE), Some("no media came for 5 min"));
+    }
+
+    #[test]
+    fn a_server_whose_publisher_left_is_asked_again() {
+        let begin = Instant::now();
+        let mut stage = Stage::new(Role::Pull, begin);
+        assert!(over(&stage, begin + ICE).is_some_and(|why| why.contains("UDP address did not answer")));
+        stage.checked(begin);
+        stage.connected(begin);
+        assert_eq!(stage.next(), begin + FIRST_MEDIA);
+        stage.media(begin);
+        stage.heard(begin + PULL_SILENCE);
+        assert_eq!(over(&stage, begin + PULL_SILENCE), Some("no media came for 15 s"));
     }
 
     #[test]

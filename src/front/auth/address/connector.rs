@@ -36,6 +36,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Duplex for T {}
 /// An open connection, TLS or not.
 pub type Stream = Box<dyn Duplex>;
 
+/// A connection, and which of this machine's addresses it goes out from.
+#[derive(Debug)]
+pub struct Connection {
+    /// What is read and written.
+    pub stream: Stream,
+    /// Our address.
+    pub local: IpAddr,
+}
+
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -70,7 +79,7 @@ pub enum ConnectError {
     },
     /// The system has no certificates to check a server by.
     #[error(
-        "no trusted certificates were found, so no rtmps server can be checked; install ca-certificates or set SSL_CERT_FILE"
+        "no trusted certificates were found, so no rtmps or https server can be checked; install ca-certificates or set SSL_CERT_FILE"
     )]
     NoRoots,
 }
@@ -105,16 +114,25 @@ impl Connector {
     /// reached. What a name resolves to is checked at every connect.
     pub fn check(&self, url: &str) -> Result<RtmpUrl, ConnectError> {
         let url = RtmpUrl::parse(url)?;
-        match url.host().parse::<IpAddr>() {
-            Ok(address) if self.policy.admit(address).is_none() => {
-                Err(ConnectError::NotAllowed { host: url.host().to_owned(), address })
-            }
-            _ => Ok(url),
+        self.check_host(url.host())?;
+        Ok(url)
+    }
+
+    /// Refuses a literal IP address that may not be reached. What a name resolves to is checked at every connect.
+    pub fn check_host(&self, host: &str) -> Result<(), ConnectError> {
+        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) if !self.admits(address) => Err(ConnectError::NotAllowed { host: host.to_owned(), address }),
+            _ => Ok(()),
         }
     }
 
+    /// Whether anything may be sent to this address.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        self.policy.admit(address).is_some()
+    }
+
     /// Resolves `host` once and connects to exactly what was admitted of that. TCP_NODELAY is set.
-    pub async fn connect(&self, host: &str, port: u16, tls: bool) -> Result<Stream, ConnectError> {
+    pub async fn connect(&self, host: &str, port: u16, tls: bool) -> Result<Connection, ConnectError> {
         let tls = match (tls, &self.tls) {
             (true, None) => return Err(ConnectError::NoRoots),
             (true, some) => some.as_ref(),
@@ -124,7 +142,7 @@ impl Connector {
         for address in self.resolve(host, port).await? {
             let attempt = timeout(CONNECT_TIMEOUT, open(address, host, tls)).await;
             match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(stream) => return Ok(stream),
+                Ok(connection) => return Ok(connection),
                 Err(error) => failure = Some(ConnectError::Connect { address, error }),
             }
         }
@@ -151,12 +169,13 @@ impl Connector {
     }
 }
 
-async fn open(address: SocketAddr, host: &str, tls: Option<&TlsConnector>) -> io::Result<Stream> {
+async fn open(address: SocketAddr, host: &str, tls: Option<&TlsConnector>) -> io::Result<Connection> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let Some(tls) = tls else { return Ok(Box::new(stream)) };
+    let local = stream.local_addr()?.ip().to_canonical();
+    let Some(tls) = tls else { return Ok(Connection { stream: Box::new(stream), local }) };
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    Ok(Box::new(tls.connect(name, stream).await?))
+    Ok(Connection { stream: Box::new(tls.connect(name, stream).await?), local })
 }
 
 fn no_address(host: &str) -> ConnectError {

@@ -8,6 +8,6 @@ mod connector;
 mod policy;
 mod url;
 
-pub use connector::{ConnectError, Connector, Duplex, Stream};
+pub use connector::{ConnectError, Connection, Connector, Duplex, Stream};
 pub use policy::AddressPolicy;
-pub use url::{InvalidUrl, RtmpUrl};
+pub use url::{HttpUrl, InvalidUrl, RtmpUrl};

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Context, Door, RoomDocument, RoomError, Seat,
+    Context, Door, Program, RoomDocument, RoomError, Seat,
     document::Source,
     outputs::Outputs,
     people::{Admission, People, Pull},
@@ -28,9 +28,10 @@ use super::{
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
     front::{
-        auth::address::RtmpUrl,
+        auth::address::{HttpUrl, InvalidUrl, RtmpUrl},
         events::Event,
-        pull::{self, PullStatus},
+        pull::{self, Origin, PullStatus},
+        webrtc::Endpoint,
     },
     layout::{Director, Layout, Scene},
     link::{
@@ -233,8 +234,12 @@ impl Actor {
             }
             Command::Keyframe => self.production.keyframe(Instant::now()),
             Command::Pulled(id, reply) => {
-                let pulled = matches!(self.people.source(&id), Some(Source::Pull { .. }));
-                let _ = reply.send(pulled.then(|| self.seat(&id, Door::Pull)).flatten());
+                let door = match self.people.source(&id) {
+                    Some(Source::Pull { .. }) => Some(Door::Pull),
+                    Some(Source::Whep { .. }) => Some(Door::Whep),
+                    Some(Source::Publish { .. }) | None => None,
+                };
+                let _ = reply.send(door.and_then(|door| self.seat(&id, door)));
             }
             Command::LibraryChanged => {
                 self.take_up_layout();
@@ -246,7 +251,7 @@ impl Actor {
     fn admits(&self, id: &ParticipantId, key: &Secret) -> Result<(), RoomError> {
         match self.people.source(id) {
             None => Err(RoomError::NoParticipant(self.id.clone(), id.clone())),
-            Some(Source::Pull { .. }) => Err(RoomError::NotPublished(id.clone())),
+            Some(Source::Pull { .. } | Source::Whep { .. }) => Err(RoomError::NotPublished(id.clone())),
             Some(Source::Publish { key: wanted }) if wanted != key => Err(RoomError::WrongKey),
             Some(Source::Publish { .. }) => Ok(()),
         }
@@ -307,8 +312,8 @@ impl Actor {
         let switches: Vec<_> = gone.map(|id| self.floor.left(self.began.elapsed(), id)).collect();
         self.floor.set_rules(self.document.speaker.rules());
         self.start_pulls();
-        let program = self.production.fanout.clone();
-        self.outputs.apply(&self.document.outputs, &program, &self.context.connector, &self.tasks);
+        let program = Program::new(self.program(), self.inlets.commands.clone());
+        self.outputs.apply(&self.document.outputs, &program, &self.context, &self.tasks);
         self.change_settings(&old, now);
         self.tell_people();
         switches.into_iter().for_each(|switch| self.switched(switch));
@@ -320,14 +325,14 @@ impl Actor {
 
     fn start_pulls(&mut self) {
         for (id, person) in self.people.iter_mut() {
-            let Source::Pull { url } = &person.wanted.source else { continue };
             if person.pull.is_some() {
                 continue;
             }
+            let Some(origin) = origin(&person.wanted.source, &self.context) else { continue };
             let (sender, report) = watch::channel(PullStatus::default());
             let stop = CancellationToken::new();
-            match RtmpUrl::parse(url) {
-                Ok(url) => {
+            match origin {
+                Ok(origin) => {
                     let (commands, id) = (self.inlets.commands.clone(), id.clone());
                     let open = move || {
                         let (commands, id) = (commands.clone(), id.clone());
@@ -337,8 +342,7 @@ impl Actor {
                             answer.await.ok()?
                         }
                     };
-                    let pull = pull::run(url, self.context.connector.clone(), open, sender, stop.clone());
-                    self.tasks.spawn("pull", pull);
+                    self.tasks.spawn("pull", pull::run(origin, open, sender, stop.clone()));
                 }
                 Err(error) => sender.send_modify(|status| status.last_error = Some(error.to_string())),
             }
@@ -420,4 +424,17 @@ impl Actor {
         // Nobody may be listening.
         let _ = self.events.send(event);
     }
+}
+
+/// Where to fetch a participant from; none for one that comes by itself.
+fn origin(source: &Source, context: &Context) -> Option<Result<Origin, InvalidUrl>> {
+    let origin = match source {
+        Source::Publish { .. } => return None,
+        Source::Pull { url } => RtmpUrl::parse(url).map(|url| Origin::Rtmp(url, context.connector.clone())),
+        Source::Whep { url, token } => HttpUrl::parse(url).map(|url| {
+            let endpoint = Endpoint { url, token: token.clone() };
+            Origin::Whep(endpoint, context.webrtc.clone())
+        }),
+    };
+    Some(origin)
 }

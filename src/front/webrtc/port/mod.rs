@@ -11,8 +11,9 @@ mod tcp;
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     io::{self, IoSliceMut},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -29,7 +30,10 @@ use tokio::{
 pub use batch::Batch;
 use table::{Id, Origin, Table};
 
-use crate::{base::tasks::Tasks, front::metrics::Counters};
+use crate::{
+    base::tasks::Tasks,
+    front::{auth::address::Connector, metrics::Counters},
+};
 
 /// Datagrams that may wait for one session: a quarter of a second of 8 Mbit/s.
 const QUEUE: usize = 256;
@@ -78,11 +82,17 @@ pub struct Port {
     anywhere: bool,
     v6: bool,
     counters: Counters,
+    /// On a port of one session that we asked for: with whom it may talk.
+    reach: Option<Connector>,
 }
 
 impl Port {
     /// On `socket`, reached by clients at `public`, or where it is bound when that is empty.
     pub fn new(socket: UdpSocket, public: &[IpAddr], counters: Counters) -> io::Result<Arc<Self>> {
+        Self::on(socket, public, None, counters).map(Arc::new)
+    }
+
+    fn on(socket: UdpSocket, public: &[IpAddr], reach: Option<Connector>, counters: Counters) -> io::Result<Self> {
         let state = UdpSocketState::new((&socket).into())?;
         // Both are wishes: the kernel gives what its limits allow.
         let _ = state.set_recv_buffer_size((&socket).into(), SOCKET_BYTES);
@@ -91,7 +101,7 @@ impl Port {
         let own = [bound.ip()];
         let reached = if public.is_empty() { &own[..] } else { public };
         let addresses = reached.iter().map(|ip| SocketAddr::new(*ip, bound.port())).collect();
-        Ok(Arc::new(Self {
+        Ok(Self {
             socket,
             state,
             table: Mutex::default(),
@@ -100,7 +110,18 @@ impl Port {
             anywhere: bound.ip().is_unspecified(),
             v6: bound.is_ipv6(),
             counters,
-        }))
+            reach,
+        })
+    }
+
+    /// A port for one session that we ask for, whose server can send to `local`. Servers have one port for everyone,
+    /// as we do, so the sessions with one server are told apart by our end's number alone. What comes from addresses that
+    /// `reach` refuses is noise.
+    pub async fn alone(local: IpAddr, reach: Connector, counters: Counters) -> io::Result<Lease> {
+        let any: IpAddr = if local.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let socket = UdpSocket::bind((any, 0)).await?;
+        // It is told by nothing, so it needs no name.
+        Ok(Arc::new(Self::on(socket, &[local], Some(reach), counters)?).lease(String::new()))
     }
 
     /// Where clients reach us.
@@ -127,13 +148,14 @@ impl Port {
         tasks.spawn("webrtc udp", async move {
             tokio::select! {
                 () = reading.stopping() => {}
-                () = port.read() => {}
+                never = port.read() => match never {},
             }
         });
         tcp::serve(self, listener, tasks).await;
     }
 
-    async fn read(&self) {
+    /// Reads for ever.
+    pub async fn read(&self) -> Infallible {
         let mut memory = vec![vec![0; BUFFER_BYTES]; BUFFERS];
         loop {
             let mut metas = [RecvMeta::default(); BUFFERS];
@@ -164,7 +186,11 @@ impl Port {
     fn deliver(&self, proto: Protocol, source: SocketAddr, local: Option<IpAddr>, bytes: &[u8], at: Instant) -> bool {
         let mut table = self.table();
         let origin = Origin { address: source, tcp: proto != Protocol::Udp };
-        let Some(session) = table.route(origin, bytes, at) else {
+        let session = match &self.reach {
+            Some(reach) => table.sole().filter(|_| reach.admits(source.ip())),
+            None => table.route(origin, bytes, at),
+        };
+        let Some(session) = session else {
             self.counters.webrtc_noise();
             return false;
         };

@@ -120,6 +120,11 @@ impl<T> Table<T> {
         self.sessions.get(&id).map(|entry| &entry.value)
     }
 
+    /// The only session there is.
+    pub fn sole(&self) -> Option<&T> {
+        self.sessions.values().next().map(|entry| &entry.value)
+    }
+
     fn claim(&mut self, id: Id, from: Origin, now: Instant) {
         let Some(entry) = self.sessions.get_mut(&id) else { return };
         if entry.addresses.len() >= MAX_ADDRESSES
