@@ -9,6 +9,7 @@ mod assets;
 mod body;
 mod events;
 mod guard;
+mod join;
 mod json;
 mod layouts;
 mod openapi;
@@ -41,6 +42,7 @@ pub fn router(state: ApiState) -> Router {
     let document = openapi::complete(document);
     routes
         .merge(service::described_by(document))
+        .merge(join::routes())
         .fallback(async || Problem::new(Kind::NoEndpoint, "see /docs for every path of this server"))
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "the Allow header lists what this path takes; see /docs")
