@@ -5,6 +5,7 @@
 
 mod alone;
 mod alternatives;
+mod browsers;
 mod figures;
 mod report;
 mod run;
@@ -124,6 +125,7 @@ async fn measure(args: Args) -> Result<()> {
     }
     if args.subjects.contains(&Kind::Tilecast) {
         report.alone = alone::all(&bench).await;
+        report.alone.extend(browsers::all(&bench).await);
         if args.soak > 0 {
             println!("A meeting of {} minutes …", args.soak);
             report.alone.extend(alone::soak(&bench, Duration::from_secs(args.soak * 60)).await);

@@ -4,11 +4,13 @@
 //! programs as child processes. Everything it starts ends when its handle is dropped.
 
 pub mod api;
+pub mod browser;
 pub mod cadence;
 pub mod clip;
 pub mod clock;
 pub mod flv;
 pub mod meter;
+pub mod network;
 pub mod people;
 pub mod picture;
 pub mod process;
@@ -16,5 +18,6 @@ pub mod relay;
 pub mod sender;
 pub mod service;
 pub mod tone;
+pub mod turn;
 pub mod watch;
 pub mod webrtc;

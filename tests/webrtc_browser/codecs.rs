@@ -1,0 +1,60 @@
+//! Every codec that the browser sends: painted colours and a tone arrive on the program as they were, a fake camera moves.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tilecast::app::lab::{
+    browser::{Browser, Devices},
+    picture::difference,
+    service::Setup,
+};
+
+use super::support::{is_colour, lab, last_colour, loudest, middle, program, room, service, show, until};
+
+/// Codecs with a colour for each, so that no picture of the one before passes for it.
+const CODECS: [(&str, &str); 4] = [("h264", "#c02020"), ("vp8", "#20a040"), ("vp9", "#3040c0"), ("av1", "#c0a020")];
+
+const TONE_HZ: f32 = 659.0;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_codec_of_the_browser_arrives_as_it_was_painted() {
+    let service = service(Setup::default()).await;
+    room(&service, &["ada"]).await;
+    let mut browser = Browser::start(Devices::Fake).expect("a browser");
+    browser.open_lab("ada", service.api().base()).await.expect("a page");
+    for (codec, colour) in CODECS {
+        let what = json!({
+            "path": "/whip/weekly/ada", "key": "key-ada", "codec": codec, "colour": colour, "hz": TONE_HZ, "fps": 20,
+        });
+        browser.run("ada", &lab("whip"), what).await.expect("publishes");
+        let view = show(&service, &["ada"]).await;
+        let seen = program(&service, Duration::from_millis(1500)).await;
+        let mean = last_colour(&seen, middle(&view, "ada"));
+        assert!(is_colour(mean, colour), "{codec}: {mean:?} is not {colour}");
+        let level = loudest(&seen, TONE_HZ);
+        assert!(level > -35.0, "{codec}: the tone is at {level} dBFS");
+        let left = browser.run("ada", &lab("leave"), json!({"path": "/whip/weekly/ada"})).await.expect("leaves");
+        assert_eq!(left, 200);
+        until(&service, |view| view["status"]["participants"]["ada"]["state"] == "absent").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_camera_moves_on_the_program_in_whichever_layer() {
+    let service = service(Setup::default()).await;
+    room(&service, &["ada"]).await;
+    let mut browser = Browser::start(Devices::Fake).expect("a browser");
+    browser.open_lab("ada", service.api().base()).await.expect("a page");
+    let layers = json!([{"rid": "l", "scaleResolutionDownBy": 2}, {"rid": "h"}]);
+    let what = json!({"path": "/whip/weekly/ada", "key": "key-ada", "camera": true, "encodings": layers});
+    browser.run("ada", &lab("whip"), what).await.expect("publishes");
+    let view = show(&service, &["ada"]).await;
+    let seen = program(&service, Duration::from_secs(2)).await;
+    let middle = middle(&view, "ada");
+    let recent = &seen.frames[seen.frames.len() - 30..];
+    let moves = recent.windows(2).filter(|two| difference(&two[0], &two[1], middle) > 0.5).count();
+    // Chromium's fake camera makes 20 pictures a second.
+    assert!(moves > 12, "{moves} of 29 pictures differ from the one before");
+    let [red, green, blue] = last_colour(&seen, middle);
+    assert!(green > red + 60.0 && green > blue + 60.0, "the fake camera is green, not {red} {green} {blue}");
+}
