@@ -13,7 +13,7 @@ use tilecast::{
 };
 
 use super::support::{
-    LIMIT, is_colour, lab, last_colour, loudest, middle, parts, program, room, service, show, triple,
+    LIMIT, is_colour, lab, last_colour, levels, loudest, middle, parts, program, room, service, show, triple,
 };
 
 /// In browsers: id, colour, tone in Hz. No tone is another's harmonic, or one of the people's by RTMP.
@@ -77,7 +77,7 @@ async fn five_people_see_all_and_hear_all_but_themselves() {
         let mean = last_colour(&seen, middle(&view, id));
         assert!(is_colour(mean, colour), "{id}: {mean:?} is not {colour}");
         let level = loudest(&seen, hz);
-        assert!(level > -35.0, "{id} is heard at {level} dBFS");
+        assert!(level > -35.0, "{id} is heard at {:?} dBFS", levels(&seen, hz));
     }
     for person in &encoders {
         let level = loudest(&seen, person.tone_hz);

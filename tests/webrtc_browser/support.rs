@@ -105,12 +105,16 @@ pub fn last_colour(seen: &Recording, rect: Rect) -> [f64; 3] {
     seen.frames.last().expect("a picture").mean(rect).map(f64::from)
 }
 
-/// How loud a tone is in the loudest half second, dBFS, also when it is bent a little to follow its clock.
-pub fn loudest(seen: &Recording, hz: f32) -> f32 {
-    let halves = seen.sound.chunks_exact(tone::RATE as usize / 2);
+/// How loud a tone is in each half second, dBFS, also when it is bent a little to follow its clock.
+pub fn levels(seen: &Recording, hz: f32) -> Vec<f32> {
     let bent = [-6.0, -3.0, 0.0, 3.0, 6.0];
-    let levels = halves.flat_map(|half| bent.map(|bend| tone::level_dbfs(half, hz + bend)));
-    levels.fold(-120.0, f32::max)
+    let level = |half: &[f32]| bent.iter().map(|bend| tone::level_dbfs(half, hz + bend)).fold(-120.0, f32::max);
+    seen.sound.chunks_exact(tone::RATE as usize / 2).map(level).collect()
+}
+
+/// How loud a tone is in the loudest half second, dBFS.
+pub fn loudest(seen: &Recording, hz: f32) -> f32 {
+    levels(seen, hz).into_iter().fold(-120.0, f32::max)
 }
 
 /// A triple of numbers out of a page.

@@ -7,15 +7,23 @@ mod alone;
 mod alternatives;
 mod browsers;
 mod figures;
+mod layers;
+mod lips;
 mod report;
 mod run;
 mod subject;
+mod viewers;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use self::{figures::Figures, report::Report, run::Bench, subject::Kind};
+use self::{
+    figures::Figures,
+    report::{Report, Row},
+    run::Bench,
+    subject::Kind,
+};
 use super::lab::{
     clip::{Clip, Recipe},
     process::interrupted,
@@ -103,6 +111,15 @@ async fn compare(bench: &Bench, args: &Args, count: u32) -> Vec<(Kind, Result<Fi
     args.subjects.iter().copied().zip(pooled).collect()
 }
 
+/// What people in browsers get.
+async fn webrtc(bench: &Bench) -> Vec<Row> {
+    let mut rows = browsers::all(bench).await;
+    rows.extend(lips::all(bench).await);
+    rows.push(viewers::row(bench).await);
+    rows.push(layers::row(bench).await);
+    rows
+}
+
 async fn measure(args: Args) -> Result<()> {
     let args = if args.quick { Args { participants: vec![1, 4], rounds: 1, seconds: 5, ..args } } else { args };
     let film = args.clip.clone().or_else(|| Some(PathBuf::from(USUAL_FILM)).filter(|film| film.exists()));
@@ -125,7 +142,7 @@ async fn measure(args: Args) -> Result<()> {
     }
     if args.subjects.contains(&Kind::Tilecast) {
         report.alone = alone::all(&bench).await;
-        report.alone.extend(browsers::all(&bench).await);
+        report.alone.extend(webrtc(&bench).await);
         if args.soak > 0 {
             println!("A meeting of {} minutes …", args.soak);
             report.alone.extend(alone::soak(&bench, Duration::from_secs(args.soak * 60)).await);

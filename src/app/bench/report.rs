@@ -162,6 +162,13 @@ shared machine is faster in one minute than in the next, and where a participant
   the wait for the next program frame, composing, encoding and one more hop. Where nothing is done about it, that wait is half a
   frame (17 ms) on average, and the same for as long as a participant stays connected; Tilecast moves its tick to shorten it.
 - **first changed frame**: from before the request is sent to the arrival of the decoded frame; nothing subtracted.
+- **browser**: Debian's Chromium on the same machine, with H.264. *First picture*: from before its `POST` to the decoded frame of the
+  program that shows it. *Glass to glass*: one page paints the time of day, another reads it off the program as it is shown; it holds
+  the page's painting, the browser's encoder, both networks (loopback), the browser's own buffer against jitter, and its screen.
+- **WHEP viewers**: clients on our own stack, in another process. **Decoding simulcast**: CPU of the threads that decode and scale;
+  the layers are those that Chromium makes of 720p.
+- **lip sync**: somebody flashes and beeps at once, every second; the two are compared by the program's timestamps. Flashes come
+  with the next picture of the camera and the next of the program, so up to 33 ms late each.
 
 A subject that cannot keep up shows it in frames/s and in a latency that grows for as long as it runs.
 "

@@ -235,6 +235,14 @@ impl Meeting {
         json!({"path": format!("/whip/{}/{}", self.room, id(number)), "key": KEY})
     }
 
+    /// Process id of the server.
+    ///
+    /// # Errors
+    /// When it is not known.
+    pub fn pid(&self) -> Result<u32> {
+        self.pid.context("the server's process is not known; --server-pid tells it")
+    }
+
     /// Where its program is watched by WHEP.
     pub fn whep(&self) -> String {
         format!("/whep/{}", self.room)

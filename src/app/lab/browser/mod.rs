@@ -17,7 +17,7 @@ use tokio::{
 use super::process::{Process, quiet};
 
 /// Where `scripts/setup` puts Playwright, from the top of the project.
-const PYTHON: &str = "target/playwright/bin/python";
+pub(super) const PYTHON: &str = "target/playwright/bin/python";
 
 /// Where Debian puts Chromium.
 const CHROMIUM: &str = "/usr/bin/chromium";

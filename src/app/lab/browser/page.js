@@ -4,15 +4,20 @@ globalThis.lab = (() => {
   const sources = {};
 
   // A picture of one colour in which a bar wanders, so that no encoder takes it for a still.
-  // With `clock` a strip across its top tells the time in ms, as lab/clock.rs reads it.
-  const paint = (colour, width, height, fps, clock) => {
+  // With `clock` a strip across its top tells the time in ms, as lab/clock.rs reads it. While `flashes` says so it is white.
+  // `beside` is the colour of its right half, if that has another.
+  const paint = ({ colour, beside, width, height, fps, clock, flashes = () => false }) => {
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [width, height];
     const brush = canvas.getContext('2d');
     let turn = 0;
     const draw = () => {
-      brush.fillStyle = colour;
+      brush.fillStyle = flashes() ? '#fff' : colour;
       brush.fillRect(0, 0, width, height);
+      if (beside) {
+        brush.fillStyle = beside;
+        brush.fillRect(width / 2, 0, width / 2, height);
+      }
       brush.fillStyle = '#fff';
       brush.fillRect((turn++ * 4) % width, height * 0.9, width / 20, height / 10);
       if (clock) strip(brush, width, height / 8, Date.now() & 0xffff);
@@ -20,6 +25,14 @@ globalThis.lab = (() => {
     draw();
     const timer = setInterval(draw, 1000 / fps);
     return { track: canvas.captureStream(fps).getVideoTracks()[0], stop: () => clearInterval(timer) };
+  };
+
+  // A phone's pictures as its camera lies, each with a note of how far to turn it clockwise, degrees.
+  const lay = (track, rotation) => {
+    const laid = new MediaStreamTrackGenerator({ kind: 'video' });
+    const transform = (frame, out) => (out.enqueue(new VideoFrame(frame, { rotation })), frame.close());
+    new MediaStreamTrackProcessor({ track }).readable.pipeThrough(new TransformStream({ transform })).pipeTo(laid.writable);
+    return laid;
   };
 
   const BLOCKS = 22;
@@ -48,13 +61,17 @@ globalThis.lab = (() => {
     return check(value) === (word & 0xf) ? (Date.now() - value) & 0xffff : null;
   };
 
-  const hum = (hz) => {
+  // A tone; with `beats` only in the first tenth of each second, in which `flashes` holds.
+  const hum = (hz, beats) => {
     const context = new AudioContext({ sampleRate: 48000 });
     const tone = new OscillatorNode(context, { frequency: hz });
+    const loud = new GainNode(context, { gain: beats ? 0 : 0.15 });
+    for (let second = 1; beats && second < 600; second++) loud.gain.setValueAtTime(0.15, second).setValueAtTime(0, second + 0.1);
     const end = new MediaStreamAudioDestinationNode(context);
-    tone.connect(new GainNode(context, { gain: 0.15 })).connect(end);
+    tone.connect(loud).connect(end);
     tone.start();
-    return { track: end.stream.getAudioTracks()[0], stop: () => context.close() };
+    const flashes = () => beats && context.currentTime >= 1 && context.currentTime % 1 < 0.1;
+    return { track: end.stream.getAudioTracks()[0], stop: () => context.close(), flashes };
   };
 
   // With `port` the server is reached there, by UDP alone: through a network that is not good.
@@ -73,7 +90,8 @@ globalThis.lab = (() => {
 
   // Sends a painted picture and a hummed tone, or a camera and its microphone; by `codec`, or by what the browser likes best. Gives
   // when it asked, ms since 1970.
-  const whip = async ({ path, key, codec, colour, width = 640, height = 360, fps = 30, hz, camera, encodings, ice, port, clock }) => {
+  const whip = async (what) => {
+    const { path, key, codec, colour, width = 640, height = 360, fps = 30, hz, beats, camera, rotation, encodings, ice, port } = what;
     const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle', ...ice });
     const made = [];
     let [picture, sound] = [null, null];
@@ -81,8 +99,11 @@ globalThis.lab = (() => {
       const media = await navigator.mediaDevices.getUserMedia({ video: { width, height, frameRate: fps }, audio: true });
       [picture, sound] = [media.getVideoTracks()[0], media.getAudioTracks()[0]];
     }
-    if (colour) made.push(paint(colour, width, height, fps, clock)), (picture = made.at(-1).track);
-    if (hz) made.push(hum(hz)), (sound = made.at(-1).track);
+    if (hz) made.push(hum(hz, beats)), (sound = made.at(-1).track);
+    if (colour) {
+      made.push(paint({ ...what, width, height, fps, flashes: made.at(-1)?.flashes }));
+      picture = rotation === undefined ? made.at(-1).track : lay(made.at(-1).track, rotation);
+    }
     if (picture) {
       const sender = peer.addTransceiver(picture, { direction: 'sendonly', sendEncodings: encodings ?? [{ maxBitrate: 1_500_000 }] });
       const all = RTCRtpSender.getCapabilities('video').codecs;
@@ -167,11 +188,20 @@ globalThis.lab = (() => {
   };
   const aged = ({ path }) => peers[path].ages.splice(0);
 
+  // Notes how loud a tone is, four times a second, from now on; `heard` gives what was noted.
+  const hear = ({ path, hz }) => {
+    const entry = peers[path];
+    entry.heard = [];
+    entry.hearing = setInterval(() => entry.heard.push(tones(entry.ear, [hz])[0]), 250);
+  };
+  const heard = ({ path }) => peers[path].heard.splice(0);
+
   // When pictures were shown since this was last asked, ms of the page's clock.
   const shown = ({ path }) => peers[path].shown.splice(0);
 
   const leave = async ({ path }) => {
-    const { peer, at, ear, video } = peers[path];
+    const { peer, at, ear, video, hearing } = peers[path];
+    clearInterval(hearing);
     delete peers[path];
     // First, since the server forgets the session as soon as the connection ends.
     const answer = await fetch(at, { method: 'DELETE' });
@@ -182,5 +212,5 @@ globalThis.lab = (() => {
     return answer.status;
   };
 
-  return { whip, whep, see, shown, age_of, aged, stats, leave, colours, tones, listen, peers };
+  return { whip, whep, see, shown, age_of, aged, hear, heard, stats, leave, colours, tones, listen, peers };
 })();
