@@ -35,6 +35,7 @@ async fn every_codec_of_the_browser_arrives_as_it_was_painted() {
         let mean = last_colour(&seen, middle(&view, "ada"));
         assert!(is_colour(mean, colour), "{codec}: {mean:?} is not {colour}");
         let level = loudest(&seen, TONE_HZ);
+        println!("{codec}: {:?} dBFS", levels(&seen, TONE_HZ));
         assert!(level > -35.0, "{codec}: the tone is at {:?} dBFS", levels(&seen, TONE_HZ));
         let left = browser.run("ada", &lab("leave"), json!({"path": "/whip/weekly/ada"})).await.expect("leaves");
         assert_eq!(left, 200);
@@ -64,17 +65,14 @@ async fn a_camera_moves_on_the_program_in_whichever_layer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phone_on_its_side_is_stood_up_also_for_who_sees_it_later() {
-    const LEFT: &str = "#c02020";
-    const RIGHT: &str = "#3040c0";
     let service = service(Setup::default()).await;
     room(&service, &["ada"]).await;
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
     browser.open_lab("ada", service.api().base()).await.expect("a page");
-    for (codec, rotation, [top, bottom]) in
-        [("vp8", 90, [LEFT, RIGHT]), ("vp9", 270, [RIGHT, LEFT]), ("h264", 90, [LEFT, RIGHT])]
-    {
+    // Which half its left is then in: the upper or the lower.
+    for (codec, rotation, top) in [("vp8", 90, 0), ("vp9", 270, 1), ("h264", 90, 0)] {
         let what = json!({
-            "path": "/whip/weekly/ada", "key": "key-ada", "codec": codec, "colour": LEFT, "beside": RIGHT,
+            "path": "/whip/weekly/ada", "key": "key-ada", "codec": codec, "colour": "#c02020", "beside": "#3040c0",
             "rotation": rotation, "fps": 20,
         });
         browser.run("ada", &lab("whip"), what).await.expect("publishes");
@@ -94,10 +92,12 @@ async fn a_phone_on_its_side_is_stood_up_also_for_who_sees_it_later() {
             let whole = middle(&view, "ada");
             let half = Rect { height: whole.height / 3, ..whole };
             let lower = Rect { y: whole.y + (whole.height - half.height) as i32, ..half };
-            for (rect, colour) in [(half, top), (lower, bottom)] {
-                let mean = last_colour(&seen, rect);
-                assert!(is_colour(mean, colour), "{codec} turned by {rotation}: {mean:?} is not {colour}");
-            }
+            // Frames made by hand lose a little of their colour on the way, which is the browser's affair.
+            let reds = [half, lower].map(|rect| {
+                let [red, _, blue] = last_colour(&seen, rect);
+                red - blue
+            });
+            assert!(reds[top] > 80.0 && reds[1 - top] < -80.0, "{codec} turned by {rotation}: {reds:?}");
         }
         browser.run("ada", &lab("leave"), json!({"path": "/whip/weekly/ada"})).await.expect("leaves");
         until(&service, |view| view["status"]["participants"]["ada"]["state"] == "absent").await;

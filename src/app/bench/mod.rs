@@ -44,6 +44,14 @@ const CLIP_KBPS: u32 = 1800;
 /// Length of the clip, frames: 60 s, so that a picture's counter is not mistaken even for a program that lags by most of that.
 const CLIP_FRAMES: u32 = 1800;
 
+/// A part of the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Compare,
+    Operate,
+    Browsers,
+}
+
 /// Measures Tilecast beside ffmpeg and gst-launch on the same live streams
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -59,6 +67,9 @@ pub struct Args {
     /// Which to run
     #[arg(long, value_delimiter = ',', default_value = "tilecast,ffmpeg,gst")]
     subjects: Vec<Kind>,
+    /// What to measure: the subjects beside each other, what an operator does, what people in browsers get
+    #[arg(long, value_delimiter = ',', default_value = "compare,operate,browsers")]
+    parts: Vec<Part>,
     /// A film for the participants' pictures; a generated one if there is none
     #[arg(long, value_name = "FILE", env = "TILECAST_CLIP")]
     clip: Option<PathBuf>,
@@ -135,14 +146,19 @@ async fn measure(args: Args) -> Result<()> {
     let bench = Bench::new(Arc::new(clip), Relay::start().await?, &args)?;
     let mut report = Report::new(film.is_some(), args.rounds, args.seconds);
     report.relay = Some(bench.relay_alone().await?);
-    for &count in &args.participants {
+    let wants = |part| args.parts.contains(&part);
+    for &count in args.participants.iter().filter(|_| wants(Part::Compare)) {
         for (kind, outcome) in compare(&bench, &args, count).await {
             println!("{}", report.add(kind, count, outcome));
         }
     }
     if args.subjects.contains(&Kind::Tilecast) {
-        report.alone = alone::all(&bench).await;
-        report.alone.extend(webrtc(&bench).await);
+        if wants(Part::Operate) {
+            report.alone = alone::all(&bench).await;
+        }
+        if wants(Part::Browsers) {
+            report.alone.extend(webrtc(&bench).await);
+        }
         if args.soak > 0 {
             println!("A meeting of {} minutes …", args.soak);
             report.alone.extend(alone::soak(&bench, Duration::from_secs(args.soak * 60)).await);

@@ -8,8 +8,8 @@ use crate::media::Rect;
 const LOOK: usize = tone::RATE as usize / 100;
 const STEP: usize = tone::RATE as usize / 1000;
 
-/// Least loudness of a beep, dBFS: what is below is another's leakage.
-const LEAST: f32 = -45.0;
+/// Least loudness of a beep, dBFS: where another's begins all at once there is a little of every tone.
+const LEAST: f32 = -35.0;
 
 /// Least distance of two flashes, ms: what flickers in between is coding.
 const APART: f64 = 400.0;

@@ -93,12 +93,16 @@ async def publish(peer, url, key, colour, hz, codec):
 
 
 async def watch(peer, url, key, rects, hz, seconds):
-    tracks = [peer.addTransceiver(kind, "recvonly").receiver.track for kind in ("video", "audio")]
-    seen, heard = [], []
-    tasks = [asyncio.create_task(task) for task in (look(tracks[0], seen), listen(tracks[1], heard))]
+    receivers = [peer.addTransceiver(kind, "recvonly").receiver for kind in ("video", "audio")]
     await post(peer, url, key)
+    # The tracks are there once the answer is.
+    picture, sound = [receiver.track for receiver in receivers]
+    seen, heard = [], []
+    tasks = [asyncio.create_task(task) for task in (look(picture, seen), listen(sound, heard))]
     await asyncio.sleep(seconds)
     for task in tasks:
+        if task.done():
+            task.result()
         task.cancel()
     times, frame = [at for at, _ in seen], seen[-1][1] if seen else None
     return {
