@@ -131,8 +131,10 @@ async fn watching_takes_the_token_or_being_here() {
     {
         assert_eq!(offer(&router, path, key, &receiving()).await.status, StatusCode::CREATED, "{path} {key}");
     }
-    let own_key = offer(&router, "/whep/weekly", "s3cret", &receiving()).await;
-    assert_eq!(own_key.problem(), "key-needed", "a participant's key opens what they take part in, as who they are");
+    for path in ["/whep/weekly", "/whep/weekly?for=cam"] {
+        let own_key = offer(&router, path, "s3cret", &receiving()).await;
+        assert_eq!(own_key.problem(), "key-needed", "a participant's key opens what they take part in, as who they are");
+    }
     ask(&router, "PATCH", "/v1/rooms/weekly", "{}").await;
     assert_eq!(ask(&router, "PUT", "/v1/rooms/open", "{}").await.status, StatusCode::CREATED);
     let own = [(header::CONTENT_TYPE, "application/sdp"), (header::ORIGIN, "http://127.0.0.1:8080")];
