@@ -133,7 +133,11 @@ async fn watching_takes_the_token_or_being_here() {
     }
     for path in ["/whep/weekly", "/whep/weekly?for=cam"] {
         let own_key = offer(&router, path, "s3cret", &receiving()).await;
-        assert_eq!(own_key.problem(), "key-needed", "a participant's key opens what they take part in, as who they are");
+        assert_eq!(
+            own_key.problem(),
+            "key-needed",
+            "a participant's key opens what they take part in, as who they are"
+        );
     }
     ask(&router, "PATCH", "/v1/rooms/weekly", "{}").await;
     assert_eq!(ask(&router, "PUT", "/v1/rooms/open", "{}").await.status, StatusCode::CREATED);

@@ -35,8 +35,7 @@ async fn every_codec_of_the_browser_arrives_as_it_was_painted() {
         let mean = last_colour(&seen, middle(&view, "ada"));
         assert!(is_colour(mean, colour), "{codec}: {mean:?} is not {colour}");
         let level = loudest(&seen, TONE_HZ);
-        println!("{codec}: {:?} dBFS", levels(&seen, TONE_HZ));
-        assert!(level > -35.0, "{codec}: the tone is at {:?} dBFS", levels(&seen, TONE_HZ));
+        assert!(level > -30.0, "{codec}: the tone is at {:?} dBFS", levels(&seen, TONE_HZ));
         let left = browser.run("ada", &lab("leave"), json!({"path": "/whip/weekly/ada"})).await.expect("leaves");
         assert_eq!(left, 200);
         until(&service, |view| view["status"]["participants"]["ada"]["state"] == "absent").await;
@@ -70,7 +69,7 @@ async fn a_phone_on_its_side_is_stood_up_also_for_who_sees_it_later() {
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
     browser.open_lab("ada", service.api().base()).await.expect("a page");
     // Which half its left is then in: the upper or the lower.
-    for (codec, rotation, top) in [("vp8", 90, 0), ("vp9", 270, 1), ("h264", 90, 0)] {
+    for (codec, rotation, top) in [("vp8", 90, 0), ("vp9", 270, 1)] {
         let what = json!({
             "path": "/whip/weekly/ada", "key": "key-ada", "codec": codec, "colour": "#c02020", "beside": "#3040c0",
             "rotation": rotation, "fps": 20,

@@ -77,11 +77,10 @@ async fn five_people_see_all_and_hear_all_but_themselves() {
         let mean = last_colour(&seen, middle(&view, id));
         assert!(is_colour(mean, colour), "{id}: {mean:?} is not {colour}");
         let level = loudest(&seen, hz);
-        println!("{id}: {:?} dBFS", levels(&seen, hz));
-        assert!(level > -35.0, "{id} is heard at {:?} dBFS", levels(&seen, hz));
+        assert!(level > -30.0, "{id} is heard at {:?} dBFS", levels(&seen, hz));
     }
     for person in &encoders {
         let level = loudest(&seen, person.tone_hz);
-        assert!(level > -35.0, "{} is heard at {level} dBFS", person.name);
+        assert!(level > -30.0, "{} is heard at {level} dBFS", person.name);
     }
 }
