@@ -42,7 +42,7 @@ const LAYERS: [(Option<&str>, Size, u32); 3] = [
 const FULL: [(Option<&str>, Size, u32); 1] = [(None, LAYERS[2].1, LAYERS[2].2)];
 
 /// Length of what a camera shows, pictures, over and over.
-const PICTURES: u32 = 10 * FPS;
+pub const PICTURES: u32 = 10 * FPS;
 
 /// How often the two take turns.
 const ROUNDS: u32 = 2;
@@ -61,7 +61,8 @@ pub async fn row(bench: &Bench) -> Row {
 }
 
 async fn measure(bench: &Bench) -> Result<String> {
-    let cameras = [Camera::of(&FULL, 0).await?, Camera::of(&LAYERS, 0).await?];
+    let film = |size, kbps| Recipe::film(bench.film.as_deref(), size, PICTURES, kbps);
+    let cameras = [Camera::of(&FULL, film).await?, Camera::of(&LAYERS, film).await?];
     let mut cores = [0.0; 2];
     for _ in 0..ROUNDS {
         for (cores, camera) in cores.iter_mut().zip(&cameras) {
@@ -101,14 +102,17 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// Codes the test picture in these layers, with noise so strong.
+    /// Codes these layers, each as `recipe` says for its size and rate, kbit/s.
     ///
     /// # Errors
     /// When FFmpeg does not.
-    pub async fn of(layers: &[(Option<&'static str>, Size, u32)], noise: u32) -> Result<Self> {
+    pub async fn of(
+        layers: &[(Option<&'static str>, Size, u32)],
+        recipe: impl Fn(Size, u32) -> Recipe,
+    ) -> Result<Self> {
         let mut made = Vec::new();
         for &(name, size, kbps) in layers {
-            let recipe = Recipe::test_picture(size, PICTURES, kbps, noise);
+            let recipe = recipe(size, kbps);
             made.push((name, Arc::new(tokio::task::spawn_blocking(move || recipe.make()).await??)));
         }
         Ok(Self { layers: made })

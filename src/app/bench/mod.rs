@@ -143,7 +143,7 @@ async fn measure(args: Args) -> Result<()> {
     let recipe =
         Recipe { film: film.clone(), size: SIZE, fps: FPS, frames: CLIP_FRAMES, gop: FPS * 2, bitrate_kbps: CLIP_KBPS };
     let clip = Clip::make(&recipe).await.context("making the clip")?;
-    let bench = Bench::new(Arc::new(clip), Relay::start().await?, &args)?;
+    let bench = Bench::new(Arc::new(clip), film.clone(), Relay::start().await?, &args)?;
     let mut report = Report::new(film.is_some(), args.rounds, args.seconds);
     report.relay = Some(bench.relay_alone().await?);
     let wants = |part| args.parts.contains(&part);

@@ -166,9 +166,9 @@ shared machine is faster in one minute than in the next, and where a participant
   program that shows it. *Glass to glass*: one page paints the time of day, another reads it off the program as it is shown; it holds
   the page's painting, the browser's encoder, both networks (loopback), the browser's own buffer against jitter, and its screen.
 - **WHEP viewers**: clients on our own stack, in another process. **Decoding simulcast**: CPU of the threads that decode and scale;
-  the layers are those that Chromium makes of 720p.
-- **lip sync**: somebody flashes and beeps at once, every second; the two are compared by the program's timestamps. Flashes come
-  with the next picture of the camera and the next of the program, so up to 33 ms late each.
+  the same film in the layers that Chromium makes of 720p.
+- **lip sync**: somebody flashes and beeps at once, every second; the two are compared by the program's timestamps. A flash comes
+  with the next picture of the program, so up to 33 ms late.
 
 A subject that cannot keep up shows it in frames/s and in a latency that grows for as long as it runs.
 "

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{
     figures::ms,
-    layers::{Camera, POLL_LIMIT},
+    layers::{Camera, PICTURES, POLL_LIMIT},
     report::Row,
     run::Bench,
     subject::{Meeting, id, template},
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     app::lab::{
         meter,
+        units::Recipe,
         webrtc::{Client, Wire},
     },
     media::Size,
@@ -37,7 +38,8 @@ pub async fn row(bench: &Bench) -> Row {
 async fn measure(bench: &Bench) -> Result<String> {
     let meeting = Meeting::open(bench, 1, &template("grid")).await?;
     let pid = meeting.pid()?;
-    let camera = Camera::of(&[(None, Size { width: 1280, height: 720 }, KBPS)], NOISE).await?;
+    let noisy = |size, kbps| Recipe::test_picture(size, PICTURES, kbps, NOISE);
+    let camera = Camera::of(&[(None, Size { width: 1280, height: 720 }, KBPS)], noisy).await?;
     let mut senders = JoinSet::new();
     camera.publish(&meeting, 0, &mut senders).await?;
     let shows = |view: &serde_json::Value| view["status"]["participants"][id(0).as_str()]["showing"] == true;

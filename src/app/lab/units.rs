@@ -1,6 +1,6 @@
 //! Pictures ready to be sent by WebRTC: H.264 as browsers code it, one access unit each.
 
-use std::process::Stdio;
+use std::{path::Path, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -33,6 +33,19 @@ impl Recipe {
         Self { input, size, fps: 30, count, gop: 30, kbps }
     }
 
+    /// A film from its beginning, over and over, or a generated picture of equal detail.
+    pub fn film(film: Option<&Path>, size: Size, count: u32, kbps: u32) -> Self {
+        let input = match film {
+            Some(film) => ["-stream_loop", "-1", "-i"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain([film.display().to_string()])
+                .collect(),
+            None => ["-f", "lavfi", "-i", "mandelbrot=s=640x360:r=30,noise=alls=10:allf=t"].map(str::to_owned).to_vec(),
+        };
+        Self { input, size, fps: 30, count, gop: 30, kbps }
+    }
+
     /// Codes it: Annex B with parameters before every keyframe, no B-frames, one slice.
     ///
     /// # Errors
@@ -41,7 +54,9 @@ impl Recipe {
         let Size { width, height } = self.size;
         let rate = format!("{}k", self.kbps);
         let mut command = ffmpeg();
-        command.args(&self.input).args(["-an", "-vf", &format!("fps={},scale={width}:{height}", self.fps)]);
+        command.args(&self.input).args(["-an", "-r", &self.fps.to_string()]);
+        // Every picture of the input is one of ours, whatever its rate, so that none is shown twice.
+        command.args(["-vf", &format!("setpts=N/{}/TB,scale={width}:{height}:flags=bicubic", self.fps)]);
         command.args(["-c:v", "libx264", "-profile:v", "baseline", "-preset", "veryfast", "-tune", "zerolatency"]);
         command.args(["-b:v", &rate, "-maxrate", &rate, "-bufsize", &rate, "-g", &self.gop.to_string()]);
         command.args(["-x264-params", "aud=1:sliced-threads=0:scenecut=0", "-pix_fmt", "yuv420p"]);

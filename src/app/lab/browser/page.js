@@ -6,13 +6,15 @@ globalThis.lab = (() => {
   // A picture of one colour in which a bar wanders, so that no encoder takes it for a still.
   // With `clock` a strip across its top tells the time in ms, as lab/clock.rs reads it. While `flashes` says so it is white.
   // `beside` is the colour of its right half, if that has another.
-  const paint = ({ colour, beside, width, height, fps, clock, flashes = () => false }) => {
+  // A flash is painted as it begins, between pictures too, so that what is measured of it is not the page's.
+  const paint = ({ colour, beside, width, height, fps, clock, flashes }) => {
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [width, height];
     const brush = canvas.getContext('2d');
-    let turn = 0;
+    let [turn, white] = [0, false];
     const draw = () => {
-      brush.fillStyle = flashes() ? '#fff' : colour;
+      white = !!flashes?.();
+      brush.fillStyle = white ? '#fff' : colour;
       brush.fillRect(0, 0, width, height);
       if (beside) {
         brush.fillStyle = beside;
@@ -23,8 +25,10 @@ globalThis.lab = (() => {
       if (clock) strip(brush, width, height / 8, Date.now() & 0xffff);
     };
     draw();
-    const timer = setInterval(draw, 1000 / fps);
-    return { track: canvas.captureStream(fps).getVideoTracks()[0], stop: () => clearInterval(timer) };
+    const timers = [setInterval(draw, 1000 / fps)];
+    if (flashes) timers.push(setInterval(() => !!flashes() !== white && draw(), 4));
+    const stream = flashes ? canvas.captureStream() : canvas.captureStream(fps);
+    return { track: stream.getVideoTracks()[0], stop: () => timers.forEach(clearInterval) };
   };
 
   // A phone's pictures as its camera lies, each with a note of how far to turn it clockwise, degrees.
@@ -70,7 +74,7 @@ globalThis.lab = (() => {
     const end = new MediaStreamAudioDestinationNode(context);
     tone.connect(loud).connect(end);
     tone.start();
-    const flashes = () => beats && context.currentTime >= 1 && context.currentTime % 1 < 0.1;
+    const flashes = beats && (() => context.currentTime >= 1 && context.currentTime % 1 < 0.1);
     return { track: end.stream.getAudioTracks()[0], stop: () => context.close(), flashes };
   };
 
