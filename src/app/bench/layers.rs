@@ -96,9 +96,12 @@ async fn decoding(bench: &Bench, camera: &Camera) -> Result<f64> {
     Ok(cores)
 }
 
+/// A layer's name, if it has one, and its pictures, coded.
+type Layer = (Option<&'static str>, Arc<Vec<Vec<u8>>>);
+
 /// A picture in its layers, ready to be sent.
 pub struct Camera {
-    layers: Vec<(Option<&'static str>, Arc<Vec<Vec<u8>>>)>,
+    layers: Vec<Layer>,
 }
 
 impl Camera {
@@ -132,7 +135,7 @@ impl Camera {
     }
 }
 
-async fn send(mut client: Client, layers: Vec<(Option<&'static str>, Arc<Vec<Vec<u8>>>)>, number: u32) -> Result<()> {
+async fn send(mut client: Client, layers: Vec<Layer>, number: u32) -> Result<()> {
     /// 20 ms of silence in stereo (RFC 6716 §3.1: CELT, fullband, one frame).
     const SILENCE: [u8; 3] = [0xfc, 0xff, 0xfe];
     let begun = Instant::now();
