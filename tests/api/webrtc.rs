@@ -126,7 +126,19 @@ async fn each_refusal_says_what_to_do() {
 async fn watching_takes_the_token_or_being_here() {
     let router = router(settings(&[]));
     room(&router).await;
-    assert_eq!(offer(&router, "/whep/weekly?for=alice", "w4tch", &receiving()).await.status, StatusCode::CREATED);
+    for (path, key) in
+        [("/whep/weekly?for=alice", "w4tch"), ("/whep/weekly", "w4tch"), ("/whep/weekly?for=alice", "s3cret")]
+    {
+        assert_eq!(offer(&router, path, key, &receiving()).await.status, StatusCode::CREATED, "{path} {key}");
+    }
+    for path in ["/whep/weekly", "/whep/weekly?for=cam"] {
+        let own_key = offer(&router, path, "s3cret", &receiving()).await;
+        assert_eq!(
+            own_key.problem(),
+            "key-needed",
+            "a participant's key opens what they take part in, as who they are"
+        );
+    }
     ask(&router, "PATCH", "/v1/rooms/weekly", "{}").await;
     assert_eq!(ask(&router, "PUT", "/v1/rooms/open", "{}").await.status, StatusCode::CREATED);
     let own = [(header::CONTENT_TYPE, "application/sdp"), (header::ORIGIN, "http://127.0.0.1:8080")];
@@ -178,4 +190,30 @@ async fn a_thousand_offers_without_a_client_are_bounded() {
         }
     }
     assert_eq!(taken, 256);
+}
+
+#[tokio::test]
+async fn the_page_to_join_with_is_whole_and_fetches_nothing_from_elsewhere() {
+    let router = router(settings(&[KEY]));
+    let page = send(&router, to("GET", "/join/weekly/alice", &[], "")).await;
+    assert_eq!((page.status, page.header(header::CONTENT_TYPE)), (StatusCode::OK, "text/html; charset=utf-8"));
+    let policy = page.header(header::CONTENT_SECURITY_POLICY);
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe") && !policy.contains("http"),
+        "{policy}"
+    );
+    assert_eq!(page.header(header::REFERRER_POLICY), "no-referrer");
+    assert!(
+        !page.text().contains("://") && !page.text().contains("style=") && !page.text().contains("onclick"),
+        "strict"
+    );
+    let parts: Vec<&str> = page.text().split('"').filter(|text| text.starts_with("/join/")).collect();
+    assert_eq!(parts, ["/join/page.css", "/join/page.js"]);
+    for part in parts.into_iter().chain(["/join/call.js", "/join/words.js"]) {
+        let answer = send(&router, to("GET", part, &[], "")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{part}");
+        assert!(!answer.text().contains("//cdn") && !answer.text().contains("from 'http"), "{part}");
+    }
+    assert_eq!(send(&router, to("GET", "/join/secret.js", &[], "")).await.problem(), "no-endpoint");
+    assert_eq!(send(&router, to("GET", "/join/a%20b/alice", &[], "")).await.problem(), "invalid-address");
 }

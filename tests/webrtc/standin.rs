@@ -30,7 +30,7 @@ impl Standin {
     /// On this port.
     pub async fn on(port: u16) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let python = root.join("target/aiortc/bin/python");
+        let python = root.join("target/clients/bin/python");
         let mut command = quiet(python.to_str().expect("UTF-8"));
         command.arg(root.join("tests/webrtc/standin.py")).args([&port.to_string(), TOKEN]);
         let process = Process::start("the stand-in", &mut command).expect("aiortc, which scripts/setup installs");

@@ -58,6 +58,16 @@ fn who_falls_silent_is_shown_as_a_card() {
 }
 
 #[test]
+fn who_loses_their_tile_is_told_to_show_no_more() {
+    let mut front = room_of_two();
+    let showing = |showing| move |report: &Report| *report == Report::Showing { feed: Feed(1), showing };
+    front.packets(1, true, &color("red"));
+    front.until(|front| front.reports.iter().any(showing(true)).then_some(()));
+    front.cut(&[(1, RIGHT)]);
+    front.until(|front| front.reports.iter().any(showing(false)).then_some(()));
+}
+
+#[test]
 fn who_leaves_is_shown_as_a_card_at_once() {
     let mut front = room_of_two();
     front.packets(1, true, &color("red"));

@@ -5,17 +5,26 @@
 
 mod alone;
 mod alternatives;
+mod browsers;
 mod dress;
 mod figures;
+mod layers;
+mod lips;
 mod report;
 mod run;
 mod subject;
+mod viewers;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use self::{figures::Figures, report::Report, run::Bench, subject::Kind};
+use self::{
+    figures::Figures,
+    report::{Report, Row},
+    run::Bench,
+    subject::Kind,
+};
 use super::lab::{
     clip::{Clip, Recipe},
     process::interrupted,
@@ -42,6 +51,7 @@ enum Part {
     Compare,
     Operate,
     Dress,
+    Browsers,
 }
 
 /// Measures Tilecast beside ffmpeg and gst-launch on the same live streams
@@ -59,8 +69,9 @@ pub struct Args {
     /// Which to run
     #[arg(long, value_delimiter = ',', default_value = "tilecast,ffmpeg,gst")]
     subjects: Vec<Kind>,
-    /// What to measure: the subjects beside each other, what an operator does, what dress and motion cost
-    #[arg(long, value_delimiter = ',', default_value = "compare,operate,dress")]
+    /// What to measure: the subjects beside each other, what an operator does, what dress and motion cost, what people in browsers
+    /// get
+    #[arg(long, value_delimiter = ',', default_value = "compare,operate,dress,browsers")]
     parts: Vec<Part>,
     /// A film for the participants' pictures; a generated one if there is none
     #[arg(long, value_name = "FILE", env = "TILECAST_CLIP")]
@@ -114,6 +125,15 @@ async fn compare(bench: &Bench, args: &Args, count: u32) -> Vec<(Kind, Result<Fi
     args.subjects.iter().copied().zip(pooled).collect()
 }
 
+/// What people in browsers get.
+async fn webrtc(bench: &Bench) -> Vec<Row> {
+    let mut rows = browsers::all(bench).await;
+    rows.extend(lips::all(bench).await);
+    rows.push(viewers::row(bench).await);
+    rows.push(layers::row(bench).await);
+    rows
+}
+
 async fn measure(args: Args) -> Result<()> {
     let args = if args.quick { Args { participants: vec![1, 4], rounds: 1, seconds: 5, ..args } } else { args };
     let film = args.clip.clone().or_else(|| Some(PathBuf::from(USUAL_FILM)).filter(|film| film.exists()));
@@ -126,7 +146,7 @@ async fn measure(args: Args) -> Result<()> {
     let recipe =
         Recipe { film: film.clone(), size: SIZE, fps: FPS, frames: CLIP_FRAMES, gop: FPS * 2, bitrate_kbps: CLIP_KBPS };
     let clip = Clip::make(&recipe).await.context("making the clip")?;
-    let bench = Bench::new(Arc::new(clip), Relay::start().await?, &args)?;
+    let bench = Bench::new(Arc::new(clip), film.clone(), Relay::start().await?, &args)?;
     let mut report = Report::new(film.is_some(), args.rounds, args.seconds);
     let wants = |part| args.parts.contains(&part);
     if wants(Part::Compare) {
@@ -144,6 +164,9 @@ async fn measure(args: Args) -> Result<()> {
         if wants(Part::Dress) {
             println!("Dress and motion …");
             report.alone.extend(dress::all(&bench).await);
+        }
+        if wants(Part::Browsers) {
+            report.alone.extend(webrtc(&bench).await);
         }
         if args.soak > 0 {
             println!("A meeting of {} minutes …", args.soak);

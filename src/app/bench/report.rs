@@ -166,6 +166,13 @@ shared machine is faster in one minute than in the next, and where a participant
 - **dress**: user and system time of the server and its worker with each way of drawing the same nine people, by turns. **rest** is
   the mean of the two scenes that the transitions go to and fro between; every tile moves in each of them.
 - **ticks missed**: the worker's own count of program frames that it did not make in time.
+- **browser**: Debian's Chromium on the same machine, with H.264. *First picture*: from before its `POST` to the decoded frame of the
+  program that shows it. *Glass to glass*: one page paints the time of day, another reads it off the program as it is shown; it holds
+  the page's painting, the browser's encoder, both networks (loopback), the browser's own buffer against jitter, and its screen.
+- **WHEP viewers**: clients on our own stack, in another process. **Decoding simulcast**: CPU of the threads that decode and scale;
+  the same film in the layers that Chromium makes of 720p.
+- **lip sync**: somebody flashes and beeps at once, every second; the two are compared by the program's timestamps. A flash comes
+  with the next picture of the program, so up to 33 ms late.
 
 A subject that cannot keep up shows it in frames/s and in a latency that grows for as long as it runs.
 "

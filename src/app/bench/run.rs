@@ -1,6 +1,7 @@
 //! One run: participants, subject, player, meters.
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -46,6 +47,8 @@ const START_SPREAD: Duration = Duration::from_millis(125);
 pub struct Bench {
     /// What participants send.
     pub clip: Arc<Clip>,
+    /// Where its pictures come from, if not from a generator.
+    pub film: Option<PathBuf>,
     /// What stands between.
     pub relay: Relay,
     /// How long each run is measured.
@@ -70,7 +73,7 @@ pub struct Server {
 impl Bench {
     /// # Errors
     /// When the server's addresses are not two.
-    pub fn new(clip: Arc<Clip>, relay: Relay, args: &Args) -> Result<Self> {
+    pub fn new(clip: Arc<Clip>, film: Option<PathBuf>, relay: Relay, args: &Args) -> Result<Self> {
         let parse = |text: &String| {
             let (api, rtmp) = text.split_once(',').context("--server takes API_URL,RTMP_URL")?;
             let rtmp = rtmp.trim_end_matches('/').to_owned();
@@ -82,7 +85,7 @@ impl Bench {
             })
         };
         let server = args.server.as_ref().map(parse).transpose()?;
-        Ok(Self { clip, relay, seconds: Duration::from_secs(args.seconds), server })
+        Ok(Self { clip, film, relay, seconds: Duration::from_secs(args.seconds), server })
     }
 
     /// A participant who is on the air when this returns. The `number` sets where in the clip it begins.

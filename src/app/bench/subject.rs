@@ -230,6 +230,24 @@ impl Meeting {
         format!("{}/in/{}/{}?key={KEY}", self.rtmp, self.room, id(number))
     }
 
+    /// Where a participant publishes by WHIP, under `path` and with `key`, as pages of the lab take it.
+    pub fn whip(&self, number: u32) -> Value {
+        json!({"path": format!("/whip/{}/{}", self.room, id(number)), "key": KEY})
+    }
+
+    /// Process id of the server.
+    ///
+    /// # Errors
+    /// When it is not known.
+    pub fn pid(&self) -> Result<u32> {
+        self.pid.context("the server's process is not known; --server-pid tells it")
+    }
+
+    /// Where its program is watched by WHEP.
+    pub fn whep(&self) -> String {
+        format!("/whep/{}", self.room)
+    }
+
     /// Where each participant's tile lies, up to the first who has none.
     ///
     /// # Errors

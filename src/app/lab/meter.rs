@@ -30,16 +30,7 @@ impl Usage {
     /// Of these processes and everything below them, now. Processes that end while being counted count as not there.
     pub fn of(roots: &[u32]) -> Self {
         let stats = all_stats();
-        let mut tree: BTreeSet<u32> = roots.iter().copied().filter(|pid| stats.contains_key(pid)).collect();
-        loop {
-            let before = tree.len();
-            tree.extend(
-                stats.iter().filter(|(_, stat)| tree.contains(&stat.parent)).map(|(pid, _)| *pid).collect::<Vec<_>>(),
-            );
-            if tree.len() == before {
-                break;
-            }
-        }
+        let tree = tree(roots, &stats);
         let common = common_kib(&tree);
         let sum =
             tree.iter().filter_map(|pid| Some((pid, stats.get(pid)?))).fold(Self::default(), |sum, (pid, stat)| {
@@ -62,9 +53,43 @@ impl Usage {
     }
 }
 
+/// CPU time of one process so far, user and system, without those below it; `None` when it is not there.
+pub fn cpu_alone(pid: u32) -> Option<Duration> {
+    Some(parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?.own)
+}
+
+/// CPU time so far of the threads that are there now in these processes and below, of those whose name begins so (at most 15
+/// bytes: the kernel keeps no more of it).
+pub fn cpu_of_threads(roots: &[u32], name: &str) -> Duration {
+    let stats = all_stats();
+    let threads = |pid: &u32| {
+        let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+        entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("stat")).ok()).collect::<Vec<_>>()
+    };
+    let named = |text: &String| text.split_once('(').is_some_and(|(_, rest)| rest.starts_with(name));
+    let found = tree(roots, &stats).into_iter().flat_map(|pid| threads(&pid)).filter(named);
+    found.filter_map(|text| Some(parse_stat(&text)?.own)).sum()
+}
+
+/// These processes and all below them.
+fn tree(roots: &[u32], stats: &BTreeMap<u32, Stat>) -> BTreeSet<u32> {
+    let mut tree: BTreeSet<u32> = roots.iter().copied().filter(|pid| stats.contains_key(pid)).collect();
+    loop {
+        let before = tree.len();
+        let below = stats.iter().filter(|(_, stat)| tree.contains(&stat.parent)).map(|(pid, _)| *pid);
+        tree.extend(below.collect::<Vec<_>>());
+        if tree.len() == before {
+            return tree;
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Stat {
     parent: u32,
+    /// Of the process or thread itself.
+    own: Duration,
+    /// And of those below it that were waited for.
     cpu: Duration,
     threads: u64,
 }
@@ -80,10 +105,12 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     // After the name comes field 3; utime, stime, cutime, cstime are 14 to 17, num_threads 20.
     let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
-    let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
+    let time = |ticks: u64| Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND);
+    let own = number(14)? + number(15)?;
     Some(Stat {
         parent: u32::try_from(number(4)?).ok()?,
-        cpu: Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND),
+        own: time(own),
+        cpu: time(own + number(16)? + number(17)?),
         threads: number(20)?,
     })
 }
@@ -160,7 +187,24 @@ mod tests {
         let text = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 100 50 25 25 20 0 9 0 1 2 3";
         let stat = parse_stat(text).expect("parses");
         assert_eq!((stat.parent, stat.threads), (1, 9));
-        assert_eq!(stat.cpu, Duration::from_secs(2));
+        assert_eq!((stat.own, stat.cpu), (Duration::from_millis(1500), Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_thread_is_found_by_its_name() {
+        let busy = |work: &std::sync::atomic::AtomicBool| while !work.load(std::sync::atomic::Ordering::Relaxed) {};
+        let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let ours = std::sync::Arc::clone(&over);
+        let thread =
+            std::thread::Builder::new().name("busy-7".to_owned()).spawn(move || busy(&ours)).expect("a thread");
+        let me = [std::process::id()];
+        while cpu_of_threads(&me, "busy") < Duration::from_millis(20) {
+            std::thread::yield_now();
+        }
+        assert_eq!(cpu_of_threads(&me, "idle-nobody"), Duration::ZERO);
+        assert!(cpu_alone(me[0]) >= Some(Duration::from_millis(20)));
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        thread.join().expect("ends");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! A Tilecast server of our own, as a child process.
 
-use std::{path::Path, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -22,6 +26,8 @@ pub struct Service {
     process: Process,
     api: Api,
     rtmp: u16,
+    http: u16,
+    webrtc: u16,
     _state: Option<TempDir>,
 }
 
@@ -44,10 +50,11 @@ impl Service {
     pub async fn start(program: &Path, setup: Setup) -> Result<Self> {
         let http = setup.http.map_or_else(free_port, Ok)?;
         let rtmp = setup.rtmp.map_or_else(free_port, Ok)?;
+        let webrtc = free_port()?;
         let program = program.to_str().context("a program name that is not UTF-8")?;
         let mut command = quiet(program);
         command.args(["serve", "--http", &format!("127.0.0.1:{http}"), "--rtmp", &format!("127.0.0.1:{rtmp}")]);
-        command.args(["--webrtc", "127.0.0.1:0"]);
+        command.args(["--webrtc", &format!("127.0.0.1:{webrtc}")]);
         command.args(["--allow-address", "127.0.0.0/8"]);
         let state = if setup.arguments.iter().any(|argument| argument.starts_with("--state")) {
             None
@@ -58,7 +65,7 @@ impl Service {
         };
         let process = Process::start("tilecast serve", command.args(&setup.arguments))?;
         let api = Api::new(&format!("http://127.0.0.1:{http}"), None)?;
-        let mut service = Self { process, api, rtmp, _state: state };
+        let mut service = Self { process, api, rtmp, http, webrtc, _state: state };
         let ready = service.api.until("/readyz", START_LIMIT, |_| true).await;
         service.process.check()?;
         ready.with_context(|| format!("tilecast serve is not ready: {}", service.process.last_words()))?;
@@ -73,6 +80,16 @@ impl Service {
     /// Address that its RTMP door serves: `rtmp://HOST:PORT`.
     pub fn rtmp(&self) -> String {
         format!("rtmp://127.0.0.1:{}", self.rtmp)
+    }
+
+    /// Where its WebRTC door is, by UDP and by TCP.
+    pub fn webrtc(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.webrtc).into()
+    }
+
+    /// Port of its API on loopback.
+    pub fn http_port(&self) -> u16 {
+        self.http
     }
 
     /// Process id of the front; its workers are its children.

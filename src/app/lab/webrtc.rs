@@ -12,7 +12,7 @@ use str0m::{
     Candidate, Event, Input, Output, Rtc,
     change::SdpAnswer,
     format::Codec,
-    media::{Direction, MediaKind, MediaTime, Mid},
+    media::{Direction, MediaKind, MediaTime, Mid, Rid, Simulcast, SimulcastLayer},
     net::{Protocol, Receive, TcpType},
 };
 use tokio::{
@@ -67,6 +67,14 @@ impl Client {
     /// # Errors
     /// When it is refused or does not stand within 20 s.
     pub async fn open(base: &str, path: &str, key: &str, wire: Wire) -> Result<Self> {
+        Self::open_layered(base, path, key, wire, &[]).await
+    }
+
+    /// The same with a picture in several layers of these names, each sent by [`Client::send_layer`].
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub async fn open_layered(base: &str, path: &str, key: &str, wire: Wire, layers: &[&str]) -> Result<Self> {
         let direction = if path.starts_with("/whip/") { Direction::SendOnly } else { Direction::RecvOnly };
         let now = Instant::now();
         let mut rtc = Rtc::builder().set_reordering_size_video(400).build(now);
@@ -76,7 +84,10 @@ impl Client {
         }
         let mut change = rtc.sdp_api();
         let audio = change.add_media(MediaKind::Audio, direction, None, None, None);
-        let video = change.add_media(MediaKind::Video, direction, None, None, None);
+        let mut simulcast = Simulcast::new();
+        layers.iter().for_each(|layer| simulcast.add_send_layer(SimulcastLayer::new(layer)));
+        let simulcast = (!layers.is_empty()).then_some(simulcast);
+        let video = change.add_media(MediaKind::Video, direction, None, None, simulcast);
         let (offer, pending) = change.apply().context("an offer")?;
         let http = reqwest::Client::new();
         let request =
@@ -130,7 +141,25 @@ impl Client {
     /// # Errors
     /// When the stack or the socket refuses it.
     pub async fn send(&mut self, mid: Mid, codec: Codec, time: MediaTime, data: &[u8]) -> Result<()> {
-        let writer = self.rtc.writer(mid).context("the connection has ended")?;
+        self.send_layer(mid, None, codec, time, data).await
+    }
+
+    /// Sends a frame of one layer.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_layer(
+        &mut self,
+        mid: Mid,
+        layer: Option<&str>,
+        codec: Codec,
+        time: MediaTime,
+        data: &[u8],
+    ) -> Result<()> {
+        let mut writer = self.rtc.writer(mid).context("the connection has ended")?;
+        if let Some(layer) = layer {
+            writer = writer.rid(Rid::from(layer));
+        }
         let params = writer.payload_params().find(|params| params.spec().codec == codec);
         let pt = params.context("the codec was not agreed on")?.pt();
         writer.write(pt, Instant::now(), time, data.to_vec())?;

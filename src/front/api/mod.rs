@@ -9,6 +9,7 @@ mod assets;
 mod body;
 mod events;
 mod guard;
+mod join;
 mod json;
 mod layouts;
 mod openapi;
@@ -42,6 +43,7 @@ pub fn router(state: ApiState) -> Router {
     let document = openapi::complete(document);
     routes
         .merge(service::described_by(document))
+        .merge(join::routes())
         .fallback(async || Problem::new(Kind::NoEndpoint, "see /docs for every path of this server"))
         .method_not_allowed_fallback(async |uri: Uri| {
             let name = uri.path().strip_prefix("/v1/layouts/").map(str::parse::<TemplateName>);

@@ -59,9 +59,8 @@ pub struct Intake {
     streams: Vec<Stream>,
     keyframes: Keyframes,
     demand: Demand,
-    /// A keyframe went out. What comes after a gap goes out too: decoders hide for a moment what is missing, and a picture
-    /// with a flaw is better than one that stands.
-    begun: bool,
+    /// What comes next decodes: a keyframe went out, and since then nothing was lost that the codec cannot do without.
+    decodes: bool,
     /// The codec tells sizes, so layers of unknown size are asked for a keyframe, then.
     probe: Option<Instant>,
     /// The last `avcC` record that went out.
@@ -88,7 +87,7 @@ impl Intake {
             streams: Vec::new(),
             keyframes: Keyframes::default(),
             demand: Demand::default(),
-            begun: false,
+            decodes: false,
             probe: None,
             config: None,
             turned: 0,
@@ -215,11 +214,13 @@ impl Intake {
         if self.layers.current() != Some(layer) {
             return;
         }
-        self.begun |= key;
-        if !data.contiguous && !key {
+        if key {
+            self.decodes = true;
+        } else if !data.contiguous {
             self.keyframes.want();
+            self.decodes &= hides_loss(codec);
         }
-        if !self.begun {
+        if !self.decodes {
             return self.keyframes.want();
         }
         self.turn(&data);
@@ -278,6 +279,13 @@ impl Intake {
     pub fn picture_section(&self) -> Option<Mid> {
         self.sections.video
     }
+}
+
+/// Whether pictures go on after one was lost. Our decoder of H.264 makes up for it, and encoders that send nothing else know no
+/// request for a keyframe as a rule: what would stand until their next, seconds later, rather shows a flaw. The other codecs come
+/// from browsers, which answer within a blink, and their decoders would smear the picture until then.
+fn hides_loss(codec: VideoCodec) -> bool {
+    codec == VideoCodec::H264
 }
 
 fn lane_of(layer: Layer) -> Lane {

@@ -30,8 +30,8 @@ impl Source {
     pub fn update(&mut self, person: Option<&Person>, tick: Timestamp, out: &Out) -> Option<Duration> {
         let video = person.and_then(|person| person.video.as_ref());
         if self.feed() != video.map(|video| video.feed) {
+            self.leave(out);
             self.video = video.cloned();
-            self.told = None;
             self.lost = false;
             if self.video.is_none() {
                 self.shown = None;
@@ -50,6 +50,11 @@ impl Source {
         }
         self.tell(waited.is_some(), out);
         waited
+    }
+
+    /// What was shown is not any more: the feed is another, or its participant has no tile.
+    pub fn leave(&mut self, out: &Out) {
+        out.report_showing(self.told.take(), false);
     }
 
     fn feed(&self) -> Option<Feed> {

@@ -42,7 +42,13 @@ impl Tiles {
     pub fn update(&mut self, placed: &[Placed<'_>], tick: Timestamp, out: &Out, phase: &mut Phase) {
         let tiles = placed.iter().filter_map(Placed::tile);
         self.tiles.retain(|(id, copy), _| tiles.clone().any(|tile| tile.participant == *id && tile.copy == *copy));
-        self.sources.retain(|id, _| tiles.clone().any(|tile| tile.participant == *id));
+        self.sources.retain(|id, source| {
+            let stays = tiles.clone().any(|tile| tile.participant == *id);
+            if !stays {
+                source.leave(out);
+            }
+            stays
+        });
         for tile in tiles {
             if !self.sources.contains_key(&tile.participant) {
                 self.sources.insert(tile.participant.clone(), Source::default());

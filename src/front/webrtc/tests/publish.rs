@@ -10,7 +10,7 @@ use str0m::{
 
 use super::{
     super::{End, intake::Media, peer::Role},
-    talk::{Network, Talk, at_48khz, at_90khz, h264, offer, rough, vp8},
+    talk::{Network, Talk, at_48khz, at_90khz, h264, offer, rough, vp8, vp9},
 };
 use crate::{
     front::room::Demand,
@@ -31,32 +31,24 @@ fn publisher() -> (Talk, Mid, Mid) {
 
 /// A person: 50 sounds and 25 pictures a second, a keyframe first and whenever asked. Returns how often it was asked.
 fn speak(talk: &mut Talk, audio: Mid, video: Mid, millis: u64) -> usize {
-    let mut asked = 0;
+    let (mut asked, mut owes) = (0, true);
     let begun = talk.passed().as_millis() as u64;
     for passed in 0..millis {
         talk.pass(TICK);
-        let requests = talk.events.iter().filter(|(_, event)| matches!(event, Event::KeyframeRequest(_))).count();
-        talk.events.retain(|(_, event)| !matches!(event, Event::KeyframeRequest(_)));
+        let requests = talk.requests();
         asked += requests;
+        owes |= requests > 0 || talk.connected.is_none();
         let time = begun + passed;
         if passed % 20 == 0 {
             talk.send(audio, None, Format::Opus, at_48khz(time), &[0xfc, 1, 2, 3]);
         }
         if passed % 40 == 0 {
-            let due = passed == 0 || talk.connected.is_none() || asked > KEYS.with(|keys| keys.get());
-            if due {
-                KEYS.with(|keys| keys.set(asked));
-            }
-            let bytes = if due { 20_000 } else { 3_000 };
-            talk.send(video, None, Format::H264, at_90khz(time), &h264(due, bytes));
+            let bytes = if owes { 20_000 } else { 3_000 };
+            talk.send(video, None, Format::H264, at_90khz(time), &h264(owes, bytes));
+            owes = false;
         }
     }
     asked
-}
-
-thread_local! {
-    /// Keyframe requests that were answered.
-    static KEYS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[test]
@@ -101,6 +93,71 @@ fn a_bad_network_freezes_nothing_and_costs_few_keyframes() {
     assert!(asked <= 40, "{asked} requests in 20 s");
     let pictures = talk.packets(Track::Video).iter().filter(|(at, _)| *at >= from).count();
     assert!(pictures > 430, "{pictures} of 500");
+}
+
+#[test]
+fn pictures_of_vp8_that_a_loss_would_smear_are_held_until_the_next_keyframe() {
+    let (mut talk, _, video) = publisher();
+    let (mut owes, mut number) = (true, 0_u32);
+    let mut show = |talk: &mut Talk, seconds: u32| {
+        for _ in 0..seconds * 25 {
+            owes |= talk.requests() > 0 || talk.connected.is_none();
+            let mut frame = vp8(owes, 320, 180, if owes { 20_000 } else { 3_000 });
+            frame.extend(number.to_be_bytes());
+            talk.send(video, None, Format::Vp8, at_90khz(u64::from(number) * 40), &frame);
+            (owes, number) = (false, number + 1);
+            talk.pass(Duration::from_millis(40));
+        }
+    };
+    show(&mut talk, 2);
+    talk.network = rough(25);
+    show(&mut talk, 30);
+    talk.network = super::talk::calm();
+    show(&mut talk, 3);
+    let shown: Vec<(u32, Part)> = talk
+        .packets(Track::Video)
+        .iter()
+        .map(|(_, packet)| (u32::from_be_bytes(*packet.data.last_chunk().expect("a number")), packet.role))
+        .collect();
+    let gaps: Vec<_> = shown.windows(2).filter(|two| two[1].0 != two[0].0 + 1).collect();
+    assert!(gaps.len() > 3, "the network spoilt nothing: {gaps:?}");
+    assert!(gaps.iter().all(|two| two[1].1 == Part::Key), "{gaps:?}");
+    assert_eq!(shown.last().map(|last| last.0), Some(number - 1), "it goes on");
+}
+
+#[test]
+fn a_phone_that_is_turned_is_told_with_the_picture_in_each_codec() {
+    use str0m::rtp::VideoOrientation::{Deg0, Deg90, Deg270};
+    for format in [Format::Vp8, Format::Vp9, Format::H264] {
+        let (mut talk, _, video) = publisher();
+        let mut time = 0;
+        let mut show = |talk: &mut Talk, turned, seconds: u64| {
+            for _ in 0..seconds * 25 {
+                let key = talk.requests() > 0 || talk.connected.is_none();
+                let frame = match format {
+                    Format::H264 => h264(key, 3_000),
+                    Format::Vp8 => vp8(key, 320, 180, 3_000),
+                    _ => vp9(key, 3_000),
+                };
+                talk.send_turned(video, turned, format, at_90khz(time), &frame);
+                time += 40;
+                talk.pass(Duration::from_millis(40));
+            }
+        };
+        show(&mut talk, Deg0, 2);
+        let upright = talk.media.len();
+        assert!(talk.media.iter().all(|(_, media)| !matches!(media, Media::Turned(_))), "{format:?}");
+        show(&mut talk, Deg90, 1);
+        show(&mut talk, Deg270, 1);
+        let turns: Vec<u8> = talk.media[upright..]
+            .iter()
+            .filter_map(|(_, media)| match media {
+                Media::Turned(quarters) => Some(*quarters),
+                Media::Packet(_) => None,
+            })
+            .collect();
+        assert_eq!(turns, [3, 1], "{format:?}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use str0m::{
     format::Codec as Format,
     media::{Frequency, MediaTime, Mid, Rid},
     net::{Protocol, Receive},
+    rtp::VideoOrientation,
 };
 
 use super::super::{
@@ -222,6 +223,22 @@ impl Talk {
         self.settle();
     }
 
+    /// The client sends a picture that is to be turned so.
+    pub fn send_turned(&mut self, mid: Mid, turned: VideoOrientation, format: Format, time: MediaTime, data: &[u8]) {
+        let Some(writer) = self.client.writer(mid) else { return };
+        let params = writer.payload_params().find(|params| params.spec().codec == format).map(|params| params.pt());
+        let Some(pt) = params else { return };
+        writer.video_orientation(turned).write(pt, self.now, time, data.to_vec()).expect("written");
+        self.settle();
+    }
+
+    /// How often the client was asked for a keyframe since this was last called.
+    pub fn requests(&mut self) -> usize {
+        let before = self.events.len();
+        self.events.retain(|(_, event)| !matches!(event, Event::KeyframeRequest(_)));
+        before - self.events.len()
+    }
+
     /// Packets of one track so far.
     pub fn packets(&self, track: crate::media::Track) -> Vec<(Duration, Packet)> {
         let packets = self.media.iter().filter_map(|(at, media)| match media {
@@ -254,6 +271,17 @@ pub fn vp8(key: bool, width: u16, height: u16, bytes: usize) -> Vec<u8> {
         frame.extend(width.to_le_bytes());
         frame.extend(height.to_le_bytes());
     }
+    frame.resize(frame.len() + bytes, 0x5a);
+    frame
+}
+
+/// A VP9 frame of 640x360, filled up to `bytes`.
+pub fn vp9(key: bool, bytes: usize) -> Vec<u8> {
+    let mut frame = if key {
+        vec![0x82, 0x49, 0x83, 0x42, 0x00, 0x27, 0xf0, 0x16, 0x70, 0x38]
+    } else {
+        vec![0x86, 0x00, 0x40, 0x92]
+    };
     frame.resize(frame.len() + bytes, 0x5a);
     frame
 }

@@ -1,0 +1,293 @@
+// The page to join with: devices, buttons and words; `call.js` does the calling.
+
+import { Call } from './call.js';
+import { deviceTrouble, unfit } from './words.js';
+
+const $ = (id) => document.getElementById(id);
+const [room, who] = location.pathname.split('/').slice(2).map(decodeURIComponent);
+// Not URLSearchParams, which would make a space of a plus.
+const key = decode(location.hash.match(/[#&]key=([^&]*)/)?.[1] ?? '');
+
+const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } };
+// Three sizes, of which the room decodes the one that fits the tile; the server says how much of them it wants.
+const LAYERS = [
+  { rid: 'l', scaleResolutionDownBy: 4, maxBitrate: 200_000 },
+  { rid: 'm', scaleResolutionDownBy: 2, maxBitrate: 700_000 },
+  { rid: 'h', scaleResolutionDownBy: 1, maxBitrate: 2_500_000 },
+];
+
+const own = { picture: null, sound: null };
+const turns = { picture: 0, sound: 0 };
+let publishing = null;
+let watching = null;
+let joined = false;
+let awake = null;
+
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+const say = (text) => ($('state').textContent = text);
+const complain = (text) => ($('fault').textContent = text);
+
+// Devices
+
+async function capture(kind, value) {
+  const [source, id] = value.split(/:(.*)/s);
+  const deviceId = id ? { exact: id } : undefined;
+  if (source === 'screen') return (await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 30 } } })).getVideoTracks()[0];
+  if (kind === 'picture') return (await navigator.mediaDevices.getUserMedia({ video: { ...CAMERA, deviceId } })).getVideoTracks()[0];
+  return (await navigator.mediaDevices.getUserMedia({ audio: { deviceId } })).getAudioTracks()[0];
+}
+
+/// Takes what the menu `kind` says; what was taken before ends, and its light goes out.
+async function choose(kind) {
+  const menu = $(kind);
+  const turn = ++turns[kind];
+  const value = menu.value;
+  const source = value.split(':')[0];
+  let track = null;
+  // Some cameras can be opened only once, so the old one goes first; a screen is asked for while the camera still shows.
+  if (source !== 'screen') release(kind);
+  if (value) {
+    try {
+      track = await capture(kind, value);
+    } catch (error) {
+      if (turn !== turns[kind]) return;
+      complain(deviceTrouble(error, source));
+      if (source === 'screen' && own.picture) menu.value = menu.dataset.last ?? '';
+      else menu.value = '';
+    }
+  }
+  if (turn !== turns[kind]) return track?.stop();
+  if (track) {
+    release(kind);
+    complain('');
+    if (source === 'screen') track.contentHint = 'detail';
+    else menu.dataset.last = value;
+    track.addEventListener('ended', () => stopped(kind, track, source));
+    own[kind] = track;
+  }
+  if (track || !menu.value) show();
+  await list();
+  await send();
+}
+
+function release(kind) {
+  own[kind]?.stop();
+  own[kind] = null;
+}
+
+/// A device was unplugged, or sharing was stopped by the browser's own button.
+function stopped(kind, track, source) {
+  if (own[kind] !== track) return;
+  $(kind).value = source === 'screen' ? ($(kind).dataset.last ?? '') : '';
+  if (source !== 'screen') complain(`Your ${source} has stopped. Plug it in again, or choose another one.`);
+  choose(kind);
+}
+
+/// Names the devices, which browsers tell only once one of them may be used.
+async function list() {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  for (const [menu, kind, source, track] of [['picture', 'videoinput', 'camera', own.picture], ['sound', 'audioinput', 'microphone', own.sound]]) {
+    const named = devices.filter((device) => device.kind === kind && device.deviceId && device.label);
+    if (!named.length) continue;
+    const select = $(menu);
+    const others = [...select.options].filter((option) => option.value.split(':')[0] !== source);
+    const found = named.map(({ label, deviceId }) => new Option(label, `${source}:${deviceId}`));
+    const wanted = select.value;
+    select.replaceChildren(...found, ...others);
+    const used = `${source}:${track?.getSettings().deviceId}`;
+    select.value = wanted.split(':')[0] !== source ? wanted : found.some(({ value }) => value === used) ? used : found[0].value;
+  }
+}
+
+function show() {
+  const { picture, sound } = own;
+  document.body.dataset.picture = picture ? 'on' : 'off';
+  $('self').srcObject = picture ? new MediaStream([picture]) : null;
+  $('self').classList.toggle('mirrored', !!picture && !screened() && picture.getSettings().facingMode !== 'environment');
+  press('camera', !picture || screened());
+  press('share', !!picture && screened());
+  press('mute', !sound?.enabled);
+  $('mute').disabled = !sound;
+  meter.listen(sound);
+}
+
+const screened = () => $('picture').value === 'screen';
+const press = (id, pressed) => $(id).setAttribute('aria-pressed', String(pressed));
+
+// How loud the microphone is, so that one sees being heard.
+const meter = {
+  context: null,
+  timer: 0,
+  listen(track) {
+    clearInterval(this.timer);
+    this.context?.close();
+    this.context = null;
+    $('level').value = 0;
+    if (!track || joined) return;
+    this.context = new AudioContext();
+    const analyser = this.context.createAnalyser();
+    this.context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    this.timer = setInterval(() => {
+      analyser.getFloatTimeDomainData(samples);
+      $('level').value = Math.min(1, 3 * Math.max(...samples.map(Math.abs)));
+    }, 100);
+  },
+};
+
+// The call
+
+const base = `${encodeURIComponent(room)}/${encodeURIComponent(who)}`;
+const doorbell = `/whip/${base}`;
+
+function publish(peer) {
+  const streams = [new MediaStream()];
+  peer.addTransceiver(own.sound ?? 'audio', { direction: 'sendonly', streams });
+  peer.addTransceiver(own.picture ?? 'video', { direction: 'sendonly', streams, sendEncodings: LAYERS });
+}
+
+function watch(peer) {
+  const stream = new MediaStream();
+  for (const kind of ['audio', 'video']) stream.addTrack(peer.addTransceiver(kind, { direction: 'recvonly' }).receiver.track);
+  $('program').srcObject = stream;
+  $('program').muted = false;
+  $('program').play().catch((error) => {
+    // Browsers play no sound on a page that was not touched yet.
+    if (error.name !== 'NotAllowedError') return;
+    $('hear').hidden = false;
+    $('program').muted = true;
+    $('program').play().catch(() => {});
+  });
+}
+
+/// Sends the present picture and sound, and begins to when there is the first.
+async function send() {
+  if (!joined) return;
+  if (!publishing) {
+    if (own.picture || own.sound) begin('publishing');
+    return;
+  }
+  const senders = publishing.peer?.getTransceivers() ?? [];
+  for (const { sender, receiver } of senders) {
+    const video = receiver.track.kind === 'video';
+    await sender.replaceTrack(video ? own.picture : own.sound);
+    if (!video || !own.picture) continue;
+    // Small copies of a screen are unreadable: only the whole one is sent.
+    const parameters = sender.getParameters();
+    for (const layer of parameters.encodings) layer.active = !screened() || !layer.rid || layer.rid === 'h';
+    await sender.setParameters(parameters);
+  }
+}
+
+const told = { publishing: '', watching: '' };
+
+function begin(what) {
+  const options = {
+    publishing: { url: doorbell, exclusive: true, prepare: publish },
+    watching: { url: `/whep/${encodeURIComponent(room)}?for=${encodeURIComponent(who)}`, exclusive: false, prepare: watch },
+  }[what];
+  const call = new Call({ ...options, key, doorbell, tell: (state, trouble) => current() === call && tell(what, state, trouble) });
+  const current = () => (what === 'publishing' ? publishing : watching);
+  if (what === 'publishing') publishing = call;
+  else watching = call;
+  call.run();
+}
+
+function tell(what, state, trouble) {
+  told[what] = state;
+  if (state === 'refused') return leave('', trouble.message);
+  if (state === 'ended') {
+    if (own.picture || own.sound) {
+      return leave('', 'You were let go: somebody came to this place with the same link, perhaps you on another device. Join to take it back.');
+    }
+    // Nothing was sent for so long that the server forgot us; there is nothing to send, so that is in order.
+    publishing = null;
+    return;
+  }
+  if (state === 'connected' && what === 'publishing') send();
+  const states = Object.values(told);
+  if (state === 'lost') say(`${trouble.message} Trying again…`);
+  else if (states.includes('lost')) return;
+  else if (states.includes('connecting')) say('Connecting…');
+  else say(own.sound && !own.sound.enabled ? 'You are in the meeting, muted.' : 'You are in the meeting.');
+}
+
+function join() {
+  joined = true;
+  complain('');
+  document.body.dataset.stage = 'in';
+  $('mute').focus();
+  meter.listen(null);
+  begin('watching');
+  send();
+  navigator.wakeLock?.request('screen').then((lock) => (joined ? (awake = lock) : lock.release()), () => {});
+}
+
+function leave(state, fault) {
+  joined = false;
+  const calls = [publishing, watching];
+  publishing = watching = null;
+  told.publishing = told.watching = '';
+  for (const call of calls) call?.close();
+  awake?.release();
+  awake = null;
+  $('program').srcObject = null;
+  $('hear').hidden = true;
+  document.body.dataset.stage = 'before';
+  say(state);
+  complain(fault);
+  show();
+  $('join').focus();
+}
+
+// Buttons
+
+$('devices').addEventListener('submit', (event) => (event.preventDefault(), joined || join()));
+$('leave').addEventListener('click', () => leave('You left the meeting.', ''));
+for (const kind of ['picture', 'sound']) $(kind).addEventListener('change', () => choose(kind));
+$('mute').addEventListener('click', () => {
+  own.sound.enabled = !own.sound.enabled;
+  press('mute', !own.sound.enabled);
+  say(own.sound.enabled ? 'You are heard.' : 'You are muted.');
+});
+const pick = (value) => {
+  $('picture').value = value;
+  return choose('picture');
+};
+const camera = () => $('picture').dataset.last || [...$('picture').options].find(({ value }) => value.startsWith('camera'))?.value || 'camera';
+$('camera').addEventListener('click', () => pick(own.picture && !screened() ? '' : camera()));
+$('share').addEventListener('click', () => pick(screened() ? camera() : 'screen'));
+$('hear').addEventListener('click', () => {
+  $('program').muted = false;
+  $('hear').hidden = true;
+});
+addEventListener('online', () => (publishing?.hurry(), watching?.hurry()));
+addEventListener('pagehide', () => (publishing?.abandon(), watching?.abandon()));
+addEventListener('pageshow', (event) => event.persisted && location.reload());
+addEventListener('hashchange', () => location.reload());
+navigator.mediaDevices?.addEventListener('devicechange', list);
+
+$('room').textContent = room;
+$('who').textContent = who;
+document.title = `${room} – join as ${who}`;
+const hindrance = unfit() || (key ? '' : 'This link has no key. It has to end in #key= and the key that you were given; ask for a whole link.');
+if (hindrance) {
+  complain(hindrance);
+  for (const control of $('devices').elements) control.disabled = true;
+} else {
+  if (!navigator.mediaDevices.getDisplayMedia) {
+    $('share').hidden = true;
+    $('picture').querySelector('[value=screen]').remove();
+  }
+  await choose('sound');
+  const silent = $('fault').textContent;
+  await choose('picture');
+  if (silent && !$('fault').textContent) complain(silent);
+}

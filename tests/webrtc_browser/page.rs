@@ -1,0 +1,134 @@
+//! The page to join with, as people use it.
+
+use serde_json::{Value, json};
+use tilecast::app::lab::{
+    browser::{Browser, Devices, Screen},
+    service::{Service, Setup},
+};
+
+use super::support::{LIMIT, room, service, show, until};
+
+/// What the page says and shows.
+const TOLD: &str = "() => ({
+    state: document.getElementById('state').textContent,
+    fault: document.getElementById('fault').textContent,
+    stage: document.body.dataset.stage,
+    width: document.getElementById('program').videoWidth,
+    focus: document.activeElement.id,
+})";
+
+/// Counts what the page sends anywhere, and keeps what it puts into addresses.
+const SPY: &str = "globalThis.asked = [];
+    const real = fetch;
+    globalThis.fetch = (url, options) => (asked.push([String(url), JSON.stringify(options?.headers ?? {})]), real(url, options));";
+
+async fn open(browser: &mut Browser, service: &Service, id: &str, key: &str, screen: Screen) {
+    let url = format!("{}/join/weekly/{id}#key={key}", service.api().base());
+    browser.open(id, &url, screen, SPY).await.expect("the page loads");
+}
+
+async fn told(browser: &mut Browser, page: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    browser.until(page, TOLD, &Value::Null, LIMIT, wanted).await.expect("the page gets there")
+}
+
+async fn join(browser: &mut Browser, page: &str) {
+    let devices = "() => document.querySelector('#picture').value.startsWith('camera:')";
+    browser.wait(page, devices, Value::Null, LIMIT).await.expect("devices have names");
+    browser.press(page, "#join").await.expect("a button");
+    told(browser, page, |told| told["width"] == 640 && told["state"] == "You are in the meeting.").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn someone_joins_mutes_goes_dark_comes_back_and_leaves() {
+    let service = service(Setup::default()).await;
+    room(&service, &["ada", "ben"]).await;
+    let mut browser = Browser::start(Devices::Fake).expect("a browser");
+    open(&mut browser, &service, "ada", "key-ada", Screen::DESKTOP).await;
+    join(&mut browser, "ada").await;
+    let view = show(&service, &["ada"]).await;
+    assert_eq!(view["status"]["participants"]["ada"]["door"], "whip");
+    let loud = |view: &Value| view["status"]["participants"]["ada"]["levels"]["peak_dbfs"].as_f64();
+    // The fake microphone beeps once a second.
+    until(&service, |view| loud(view).is_some_and(|level| level > -40.0)).await;
+
+    // By keyboard alone: the first button has the focus.
+    browser.key("ada", "Space").await.expect("a key");
+    let muted = told(&mut browser, "ada", |told| told["state"] == "You are muted.").await;
+    assert_eq!(muted["focus"], "mute");
+    browser.key("ada", "Tab").await.expect("a key");
+    browser.key("ada", "Enter").await.expect("a key");
+    until(&service, |view| view["status"]["participants"]["ada"]["showing"] == false).await;
+    browser.press("ada", "#camera").await.expect("a button");
+    show(&service, &["ada"]).await;
+
+    browser.press("ada", "#leave").await.expect("a button");
+    until(&service, |view| view["status"]["participants"]["ada"]["state"] == "absent").await;
+    let left = told(&mut browser, "ada", |told| told["stage"] == "before").await;
+    assert_eq!((left["state"].as_str(), left["focus"].as_str()), (Some("You left the meeting."), Some("join")));
+    let asked = browser.run("ada", "() => asked", Value::Null).await.expect("what was asked");
+    let asked = asked.as_array().expect("a list");
+    assert!(
+        asked.len() >= 4 && asked.iter().all(|ask| !ask[0].as_str().expect("a URL").contains("key-ada")),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_comes_second_gets_the_place_and_the_first_is_told() {
+    let service = service(Setup::default()).await;
+    room(&service, &["ada"]).await;
+    let mut browser = Browser::start(Devices::Fake).expect("a browser");
+    open(&mut browser, &service, "ada", "key-ada", Screen::DESKTOP).await;
+    join(&mut browser, "ada").await;
+    let url = format!("{}/join/weekly/ada#key=key-ada", service.api().base());
+    browser.open("again", &url, Screen::PHONE, "").await.expect("the page loads");
+    join(&mut browser, "again").await;
+    let first = told(&mut browser, "ada", |told| told["stage"] == "before").await;
+    assert!(first["fault"].as_str().expect("text").starts_with("You were let go"), "{first}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_says_plainly_what_is_wrong() {
+    let service = service(Setup::default()).await;
+    room(&service, &["ada"]).await;
+    let mut browser = Browser::start(Devices::Refused).expect("a browser");
+    open(&mut browser, &service, "ada", "wrong", Screen::PHONE).await;
+    let refused = told(&mut browser, "ada", |told| told["fault"] != "").await;
+    assert!(refused["fault"].as_str().expect("text").contains("did not let this page use your"), "{refused}");
+    browser.press("ada", "#join").await.expect("a button");
+    told(&mut browser, "ada", |told| told["fault"].as_str().is_some_and(|fault| fault.starts_with("The key in this")))
+        .await;
+    for (page, path, words) in [
+        ("keyless", "weekly/ada", "This link has no key."),
+        ("nobody", "weekly/eve#key=x", "This meeting, or your place in it, does not exist"),
+    ] {
+        let url = format!("{}/join/{path}", service.api().base());
+        browser.open(page, &url, Screen::PHONE, "").await.expect("the page loads");
+        if page == "nobody" {
+            told(&mut browser, page, |told| told["fault"] != "").await;
+            browser.press(page, "#join").await.expect("a button");
+        }
+        told(&mut browser, page, |told| told["fault"].as_str().is_some_and(|fault| fault.starts_with(words))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_comes_back_when_the_server_does() {
+    let state = tempfile::tempdir().expect("a folder");
+    let arguments = vec!["--state".to_owned(), state.path().display().to_string()];
+    let setup = Setup { arguments, ..Setup::default() };
+    let first = service(setup.clone()).await;
+    let http = Some(first.http_port());
+    room(&first, &["ada"]).await;
+    let mut browser = Browser::start(Devices::Fake).expect("a browser");
+    open(&mut browser, &first, "ada", "key-ada", Screen::DESKTOP).await;
+    join(&mut browser, "ada").await;
+    first.stop().await.expect("drains");
+    told(&mut browser, "ada", |told| told["state"].as_str().is_some_and(|state| state.ends_with("Trying again…")))
+        .await;
+    let second = service(Setup { http, ..setup }).await;
+    show(&second, &["ada"]).await;
+    told(&mut browser, "ada", |told| told["state"] == "You are in the meeting.").await;
+    let playing = "() => document.getElementById('program').currentTime > 1";
+    browser.wait("ada", playing, json!(null), LIMIT).await.expect("the program plays");
+}
