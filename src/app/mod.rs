@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod config;
 pub mod demo;
+pub mod health;
 pub mod lab;
 pub mod layout;
 pub mod pipelines;

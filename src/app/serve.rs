@@ -26,6 +26,7 @@ use crate::{
             store::Store,
         },
         rtmp::Limits,
+        srs::Srs,
         webrtc::{self, Port, WebRtc},
     },
 };
@@ -53,6 +54,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let templates = Templates::new(config.layouts, loaded.templates);
     let assets = Assets::new(loaded.assets);
     let connector = Connector::new(AddressPolicy::new(config.allow_address));
+    let outward = connector.clone();
     let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
     let engine = engine(config.engine, &config.state, &config.log, &tasks).await?;
     let counters = Counters::default();
@@ -90,6 +92,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tasks.spawn("webrtc port", webrtc.clone().serve(webrtc_tcp, tasks.clone()));
     let webrtc = WebRtc::new(webrtc, rooms.clone(), config.ice_servers, counters.clone(), tasks.clone());
 
+    // After the rooms, which are what it looks through first.
+    let srs = config.srs.map(|settings| Srs::new(settings, rooms.clone(), outward));
+    if let Some(srs) = &srs {
+        tasks.spawn("srs", srs.clone().watch(tasks.token()));
+    }
+
     tracing::info!("HTTP on {}", http.local_addr()?);
     let settings = Settings {
         rooms,
@@ -98,6 +106,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         allowance: config.allowance,
         counters,
         webrtc,
+        srs,
         stopping: tasks.token(),
     };
     tasks.spawn("http", api::serve(http, api::router(ApiState::new(settings)), tasks.clone()));

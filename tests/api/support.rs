@@ -62,6 +62,7 @@ pub fn settings(keys: &[&str]) -> Settings {
         keys: ApiKeys::new(keys.iter().copied().map(Secret::new).collect()),
         allowance: Allowance::REQUESTS,
         counters,
+        srs: None,
         stopping: tasks.token(),
     }
 }

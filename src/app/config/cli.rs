@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{bench, demo, layout, worker};
+use crate::app::{bench, demo, health, layout, worker};
 
 /// Merges the live streams of a meeting into one: RTMP in, tiled picture and mixed sound, RTMP out, driven by REST.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ pub enum Command {
     /// One room's media; started by `serve`, not by people
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
+    /// Ask a server on this machine whether it serves
+    Health(health::Args),
     /// Check and draw layout templates
     #[command(subcommand)]
     Layout(layout::Command),
@@ -107,6 +109,24 @@ pub struct ServeArgs {
     /// Where workers find this front, such as front:8190 on their network
     #[arg(long, value_name = "HOST:PORT")]
     pub swarm_advertise: Option<String>,
+    /// The secret that SRS sends with its callbacks to /hooks/srs, which makes SRS a neighbour: see docs/srs.md; others on this
+    /// machine see it: rather use TILECAST_SRS_SECRET or the file
+    #[arg(long, value_name = "SECRET")]
+    pub srs_secret: Option<String>,
+    /// Which streams on SRS are whose [default: live/{room}-{participant}]
+    #[arg(long, value_name = "PATTERN")]
+    pub srs_streams: Option<String>,
+    /// Where streams on SRS are pulled from, such as rtmp://srs/{app}/{stream} or http://srs:8080/{app}/{stream}.flv
+    #[arg(long, value_name = "URL")]
+    pub srs_source: Option<String>,
+    /// The HTTP API of an SRS that people publish to, such as http://srs:1985, asked every 5 s what is published; may be given
+    /// several times
+    #[arg(long, value_name = "URL")]
+    pub srs_api: Vec<String>,
+    /// What becomes of streams on SRS for a room that is not there: ignore lets them be published and wait, refuse turns them
+    /// away [default: ignore]
+    #[arg(long, value_name = "WHAT")]
+    pub srs_unknown_room: Option<String>,
     /// API requests a second that one client address may make on average [default: 50]
     #[arg(long, value_name = "NUMBER")]
     pub rate_per_second: Option<String>,

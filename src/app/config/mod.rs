@@ -4,6 +4,7 @@
 mod cli;
 mod layouts;
 mod sources;
+mod srs;
 mod swarm;
 
 use std::{
@@ -24,6 +25,7 @@ use crate::{
     base::{Secret, TemplateName},
     front::{
         auth::{keys, rate::Allowance},
+        srs::Settings as SrsSettings,
         webrtc::IceServers,
     },
     layout::Template,
@@ -78,6 +80,8 @@ pub struct Config {
     pub api_keys: Vec<Secret>,
     /// Where workers run.
     pub engine: EngineConfig,
+    /// The SRS beside this server, if there is one.
+    pub srs: Option<SrsSettings>,
     /// How often one address may ask the API.
     pub allowance: Allowance,
     /// How log lines are written.
@@ -117,6 +121,7 @@ impl Config {
         let pipelines = pipelines(sources.text("pipelines", &mut faults).as_deref().map(Path::new), &mut faults);
         let allow_address = sources.list("allow_address", range, &mut faults);
         let api_keys = sources.list("api_keys", |text| Ok(Secret::new(text)), &mut faults);
+        let srs = srs::settings(&sources, &mut faults);
         let per_second =
             sources.parse("rate_per_second", &Allowance::REQUESTS.per_second.to_string(), count, &mut faults);
         let burst = sources.parse("rate_burst", &Allowance::REQUESTS.burst.to_string(), count, &mut faults);
@@ -159,6 +164,7 @@ impl Config {
                     allow_address,
                     api_keys,
                     engine,
+                    srs,
                     allowance,
                     log_format,
                     log,
@@ -167,6 +173,16 @@ impl Config {
             _ => Err(Faults(faults)),
         }
     }
+}
+
+/// Where a server with these settings has its API; looks at nothing else of them.
+///
+/// # Errors
+/// When the file cannot be read, or the address is none.
+pub fn http(args: &ServeArgs, environment: impl Fn(&str) -> Option<String>) -> Result<SocketAddr, Faults> {
+    let mut faults = Vec::new();
+    let sources = Sources::open(args, &environment, &mut faults);
+    sources.parse("http", HTTP, address, &mut faults).ok_or(Faults(faults))
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ServeArgs;
 
 /// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 28] = [
     "http",
     "rtmp",
     "webrtc",
@@ -27,6 +27,11 @@ const KEYS: [&str; 23] = [
     "swarm_constraint",
     "swarm_listen",
     "swarm_advertise",
+    "srs_secret",
+    "srs_streams",
+    "srs_source",
+    "srs_api",
+    "srs_unknown_room",
     "rate_per_second",
     "rate_burst",
     "log_format",
@@ -151,6 +156,11 @@ impl<'a> Sources<'a> {
             "swarm_constraint" => return args.swarm_constraint.clone(),
             "swarm_listen" => &args.swarm_listen,
             "swarm_advertise" => &args.swarm_advertise,
+            "srs_secret" => &args.srs_secret,
+            "srs_streams" => &args.srs_streams,
+            "srs_source" => &args.srs_source,
+            "srs_api" => return args.srs_api.clone(),
+            "srs_unknown_room" => &args.srs_unknown_room,
             "rate_per_second" => &args.rate_per_second,
             "rate_burst" => &args.rate_burst,
             "log_format" => &args.log_format,
@@ -164,7 +174,7 @@ impl<'a> Sources<'a> {
 }
 
 fn is_list(key: &str) -> bool {
-    matches!(key, "allow_address" | "api_keys" | "public_address" | "ice_server" | "swarm_constraint")
+    matches!(key, "allow_address" | "api_keys" | "public_address" | "ice_server" | "srs_api" | "swarm_constraint")
 }
 
 fn read(path: &std::path::Path) -> Result<Table, String> {

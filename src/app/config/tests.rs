@@ -12,12 +12,12 @@ fn args(words: &[&str]) -> ServeArgs {
     }
 }
 
-fn load(words: &[&str], variables: &[(&str, &str)]) -> Result<Config, Faults> {
+pub(super) fn load(words: &[&str], variables: &[(&str, &str)]) -> Result<Config, Faults> {
     let variables: BTreeMap<&str, &str> = variables.iter().copied().collect();
     Config::load(&args(words), |name| variables.get(name).map(|value| (*value).to_owned()))
 }
 
-fn faults(words: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn faults(words: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
     load(words, variables).expect_err("faults").0
 }
 

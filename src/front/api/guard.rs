@@ -53,6 +53,10 @@ pub(super) async fn pass(
     request: Request,
     next: Next,
 ) -> Result<axum::response::Response, Problem> {
+    if is_hook(request.uri().path()) {
+        // One SRS tells of everybody's streams, more often than people ask, and is refused for a wrong secret alone.
+        return answered(next.run(request)).await;
+    }
     state.0.requests.take(peer(&request)).map_err(|wait| {
         let detail = "this address asks too often; wait as long as Retry-After says, or raise rate_per_second";
         Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
@@ -62,7 +66,11 @@ pub(super) async fn pass(
         origin::admit(request.method(), request.uri(), request.headers())
             .map_err(|error| Problem::new(Kind::ForbiddenOrigin, error.to_string()))?;
     }
-    tokio::time::timeout(ANSWER_TIMEOUT, next.run(request))
+    answered(next.run(request)).await
+}
+
+async fn answered(answer: impl Future<Output = axum::response::Response>) -> Result<axum::response::Response, Problem> {
+    tokio::time::timeout(ANSWER_TIMEOUT, answer)
         .await
         .map_err(|_| Problem::new(Kind::TimedOut, "nothing is known of the change; GET the room to see what is true"))
 }
@@ -106,6 +114,10 @@ pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
 
 fn is_door(path: &str) -> bool {
     path.starts_with("/whip/") || path.starts_with("/whep/")
+}
+
+fn is_hook(path: &str) -> bool {
+    path == "/hooks/srs" || path.starts_with("/hooks/srs/")
 }
 
 /// The address that a request came from.

@@ -9,6 +9,7 @@ mod assets;
 mod body;
 mod events;
 mod guard;
+mod hooks;
 mod join;
 mod json;
 mod layouts;
@@ -92,6 +93,8 @@ fn endpoints(state: &ApiState) -> OpenApiRouter<ApiState> {
         .route_layer(middleware::from_fn_with_state(state.clone(), guard::unlock));
     keyed
         .merge(wish::endpoints())
+        .routes(routes!(hooks::srs))
+        .routes(routes!(hooks::srs_by_path))
         .routes(routes!(service::healthz))
         .routes(routes!(service::readyz))
         .routes(routes!(problem::list))

@@ -15,6 +15,7 @@ use crate::{
         },
         metrics::Counters,
         room::{RoomDocument, RoomError, Rooms, check::Rules, status::RoomView},
+        srs::Srs,
         webrtc::WebRtc,
     },
     layout::Fault,
@@ -41,6 +42,8 @@ pub struct Settings {
     pub counters: Counters,
     /// The WebRTC door.
     pub webrtc: WebRtc,
+    /// The neighbour, if there is one.
+    pub srs: Option<Srs>,
     /// Cancelled when the server stops; event streams end then.
     pub stopping: CancellationToken,
 }
@@ -58,6 +61,7 @@ pub(super) struct Shared {
     pub wrong_keys: Rates,
     pub counters: Counters,
     pub webrtc: WebRtc,
+    pub srs: Option<Srs>,
     pub stopping: CancellationToken,
     pub streams: Arc<Semaphore>,
     pub previews: Arc<Semaphore>,
@@ -66,7 +70,7 @@ pub(super) struct Shared {
 impl ApiState {
     /// Fresh allowances, no streams.
     pub fn new(settings: Settings) -> Self {
-        let Settings { rooms, rules, keys, allowance, counters, webrtc, stopping } = settings;
+        let Settings { rooms, rules, keys, allowance, counters, webrtc, srs, stopping } = settings;
         Self(Arc::new(Shared {
             rooms,
             rules,
@@ -75,6 +79,7 @@ impl ApiState {
             wrong_keys: Rates::new(Allowance::WRONG_KEYS),
             counters,
             webrtc,
+            srs,
             stopping,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             previews: Arc::new(Semaphore::new(MAX_PREVIEWS)),

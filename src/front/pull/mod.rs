@@ -3,9 +3,11 @@
 //! Owns the connection to the source and, while media come, the participant's seat. Decides nothing about the room. Ends when
 //! told to stop, or when the room takes the seat away or has none to give.
 
-mod rtmp;
+mod flv;
+mod play;
 #[cfg(test)]
 mod tests;
+mod url;
 mod whep;
 
 use std::{
@@ -19,11 +21,13 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use play::PlayError;
+pub use url::{InvalidPullUrl, PullUrl};
+
 use crate::front::{
-    auth::address::{Connector, RtmpUrl},
+    auth::address::Connector,
     retry::Retry,
     room::Seat,
-    rtmp as protocol,
     webrtc::{CallError, Client, Endpoint},
 };
 
@@ -52,8 +56,8 @@ pub struct PullStatus {
 /// Where media are fetched.
 #[derive(Debug, Clone)]
 pub enum Origin {
-    /// An RTMP server.
-    Rtmp(RtmpUrl, Connector),
+    /// A server that plays to us: RTMP or HTTP-FLV.
+    Play(PullUrl, Connector),
     /// A WHEP server.
     Whep(Endpoint, Client),
 }
@@ -61,7 +65,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rtmp(url, _) => url.fmt(f),
+            Self::Play(url, _) => url.fmt(f),
             Self::Whep(endpoint, _) => endpoint.fmt(f),
         }
     }
@@ -71,7 +75,7 @@ impl fmt::Display for Origin {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
-    Rtmp(#[from] protocol::Error),
+    Play(#[from] PlayError),
     #[error(transparent)]
     Whep(#[from] CallError),
 }
@@ -98,9 +102,9 @@ where
             Some(seat)
         };
         let end = match &origin {
-            Origin::Rtmp(url, connector) => {
-                let Some(end) = stop.run_until_cancelled(rtmp::once(url, connector, seat)).await else { return };
-                end.map_err(Error::Rtmp)
+            Origin::Play(url, connector) => {
+                let Some(end) = stop.run_until_cancelled(play::once(url, connector, seat)).await else { return };
+                end.map_err(Error::Play)
             }
             Origin::Whep(endpoint, client) => whep::once(endpoint, client, seat, &stop).await.map_err(Error::Whep),
         };

@@ -52,8 +52,8 @@ async fn pull(seats: u32) -> Pulled {
             Some(seat)
         }
     };
-    let url = RtmpUrl::parse(&url).expect("an address");
-    let origin = Origin::Rtmp(url, Connector::new(policy));
+    let url = PullUrl::parse(&url).expect("an address");
+    let origin = Origin::Play(url, Connector::new(policy));
     let pull = tokio::spawn(run(origin, open, report, stop.clone()));
     Pulled { listener, rows, status, stop, pull }
 }

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     base::{Secret, TemplateName},
-    front::auth::address::{HttpUrl, InvalidUrl, RtmpUrl},
+    front::{
+        auth::address::{HttpUrl, RtmpUrl},
+        pull::PullUrl,
+    },
     layout::{Fault, LayoutChoice, TemplateChoice},
     speaker,
 };
@@ -78,7 +81,7 @@ impl Rules {
         for (id, output) in &document.outputs {
             let found = &mut found.at(&format!("/outputs/{id}"));
             match output {
-                Output::Rtmp { url } => self.url(url, RtmpUrl::parse, found),
+                Output::Rtmp { url } => self.url(url, RtmpUrl::parse(url).err(), found),
                 Output::Whip { url, token } => self.endpoint(url, token.as_ref(), found),
             }
         }
@@ -112,7 +115,7 @@ impl Rules {
                 "" => found.add("/source/key", "the key must not be empty; whoever knows it may publish"),
                 key => text_at("/source/key", key, MAX_KEY_BYTES, found),
             },
-            Source::Pull { url } => self.url(url, RtmpUrl::parse, &mut found.at("/source")),
+            Source::Pull { url } => self.url(url, PullUrl::parse(url).err(), &mut found.at("/source")),
             Source::Whep { url, token } => self.endpoint(url, token.as_ref(), &mut found.at("/source")),
         }
     }
@@ -134,7 +137,7 @@ impl Rules {
 
     /// A WHIP or WHEP endpoint, at `/url` and `/token` of the place.
     fn endpoint(&self, url: &str, token: Option<&Secret>, found: &mut Place<'_>) {
-        self.url(url, HttpUrl::parse, found);
+        self.url(url, HttpUrl::parse(url).err(), found);
         match token.map(Secret::expose) {
             Some("") => found.add("/token", "the token must not be empty; leave it out if the server wants none"),
             Some(token) if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
@@ -145,14 +148,14 @@ impl Rules {
         }
     }
 
-    /// The URL of a pull or an output, at `/url` of the place.
-    fn url<T>(&self, text: &str, parse: impl Fn(&str) -> Result<T, InvalidUrl>, found: &mut Place<'_>) {
+    /// The URL of a pull or an output, at `/url` of the place, and what is wrong with its shape, if anything is.
+    fn url(&self, text: &str, fault: Option<impl fmt::Display>, found: &mut Place<'_>) {
         // The URL Standard takes line breaks and tabs away in silence; nobody should wonder where they went.
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return found.add("/url", "a URL has no spaces or control characters; write them as %20");
         }
-        if let Err(error) = parse(text) {
-            return found.add("/url", error.to_string());
+        if let Some(fault) = fault {
+            return found.add("/url", fault.to_string());
         }
         let Ok(url) = Url::parse(text) else { return found.add("/url", "this is not a URL") };
         if let Err(sentence) = (self.address)(&url) {
@@ -331,8 +334,16 @@ mod tests {
     #[test]
     fn a_gain_that_is_no_number_is_refused() {
         let source = Source::Publish { key: Secret::new("k") };
-        let participant =
-            Participant { name: None, role: None, source, gain_db: f32::NAN, muted: false, hidden: false, order: 0 };
+        let participant = Participant {
+            name: None,
+            role: None,
+            source,
+            gain_db: f32::NAN,
+            muted: false,
+            hidden: false,
+            order: 0,
+            brought_by: None,
+        };
         let id = crate::base::ParticipantId::try_from("a".to_owned()).expect("an id");
         let document = RoomDocument { participants: BTreeMap::from([(id, participant)]), ..RoomDocument::default() };
         let templates = crate::front::room::Templates::new(Vec::new(), Vec::new()).all();

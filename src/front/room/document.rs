@@ -106,6 +106,17 @@ pub struct Participant {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schema(minimum = -1000, maximum = 1000)]
     pub order: i32,
+    /// What added it and removes it again; left out for whoever was added by hand, who stays until removed by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brought_by: Option<BroughtBy>,
+}
+
+/// See [`Participant::brought_by`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BroughtBy {
+    /// A stream that is published to the SRS beside this server; the participant leaves when it ends.
+    Srs,
 }
 
 fn is_zero(number: &i32) -> bool {
@@ -123,7 +134,8 @@ pub enum Source {
     },
     /// We connect to this address, by RTMP.
     Pull {
-        /// `rtmp://` or `rtmps://`, checked against the address allow-list.
+        /// `rtmp://`, `rtmps://`, or the `http://` or `https://` of an HTTP-FLV stream, whose path ends in `.flv`; checked against
+        /// the address allow-list.
         url: String,
     },
     /// We connect to this address, by WebRTC (draft-ietf-wish-whep).

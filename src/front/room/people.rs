@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Demand, Door,
-    document::{Participant, Source},
+    document::{BroughtBy, Participant, Source},
     status::{MediaState, ParticipantStatus},
 };
 use crate::{
@@ -393,6 +393,18 @@ impl People {
             }
         }
         changes
+    }
+
+    /// Why somebody's media are in this state, where there is a reason to tell: what brought whom nobody added by hand, or why a
+    /// pull is not connected.
+    pub(super) fn why(&self, id: &ParticipantId, state: MediaState) -> Option<String> {
+        let person = self.by_id.get(id)?;
+        match person.wanted.brought_by {
+            Some(BroughtBy::Srs) if matches!(state, MediaState::Joining | MediaState::Live) => {
+                Some("its stream is published to SRS".to_owned())
+            }
+            _ => person.pull.as_ref()?.report.borrow().last_error.clone(),
+        }
     }
 
     /// As REST tells them.

@@ -28,9 +28,9 @@ use super::{
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
     front::{
-        auth::address::{HttpUrl, InvalidUrl, RtmpUrl},
+        auth::address::HttpUrl,
         events::Event,
-        pull::{self, Origin, PullStatus},
+        pull::{self, Origin, PullStatus, PullUrl},
         webrtc::Endpoint,
     },
     layout::{Director, Layout, Scene},
@@ -391,8 +391,7 @@ impl Actor {
         // Pages turn, silence lasts, cameras come and go.
         self.recast();
         for (participant, state) in self.people.changes(now) {
-            let pull = self.people.get_mut(&participant).and_then(|person| person.pull.as_ref());
-            let reason = pull.and_then(|pull| pull.report.borrow().last_error.clone());
+            let reason = self.people.why(&participant, state);
             self.say(Event::Participant { participant, state, reason });
         }
         for (output, state, reason) in self.outputs.changes() {
@@ -427,14 +426,18 @@ impl Actor {
 }
 
 /// Where to fetch a participant from; none for one that comes by itself.
-fn origin(source: &Source, context: &Context) -> Option<Result<Origin, InvalidUrl>> {
+fn origin(source: &Source, context: &Context) -> Option<Result<Origin, String>> {
     let origin = match source {
         Source::Publish { .. } => return None,
-        Source::Pull { url } => RtmpUrl::parse(url).map(|url| Origin::Rtmp(url, context.connector.clone())),
-        Source::Whep { url, token } => HttpUrl::parse(url).map(|url| {
-            let endpoint = Endpoint { url, token: token.clone() };
-            Origin::Whep(endpoint, context.webrtc.clone())
-        }),
+        Source::Pull { url } => PullUrl::parse(url)
+            .map(|url| Origin::Play(url, context.connector.clone()))
+            .map_err(|error| error.to_string()),
+        Source::Whep { url, token } => HttpUrl::parse(url)
+            .map(|url| {
+                let endpoint = Endpoint { url, token: token.clone() };
+                Origin::Whep(endpoint, context.webrtc.clone())
+            })
+            .map_err(|error| error.to_string()),
     };
     Some(origin)
 }

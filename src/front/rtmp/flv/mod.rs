@@ -1,5 +1,6 @@
 //! FLV tag bodies (Adobe Flash Video File Format 10.1, annex E; Enhanced RTMP v2 for what came later) to packets and back.
 
+mod file;
 mod incoming;
 mod outgoing;
 mod tag;
@@ -8,6 +9,7 @@ mod tests;
 mod timeline;
 mod write;
 
+pub use file::{FileFault, FileReader};
 pub use incoming::Incoming;
 pub use outgoing::Outgoing;
 pub use tag::{Unit, Unsupported, audio, video};

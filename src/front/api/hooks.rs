@@ -1,0 +1,101 @@
+//! `/hooks/srs`: what SRS tells when streams begin and end.
+
+use std::time::Instant;
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    body::{Asked, JsonBody, Names},
+    guard,
+    problem::{Kind, Problem},
+    state::ApiState,
+};
+use crate::{
+    base::Secret,
+    front::{
+        auth::rate,
+        srs::{Hook, Verdict},
+    },
+};
+
+/// SRS's own code for "somebody else decided so" is as good as any other that is not 0.
+const REFUSED: u16 = 403;
+
+/// The secret, which SRS cannot send in a header.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct Shared {
+    /// What `--srs-secret` says.
+    secret: Option<String>,
+}
+
+/// What SRS is answered: it looks at `code` alone, and 0 is yes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Answer {
+    code: u16,
+    /// Why not, for SRS's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+/// Takes a callback of SRS (`http_hooks`). A stream that is published under the name of a participant joins its room, and leaves
+/// when it ends. What is not known is answered with 0 as well.
+#[utoipa::path(
+    post, path = "/hooks/srs", tag = "service", params(Shared), request_body = Hook,
+    responses((status = 200, body = Answer, description = "`{\"code\": 0}` lets SRS go on, any other code refuses"))
+)]
+pub async fn srs(
+    State(state): State<ApiState>,
+    from: guard::From,
+    Asked(shared): Asked<Shared>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Answer>, Problem> {
+    take(&state, &from, shared.secret.map(Secret::new), body).await
+}
+
+/// The same with the secret in the path, for an SRS that leaves queries away (before SRS 4).
+#[utoipa::path(
+    post, path = "/hooks/srs/{secret}", tag = "service",
+    params(("secret" = String, Path, description = "What `--srs-secret` says")), request_body = Hook,
+    responses((status = 200, body = Answer, description = "`{\"code\": 0}` lets SRS go on, any other code refuses"))
+)]
+pub async fn srs_by_path(
+    State(state): State<ApiState>,
+    from: guard::From,
+    Names(secret): Names<Secret>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Answer>, Problem> {
+    take(&state, &from, Some(secret), body).await
+}
+
+async fn take(
+    state: &ApiState,
+    from: &guard::From,
+    secret: Option<Secret>,
+    body: serde_json::Value,
+) -> Result<Json<Answer>, Problem> {
+    let srs = state.0.srs.as_ref().ok_or_else(|| {
+        Problem::new(Kind::NoEndpoint, "this server has no SRS for a neighbour; docs/srs.md says how to give it one")
+    })?;
+    if !secret.is_some_and(|secret| srs.knows(&secret)) {
+        return Err(match state.0.wrong_keys.take(from.0) {
+            Ok(()) => {
+                tracing::warn!(peer = %from.0, "a callback of SRS without the right secret");
+                let detail =
+                    "write the callback's address with the secret, as /hooks/srs?secret=SECRET; see docs/srs.md";
+                Problem::new(Kind::KeyNeeded, detail)
+            }
+            Err(wait) => {
+                let detail = "this address sent too many wrong secrets; wait as long as Retry-After says";
+                Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
+            }
+        });
+    }
+    let hook: Hook = serde_json::from_value(body)
+        .map_err(|error| Problem::new(Kind::MalformedJson, format!("no callback of SRS: {error}")))?;
+    Ok(Json(match srs.hear(hook, Instant::now()).await {
+        Verdict::Pass => Answer { code: 0, message: None },
+        Verdict::Refuse(reason) => Answer { code: REFUSED, message: Some(reason) },
+    }))
+}

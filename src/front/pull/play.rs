@@ -1,0 +1,92 @@
+//! From a server that plays to us, by RTMP or HTTP-FLV.
+
+use std::{future::Future, time::Duration};
+
+use super::{Over, PullUrl, flv::FlvPlayback};
+use crate::{
+    front::{
+        auth::address::Connector,
+        get::GetError,
+        room::Seat,
+        rtmp::{
+            self, Playback, client,
+            flv::{FileFault, Unsupported},
+        },
+    },
+    media::Packet,
+};
+
+/// Why a connection to a source ended or never began.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlayError {
+    /// Over RTMP.
+    #[error(transparent)]
+    Rtmp(#[from] rtmp::Error),
+    /// Over HTTP.
+    #[error(transparent)]
+    Get(#[from] GetError),
+    /// What came over HTTP is not usable FLV.
+    #[error(transparent)]
+    Flv(#[from] FileFault),
+    /// Media that no decoder here takes.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// Nothing came over HTTP.
+    #[error("nothing was received for {0:?}")]
+    Idle(Duration),
+    /// The source ended.
+    #[error("the source ended")]
+    Ended,
+}
+
+/// An open source.
+enum Media {
+    Rtmp(Box<Playback>),
+    Flv(Box<FlvPlayback>),
+}
+
+impl Media {
+    async fn open(url: &PullUrl, connector: &Connector) -> Result<Self, PlayError> {
+        Ok(match url {
+            PullUrl::Rtmp(url) => Self::Rtmp(Box::new(client::play(url, connector).await?)),
+            PullUrl::Flv(url) => Self::Flv(Box::new(FlvPlayback::open(url, connector).await?)),
+        })
+    }
+
+    /// The next packet. Cancel safe.
+    async fn next(&mut self) -> Result<Packet, PlayError> {
+        match self {
+            Self::Rtmp(playback) => playback.next().await?.ok_or(PlayError::Ended),
+            Self::Flv(playback) => playback.next().await,
+        }
+    }
+
+    async fn finish(self) {
+        match self {
+            Self::Rtmp(playback) => playback.finish(None).await,
+            // The server sees the connection close.
+            Self::Flv(_) => {}
+        }
+    }
+}
+
+/// One connection, from opening to its end. `Ok` when the place is gone and with it the reason to pull.
+pub(super) async fn once<F>(url: &PullUrl, connector: &Connector, open: impl Fn() -> F) -> Result<Over, PlayError>
+where
+    F: Future<Output = Option<Seat>>,
+{
+    let mut media = Media::open(url, connector).await?;
+    let mut packet = media.next().await?;
+    let Some(seat) = open().await else { return Ok(Over) };
+    loop {
+        if seat.send(packet).await.is_err() {
+            break;
+        }
+        packet = tokio::select! {
+            next = media.next() => next?,
+            () = seat.evicted() => break,
+        };
+    }
+    media.finish().await;
+    Ok(Over)
+}
