@@ -28,13 +28,13 @@ pub struct Prices {
 
 /// What the presets cost on the machine of docs/scale.md, ns a pixel.
 const ENCODE: [(&str, f32); 7] = [
-    ("ultrafast", 3.5),
-    ("superfast", 5.5),
-    ("veryfast", 8.0),
-    ("faster", 13.0),
-    ("fast", 16.0),
-    ("medium", 18.0),
-    ("slow", 30.0),
+    ("ultrafast", 3.4),
+    ("superfast", 6.0),
+    ("veryfast", 9.3),
+    ("faster", 20.0),
+    ("fast", 34.0),
+    ("medium", 42.0),
+    ("slow", 100.0),
 ];
 
 /// What other codecs cost to decode against H.264, on the machine of docs/scale.md with the same film at the same rate; with
@@ -53,7 +53,7 @@ impl Prices {
     /// Of the machine of docs/scale.md: what counts until a machine has been measured.
     pub fn reference() -> Self {
         let encode = ENCODE.iter().map(|(preset, price)| ((*preset).to_owned(), *price)).collect();
-        Self { decode: 1.8, decode_small: 1.3, scale: 0.3, compose: 0.6, encode, voice: 6.0, base: 20.0 }
+        Self { decode: 1.9, decode_small: 1.4, scale: 0.27, compose: 0.2, encode, voice: 6.7, base: 37.0 }
     }
 
     /// Decoding a pixel of this codec, for tiles that are all small or not.
