@@ -31,8 +31,8 @@ impl Figures {
         for run in runs {
             pooled.cores = run.cores.map(|cores| pooled.cores.unwrap_or(0.0) + cores / count).or(pooled.cores);
             pooled.peak_mib = run.peak_mib.map(|peak| pooled.peak_mib.unwrap_or(0.0).max(peak)).or(pooled.peak_mib);
-            let mean = |sum: Option<f64>, one: Option<f64>| one.map(|one| sum.unwrap_or(0.0) + one / count).or(sum);
-            pooled.worker_cores = mean(pooled.worker_cores, run.worker_cores);
+            let worker_cores = run.worker_cores.map(|cores| pooled.worker_cores.unwrap_or(0.0) + cores / count);
+            pooled.worker_cores = worker_cores.or(pooled.worker_cores);
             pooled.worker_mib =
                 run.worker_mib.map(|mib| pooled.worker_mib.unwrap_or(0.0).max(mib)).or(pooled.worker_mib);
             pooled.quoted = run.quoted.or(pooled.quoted);
