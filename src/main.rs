@@ -4,7 +4,7 @@ use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
 use tilecast::app::{
-    bench,
+    bench, calibrate,
     config::{Cli, Command, Config, LogFormat},
     demo, health, layout, serve, worker,
 };
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Health(args) => block_on(health::run(args)),
         Command::Layout(command) => layout::run(command),
         Command::Demo(args) => block_on(demo::run(args)),
+        Command::Calibrate(args) => block_on(calibrate::run(args)),
         Command::Bench(args) => block_on(bench::run(args)),
     };
     match result {

@@ -1,6 +1,7 @@
 //! The command line and the wiring of everything else, and the tools that prove it: demo, bench and their lab.
 
 pub mod bench;
+pub mod calibrate;
 pub mod config;
 pub mod demo;
 pub mod health;

@@ -8,9 +8,13 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::config::{Config, EngineConfig};
+use super::{
+    calibrate::{self, machine::Machine},
+    config::{Config, EngineConfig},
+};
 use crate::{
     base::tasks::Tasks,
+    cost::Budget,
     front::{
         api::{self, ApiState, Settings},
         auth::{
@@ -21,7 +25,7 @@ use crate::{
         engine::{Engine, Local, Swarm},
         metrics::Counters,
         room::{
-            Assets, Context, Rooms, Templates,
+            Assets, Context, Ledger, Rooms, Templates,
             check::{AddressRule, Rules},
             store::Store,
         },
@@ -56,12 +60,17 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let connector = Connector::new(AddressPolicy::new(config.allow_address));
     let outward = connector.clone();
     let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
-    let engine = engine(config.engine, &config.state, &config.log, &tasks).await?;
+    let capacity = Machine::here().capacity(config.capacity_cores);
+    let engine = engine(config.engine, capacity, &config.state, &config.log, &tasks).await?;
+    // Rooms that come back are let in whatever they cost, so nothing waits for prices.
+    let ledger = Ledger::default();
+    calibrate::in_background(&config.state, ledger.clone(), &tasks);
     let counters = Counters::default();
 
     let rooms = Rooms::new(
         Context {
             engine,
+            ledger,
             webrtc: webrtc::Client::new(connector.clone(), counters.clone()),
             connector,
             rules: rules.clone(),
@@ -124,11 +133,17 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
 }
 
-async fn engine(config: EngineConfig, state: &Path, log: &str, tasks: &Tasks) -> anyhow::Result<Engine> {
+async fn engine(
+    config: EngineConfig,
+    capacity: Budget,
+    state: &Path,
+    log: &str,
+    tasks: &Tasks,
+) -> anyhow::Result<Engine> {
     match config {
         EngineConfig::Local => {
             let program = std::env::current_exe().context("this program's own path is not known")?;
-            Ok(Engine::Local(Local::new(program, log.to_owned(), tasks.clone())))
+            Ok(Engine::Local(Local::new(program, log.to_owned(), tasks.clone()).within(capacity)))
         }
         EngineConfig::Swarm { settings, listen } => {
             let listener = TcpListener::bind(listen).await.with_context(|| {

@@ -1,8 +1,16 @@
-//! PURE. What a room costs: its document and what its participants send become cores and megabytes, by prices that were
-//! measured.
+//! PURE. What a room costs: what its worker has to do becomes cores and megabytes, by prices that were measured
+//! ([`prices`]); whether a machine has room for it ([`capacity`]).
+
+pub mod capacity;
+pub mod prices;
+
+use crate::media::{Size, VideoCodec};
+
+pub use capacity::{Capacity, Shortage};
+pub use prices::Prices;
 
 /// What a worker may use, or is expected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Budget {
     /// Thousandths of a core.
     pub millicores: u32,
@@ -24,6 +32,17 @@ pub struct Moving {
 /// What a participant is taken to send before anything has come: what most cameras and browsers send.
 pub const EXPECTED: Moving = Moving { width: 1280, height: 720, fps: 30.0 };
 
+/// A participant's picture on the program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// As it is sent.
+    pub picture: Moving,
+    /// How it is coded.
+    pub codec: VideoCodec,
+    /// Every tile it is shown in, px of the canvas.
+    pub tiles: Vec<Size>,
+}
+
 /// What a room's worker has to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
@@ -31,35 +50,17 @@ pub struct Load {
     pub canvas: Moving,
     /// The preset it is encoded with.
     pub preset: String,
-    /// Everyone whose sound is decoded; the picture of those who are seen, as they send it.
-    pub participants: Vec<Option<Moving>>,
-}
-
-/// What work costs on one machine: thousandths of a core for a million pixels a second, unless said otherwise.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Prices {
-    /// Decoding H.264.
-    pub decode: f32,
-    /// Composing the canvas.
-    pub compose: f32,
-    /// Encoding it with `veryfast`.
-    pub encode: f32,
-    /// One participant's sound, decoded, heard and mixed; thousandths of a core.
-    pub sound: f32,
-    /// A worker with nobody in it, without its picture; thousandths of a core.
-    pub base: f32,
-}
-
-impl Prices {
-    /// Of the machine that docs/bench.md was measured on.
-    pub const REFERENCE: Self = Self { decode: 1.6, compose: 1.2, encode: 8.5, sound: 6.0, base: 20.0 };
+    /// How many send sound.
+    pub voices: usize,
+    /// Those who are seen.
+    pub seen: Vec<Seen>,
 }
 
 /// Memory of a worker with nobody in it, MiB, and of each participant; each million pixels of canvas adds to the first and each
-/// million pixels a participant sends to the second.
+/// million pixels a participant sends to the second. Measured by `tilecast bench`, see docs/scale.md.
 const MEMORY_BASE: f32 = 90.0;
 const MEMORY_CANVAS: f32 = 40.0;
-const MEMORY_PARTICIPANT: f32 = 2.0;
+const MEMORY_VOICE: f32 = 2.0;
 const MEMORY_PICTURE: f32 = 8.0;
 
 /// Steps in which sizes are reserved, so that not every participant who joins changes the reservation.
@@ -75,6 +76,16 @@ impl Budget {
     pub fn or(self, other: Self) -> Self {
         Self { millicores: self.millicores.max(other.millicores), mib: self.mib.max(other.mib) }
     }
+
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self { millicores: self.millicores.saturating_add(other.millicores), mib: self.mib.saturating_add(other.mib) }
+    }
+
+    /// For people and programs that count in cores.
+    pub fn cores(self) -> f64 {
+        f64::from(self.millicores) / 1000.0
+    }
 }
 
 impl Moving {
@@ -87,34 +98,81 @@ impl Moving {
     }
 }
 
-impl Load {
-    /// What this load takes at these prices.
-    pub fn budget(&self, prices: &Prices) -> Budget {
-        let canvas = self.canvas.megapixels_a_second();
-        let picture = canvas * (prices.compose + prices.encode * preset(&self.preset));
-        let seen = || self.participants.iter().flatten();
-        let decoding: f32 = seen().map(|moving| moving.megapixels_a_second() * prices.decode).sum();
-        let sound = self.participants.len() as f32 * prices.sound;
-        let memory = MEMORY_BASE
-            + MEMORY_CANVAS * self.canvas.megapixels()
-            + MEMORY_PARTICIPANT * self.participants.len() as f32
-            + seen().map(|moving| MEMORY_PICTURE * moving.megapixels()).sum::<f32>();
-        Budget { millicores: (prices.base + picture + decoding + sound).ceil() as u32, mib: memory.ceil() as u32 }
+impl Seen {
+    /// Thousandths of a core for decoding it and scaling it to its tiles.
+    fn millicores(&self, prices: &Prices) -> f32 {
+        let Moving { width, height, fps } = self.picture;
+        let small = self.tiles.iter().all(|tile| tile.width * 2 <= width && tile.height * 2 <= height);
+        let decode = prices.decode(self.codec, small) * self.picture.megapixels_a_second();
+        let source = self.picture.megapixels_a_second();
+        // Whichever is larger is what the scaler has to go through.
+        let scaled: f32 = self
+            .tiles
+            .iter()
+            .map(|tile| (tile.width as f32 * tile.height as f32 / 1e6 * fps).max(source) * prices.scale)
+            .sum();
+        decode + scaled
     }
 }
 
-/// What a preset costs against `veryfast`.
-fn preset(name: &str) -> f32 {
-    match name {
-        "ultrafast" => 0.5,
-        "superfast" => 0.7,
-        "faster" => 1.5,
-        "fast" => 2.0,
-        "medium" => 2.4,
-        "slow" => 4.0,
-        "slower" => 7.0,
-        "veryslow" => 12.0,
-        "placebo" => 20.0,
-        _ => 1.0,
+impl Load {
+    /// What this load takes at these prices.
+    pub fn budget(&self, prices: &Prices) -> Budget {
+        let canvas = self.canvas.megapixels_a_second() * (prices.compose + prices.encode(&self.preset));
+        let decoding: f32 = self.seen.iter().map(|seen| seen.millicores(prices)).sum();
+        let voices = self.voices as f32;
+        let memory = MEMORY_BASE
+            + MEMORY_CANVAS * self.canvas.megapixels()
+            + MEMORY_VOICE * voices
+            + self.seen.iter().map(|seen| MEMORY_PICTURE * seen.picture.megapixels()).sum::<f32>();
+        let millicores = prices.base + canvas + decoding + voices * prices.voice;
+        Budget { millicores: millicores.ceil() as u32, mib: memory.ceil() as u32 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(people: usize) -> Load {
+        let side = (1..).find(|n| n * n >= people).unwrap_or(1) as u32;
+        let tile = Size { width: 1280 / side / 2 * 2, height: 720 / side / 2 * 2 };
+        let seen = Seen { picture: EXPECTED, codec: VideoCodec::H264, tiles: vec![tile] };
+        Load { canvas: EXPECTED, preset: "veryfast".to_owned(), voices: people, seen: vec![seen; people] }
+    }
+
+    #[test]
+    fn more_of_anything_never_costs_less() {
+        let prices = Prices::reference();
+        let cost = |load: &Load| load.budget(&prices);
+        let four = grid(4);
+        for more in [
+            grid(5),
+            Load { canvas: Moving { fps: 60.0, ..EXPECTED }, ..four.clone() },
+            Load { preset: "medium".to_owned(), ..four.clone() },
+            Load { voices: 5, ..four.clone() },
+        ] {
+            assert!(cost(&more).millicores > cost(&four).millicores, "{more:?}");
+            assert!(cost(&more).mib >= cost(&four).mib, "{more:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_tile_is_decoded_lightly_and_a_large_one_scaled_at_its_own_size() {
+        let prices = Prices::reference();
+        let of = |tiles: &[(u32, u32)]| {
+            let tiles = tiles.iter().map(|(width, height)| Size { width: *width, height: *height }).collect();
+            Seen { picture: EXPECTED, codec: VideoCodec::H264, tiles }.millicores(&prices)
+        };
+        assert!(of(&[(640, 360)]) < of(&[(642, 360)]));
+        assert_eq!(of(&[(640, 360)]), of(&[(320, 180)]));
+        assert!(of(&[(2560, 1440)]) > of(&[(1280, 720)]));
+        assert!(of(&[(640, 360), (320, 180)]) > of(&[(640, 360)]));
+    }
+
+    #[test]
+    fn sizes_are_reserved_in_steps() {
+        assert_eq!(Budget { millicores: 251, mib: 1 }.in_steps(), Budget { millicores: 500, mib: 64 });
+        assert_eq!(Budget { millicores: 500, mib: 64 }.in_steps(), Budget { millicores: 500, mib: 64 });
     }
 }

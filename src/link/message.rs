@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Most mixes that may be listened to at once; a longer list is refused. Each costs half a
 /// hundredth of a core, and a room has at most 64 participants, of whom each may want the sound without their own.
@@ -234,6 +234,13 @@ pub enum Report {
         /// Whose, if it concerns one feed.
         feed: Option<Feed>,
         /// A sentence for the operator.
+        text: String,
+    },
+    /// The machine is too slow for the room, which does without something; or it keeps up again.
+    Eased {
+        /// How many things are done without now; 0 is none.
+        level: u32,
+        /// What changed and why, a sentence for the operator.
         text: String,
     },
 }

@@ -6,6 +6,7 @@
 //! the link does, or when told to; then every thread is joined. The rest are its tools: the room's clock, the playout clocks,
 //! the way out to the front, the pixel format.
 
+pub mod calibrate;
 pub mod clock;
 mod connection;
 pub mod decode;
@@ -89,13 +90,18 @@ fn serve(reader: &mut Reader, out: &Out) -> Result<(), Error> {
     // The front joins the program's time line when it sends its settings.
     let clock = Clock::start();
     check(&settings)?;
-    ffmpeg_next::init().map_err(|error| Error::Libraries(error.to_string()))?;
-    // Its complaints about bad packets are counted instead; they would fill the log.
-    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
-    gstreamer::init().map_err(|error| Error::Libraries(error.to_string()))?;
+    libraries()?;
     let room = Room::start(&settings, clock, out.clone())?;
     out.report(Report::Ready { version: VERSION, pid: std::process::id() });
     room.run(reader)
+}
+
+/// Starts FFmpeg and GStreamer; again and again does no harm.
+fn libraries() -> Result<(), Error> {
+    ffmpeg_next::init().map_err(|error| Error::Libraries(error.to_string()))?;
+    // Its complaints about bad packets are counted instead; they would fill the log.
+    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+    gstreamer::init().map_err(|error| Error::Libraries(error.to_string()))
 }
 
 fn check(settings: &Settings) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! The REST API's router, asked as clients ask it.
 
+mod capacity;
 mod layouts;
 mod problems;
 mod rooms;

@@ -18,7 +18,7 @@ use tilecast::{
         },
         engine::{Engine, Local},
         metrics::Counters,
-        room::{Assets, Context, Rooms, Templates, check::Rules},
+        room::{Assets, Context, Ledger, Rooms, Templates, check::Rules},
         webrtc::{self, IceServers, Port, WebRtc},
     },
 };
@@ -28,6 +28,11 @@ pub const KEY: &str = "a-key-for-tests-0123456789";
 
 /// Settings of a server with these keys and no rooms. Its workers end at once, as these tests need no media.
 pub fn settings(keys: &[&str]) -> Settings {
+    settings_of(keys, |local| local)
+}
+
+/// The same, with its engine changed.
+pub fn settings_of(keys: &[&str], engine: impl FnOnce(Local) -> Local) -> Settings {
     let tasks = Tasks::new();
     let pipelines = Pipelines::load(None).expect("built in");
     let connector = Connector::new(AddressPolicy::new(Vec::new()));
@@ -36,7 +41,8 @@ pub fn settings(keys: &[&str]) -> Settings {
         move |url: &url::Url| reach.check_host(url.host_str().unwrap_or_default()).map_err(|error| error.to_string());
     let rules = Arc::new(Rules { encoders: pipelines.presets(), address: Box::new(address) });
     let context = Context {
-        engine: Engine::Local(Local::new("/bin/false".into(), "off".to_owned(), tasks.clone())),
+        engine: Engine::Local(engine(Local::new("/bin/false".into(), "off".to_owned(), tasks.clone()))),
+        ledger: Ledger::default(),
         webrtc: webrtc::Client::new(connector.clone(), Counters::default()),
         connector,
         templates: Templates::new(Vec::new(), Vec::new()),

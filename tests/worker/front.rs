@@ -3,7 +3,8 @@
 use std::{
     io::{Read, Write},
     net::Shutdown,
-    os::unix::net::UnixStream,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::{Child, Command, Stdio},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -100,6 +101,18 @@ impl Front {
             Self { link, input, worker: Some(worker), program, newest: None, reports, packets, sounds, snapshots };
         front.control(Control::Start(Box::new(settings)));
         front
+    }
+
+    /// Starts a worker that is a process of its own.
+    pub fn start_process(settings: Settings) -> (Self, Child) {
+        let (link, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tilecast"));
+        let child = command.arg("worker").stdin(OwnedFd::from(theirs)).stderr(Stdio::null()).spawn();
+        let (reports, packets, sounds, snapshots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (input, program) = (BytesMut::new(), Program::new());
+        let mut front = Self { link, input, worker: None, program, newest: None, reports, packets, sounds, snapshots };
+        front.control(Control::Start(Box::new(settings)));
+        (front, child.expect("the program is built"))
     }
 
     /// Sends a message.

@@ -9,6 +9,12 @@ pub struct Figures {
     pub cores: Option<f64>,
     /// Peak resident memory of the same, MiB.
     pub peak_mib: Option<f64>,
+    /// The same of Tilecast's worker alone.
+    pub worker_cores: Option<f64>,
+    /// Resident memory of the worker alone at the end, MiB.
+    pub worker_mib: Option<f64>,
+    /// What the worker was said to take beforehand, cores and MiB.
+    pub quoted: Option<(f64, f64)>,
     /// Pictures a second that a player got.
     pub fps: f64,
     /// Frames missing from the program's timestamps.
@@ -25,6 +31,11 @@ impl Figures {
         for run in runs {
             pooled.cores = run.cores.map(|cores| pooled.cores.unwrap_or(0.0) + cores / count).or(pooled.cores);
             pooled.peak_mib = run.peak_mib.map(|peak| pooled.peak_mib.unwrap_or(0.0).max(peak)).or(pooled.peak_mib);
+            let worker_cores = run.worker_cores.map(|cores| pooled.worker_cores.unwrap_or(0.0) + cores / count);
+            pooled.worker_cores = worker_cores.or(pooled.worker_cores);
+            pooled.worker_mib =
+                run.worker_mib.map(|mib| pooled.worker_mib.unwrap_or(0.0).max(mib)).or(pooled.worker_mib);
+            pooled.quoted = run.quoted.or(pooled.quoted);
             pooled.fps += run.fps / count;
             pooled.missing += run.missing;
             pooled.ages.extend(run.ages);
@@ -86,13 +97,26 @@ mod tests {
         let run = |cores, peak| Figures {
             cores: Some(cores),
             peak_mib: Some(peak),
+            worker_cores: Some(cores / 2.0),
+            worker_mib: Some(peak / 2.0),
+            quoted: Some((cores, peak)),
             fps: 30.0,
             missing: 1,
             ages: vec![Duration::ZERO],
         };
         let pooled = Figures::pooled(vec![run(0.25, 90.0), run(0.75, 80.0)]);
         let ages = vec![Duration::ZERO; 2];
-        assert_eq!(pooled, Figures { cores: Some(0.5), peak_mib: Some(90.0), fps: 30.0, missing: 2, ages });
+        let wanted = Figures {
+            cores: Some(0.5),
+            peak_mib: Some(90.0),
+            worker_cores: Some(0.25),
+            worker_mib: Some(45.0),
+            quoted: Some((0.75, 80.0)),
+            fps: 30.0,
+            missing: 2,
+            ages,
+        };
+        assert_eq!(pooled, wanted);
     }
 
     #[test]

@@ -25,10 +25,13 @@ use self::{
     run::Bench,
     subject::Kind,
 };
-use super::lab::{
-    clip::{Clip, Recipe},
-    process::interrupted,
-    relay::Relay,
+use super::{
+    calibrate,
+    lab::{
+        clip::{Clip, Recipe},
+        process::interrupted,
+        relay::Relay,
+    },
 };
 use crate::media::Size;
 
@@ -146,7 +149,11 @@ async fn measure(args: Args) -> Result<()> {
     let recipe =
         Recipe { film: film.clone(), size: SIZE, fps: FPS, frames: CLIP_FRAMES, gop: FPS * 2, bitrate_kbps: CLIP_KBPS };
     let clip = Clip::make(&recipe).await.context("making the clip")?;
-    let bench = Bench::new(Arc::new(clip), film.clone(), Relay::start().await?, &args)?;
+    let mut bench = Bench::new(Arc::new(clip), film.clone(), Relay::start().await?, &args)?;
+    if bench.server.is_none() && args.subjects.contains(&Kind::Tilecast) {
+        println!("Measuring what work costs here, about fifteen seconds …");
+        bench.prices = calibrate::measure().await.inspect_err(|error| println!("not measured: {error:#}")).ok();
+    }
     let mut report = Report::new(film.is_some(), args.rounds, args.seconds);
     let wants = |part| args.parts.contains(&part);
     if wants(Part::Compare) {

@@ -103,6 +103,7 @@ impl Report {
             let found = format!("median {:.0} ms, p99 {:.0} ms", ms(relay.median), ms(relay.p99));
             rows.push(("the relay's own latency, publisher to player".to_owned(), found));
         }
+        rows.extend(self.predictions());
         rows.extend(self.ratios());
         rows.extend(self.memory_each());
         rows.extend(self.alone.iter().map(|row| (row.what.clone(), row.found.clone())));
@@ -112,6 +113,30 @@ impl Report {
         }
         text.push_str(&self.how_to_read());
         text
+    }
+
+    /// What workers took beside what they were said to take, and what the front took of each participant.
+    fn predictions(&self) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        for (kind, count, outcome) in &self.runs {
+            let (Kind::Tilecast, Ok(figures)) = (kind, outcome) else { continue };
+            let (Some(cores), Some(mib), Some((quoted, memory))) =
+                (figures.worker_cores, figures.worker_mib, figures.quoted)
+            else {
+                continue;
+            };
+            let off = |said: f64, was: f64| (said / was - 1.0) * 100.0;
+            let front = figures.cores.map_or(String::new(), |all| {
+                format!("; the front {:.1} % of a core a participant", (all - cores) * 100.0 / f64::from(*count))
+            });
+            let found = format!(
+                "{quoted:.2} of {cores:.2} cores ({:+.0} %), {memory:.0} of {mib:.0} MiB ({:+.0} %){front}",
+                off(quoted, cores),
+                off(memory, mib)
+            );
+            rows.push((format!("predicted of measured, worker with {count}"), found));
+        }
+        rows
     }
 
     fn ratios(&self) -> Vec<(String, String)> {

@@ -24,6 +24,7 @@ use crate::{
         sender::{SendLog, Sender},
         watch::{Look, Player, Seen},
     },
+    cost::Prices,
     media::{Rect, Track},
 };
 
@@ -55,6 +56,8 @@ pub struct Bench {
     pub seconds: Duration,
     /// A server that was not started here.
     pub server: Option<Server>,
+    /// What work costs on this machine, for servers that are.
+    pub prices: Option<Prices>,
 }
 
 /// See [`Bench::server`].
@@ -85,7 +88,7 @@ impl Bench {
             })
         };
         let server = args.server.as_ref().map(parse).transpose()?;
-        Ok(Self { clip, film, relay, seconds: Duration::from_secs(args.seconds), server })
+        Ok(Self { clip, film, relay, seconds: Duration::from_secs(args.seconds), server, prices: None })
     }
 
     /// A participant who is on the air when this returns. The `number` sets where in the clip it begins.
@@ -127,10 +130,15 @@ impl Bench {
         let clocks = running.tiles.iter().copied().zip(running.senders.iter().map(Sender::log)).collect();
         let mut watcher = Watcher::open(&running.program, clocks).await?;
         watcher.settle(|| running.check()).await?;
-        let before = Usage::of(&running.roots);
+        let (before, worker_before) = (Usage::of(&running.roots), running.worker().await);
         let begun = Instant::now();
         let mut figures = watcher.watch(self.seconds, || running.check()).await?;
         let after = Usage::of(&running.roots);
+        if let (Some(before), Some(after)) = (worker_before, running.worker().await) {
+            figures.worker_cores = Some((after.0 - before.0) / begun.elapsed().as_secs_f64());
+            figures.worker_mib = Some(after.1);
+        }
+        figures.quoted = running.quoted().await;
         if after.processes > 0 {
             figures.cores = Some(after.cores_since(&before, begun.elapsed()));
             figures.peak_mib = Some(after.peak_kib as f64 / 1024.0);

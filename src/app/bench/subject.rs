@@ -163,6 +163,24 @@ impl Running {
         }
     }
 
+    /// CPU time of the room's worker so far, s, and its memory now, MiB; none where there is no room.
+    pub async fn worker(&self) -> Option<(f64, f64)> {
+        let meeting = self.room().ok()?;
+        let view = meeting.api.get(&meeting.path).await.ok()?;
+        let worker = &view["status"]["worker"];
+        Some((worker["cpu_ms"].as_f64()? / 1000.0, worker["rss_kib"].as_f64()? / 1024.0))
+    }
+
+    /// What the server says that the room takes, cores and MiB.
+    pub async fn quoted(&self) -> Option<(f64, f64)> {
+        let meeting = self.room().ok()?;
+        let view = meeting.api.get(&meeting.path).await.ok()?;
+        let mut document = view.as_object()?.clone();
+        document.retain(|key, _| key != "id" && key != "status");
+        let quote = meeting.api.post("/v1/rooms?quote=1", &Value::Object(document)).await.ok()?;
+        Some((quote["cores"].as_f64()?, quote["mib"].as_f64()?))
+    }
+
     /// # Errors
     /// When it or one of its participants has ended.
     pub fn check(&mut self) -> Result<()> {
@@ -200,7 +218,8 @@ impl Meeting {
             }
             None => {
                 let program = std::env::current_exe().context("this program's own name")?;
-                let service = Service::start(&program, Setup::default()).await?;
+                let service =
+                    Service::start(&program, Setup { prices: bench.prices.clone(), ..Setup::default() }).await?;
                 let (api, rtmp, pid) = (service.api().clone(), service.rtmp(), Some(service.id()));
                 Self { api, path: String::new(), rtmp, room, service: Some(service), pid }
             }

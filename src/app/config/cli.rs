@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{bench, demo, health, layout, worker};
+use crate::app::{bench, calibrate, demo, health, layout, worker};
 
 /// Merges the live streams of a meeting into one: RTMP in, tiled picture and mixed sound, RTMP out, driven by REST.
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ pub enum Command {
     Layout(layout::Command),
     /// Show it all with four synthetic participants
     Demo(demo::Args),
+    /// Measure what this machine's work costs
+    Calibrate(calibrate::Args),
     /// Measure it beside ffmpeg and gst-launch
     Bench(bench::Args),
 }
@@ -88,6 +90,9 @@ pub struct ServeArgs {
     /// Where workers run: local, as child processes, or swarm, as services of a Docker Swarm; see docs/cluster.md [default: local]
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<String>,
+    /// Cores that rooms may take together, such as 3.5, when they run on this machine [default: all that this process may use]
+    #[arg(long, value_name = "CORES")]
+    pub capacity_cores: Option<String>,
     /// Docker's API of a Swarm manager [default: unix:///var/run/docker.sock]
     #[arg(long, value_name = "URL")]
     pub swarm_docker: Option<String>,

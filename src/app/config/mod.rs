@@ -82,6 +82,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The SRS beside this server, if there is one.
     pub srs: Option<SrsSettings>,
+    /// Cores that rooms may take together, in place of this machine's.
+    pub capacity_cores: Option<f64>,
     /// How often one address may ask the API.
     pub allowance: Allowance,
     /// How log lines are written.
@@ -134,6 +136,11 @@ impl Config {
             ));
         }
         let engine = log.as_deref().and_then(|log| swarm::engine(&sources, log, &mut faults));
+        let capacity_cores = sources.parse("capacity_cores", ALL_CORES, cores, &mut faults).flatten();
+        if capacity_cores.is_some() && matches!(engine, Some(EngineConfig::Swarm { .. })) {
+            faults
+                .push("capacity_cores: only engine = \"local\" uses it; a Swarm knows what its nodes have".to_owned());
+        }
         let listeners: Vec<_> = [("http", http), ("rtmp", rtmp), ("webrtc", webrtc)]
             .into_iter()
             .filter_map(|(n, a)| Some((n, a?)))
@@ -165,6 +172,7 @@ impl Config {
                     api_keys,
                     engine,
                     srs,
+                    capacity_cores,
                     allowance,
                     log_format,
                     log,
@@ -239,6 +247,21 @@ fn range(text: &str) -> Result<IpNet, String> {
 
 fn count(text: &str) -> Result<NonZeroU32, String> {
     text.parse().map_err(|_| format!("{text:?} is not a whole number of 1 or more"))
+}
+
+/// Most cores that a machine is believed to have.
+const MAX_CORES: f64 = 4096.0;
+
+/// The word for every core that this process may use.
+const ALL_CORES: &str = "all";
+
+fn cores(text: &str) -> Result<Option<f64>, String> {
+    if text == ALL_CORES {
+        return Ok(None);
+    }
+    let cores = text.parse().ok().filter(|cores: &f64| *cores > 0.0 && *cores <= MAX_CORES);
+    let cores = cores.map(Some);
+    cores.ok_or_else(|| format!("{text:?} is not a number of cores; write one above 0, such as 3.5, or {ALL_CORES}"))
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

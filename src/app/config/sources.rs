@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ServeArgs;
 
 /// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "http",
     "rtmp",
     "webrtc",
@@ -20,6 +20,7 @@ const KEYS: [&str; 28] = [
     "allow_address",
     "api_keys",
     "engine",
+    "capacity_cores",
     "swarm_docker",
     "swarm_image",
     "swarm_name",
@@ -149,6 +150,7 @@ impl<'a> Sources<'a> {
             "layouts" => &args.layouts,
             "pipelines" => &args.pipelines,
             "engine" => &args.engine,
+            "capacity_cores" => &args.capacity_cores,
             "swarm_docker" => &args.swarm_docker,
             "swarm_image" => &args.swarm_image,
             "swarm_name" => &args.swarm_name,
@@ -177,6 +179,10 @@ fn is_list(key: &str) -> bool {
     matches!(key, "allow_address" | "api_keys" | "public_address" | "ice_server" | "srs_api" | "swarm_constraint")
 }
 
+fn is_number(key: &str) -> bool {
+    key.starts_with("rate_") || key == "capacity_cores"
+}
+
 fn read(path: &std::path::Path) -> Result<Table, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("the file cannot be read: {error}"))?;
     // The parser's message shows the line; a key that stands there must not reach a log.
@@ -190,7 +196,8 @@ fn read(path: &std::path::Path) -> Result<Table, String> {
 fn texts_of(key: &str, value: &Value) -> Result<Vec<String>, String> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
-        Value::Integer(number) if key.starts_with("rate_") => Some(number.to_string()),
+        Value::Integer(number) if is_number(key) => Some(number.to_string()),
+        Value::Float(number) if key == "capacity_cores" => Some(number.to_string()),
         _ => None,
     };
     let texts = match value {
@@ -200,7 +207,8 @@ fn texts_of(key: &str, value: &Value) -> Result<Vec<String>, String> {
     };
     texts.ok_or_else(|| match key {
         _ if is_list(key) => format!("{key} = [\"...\", \"...\"]"),
-        _ if key.starts_with("rate_") => format!("{key} = 50"),
+        "capacity_cores" => format!("{key} = 3.5"),
+        _ if is_number(key) => format!("{key} = 50"),
         _ => format!("{key} = \"...\""),
     })
 }

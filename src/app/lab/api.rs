@@ -76,6 +76,12 @@ impl Api {
 
     /// # Errors
     /// When the answer is not a success.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.must(Method::POST, path, Some(body)).await
+    }
+
+    /// # Errors
+    /// When the answer is not a success.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Value> {
         self.must(Method::PATCH, path, Some(body)).await
     }

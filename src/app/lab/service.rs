@@ -9,6 +9,8 @@ use std::{
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use crate::{app::calibrate, cost::Prices};
+
 use super::{
     api::Api,
     process::{Process, free_port, quiet},
@@ -38,6 +40,8 @@ pub struct Setup {
     pub http: Option<u16>,
     /// Port of the RTMP door on loopback.
     pub rtmp: Option<u16>,
+    /// Prices that it is to go by, kept in the temporary state folder; those of the reference otherwise.
+    pub prices: Option<Prices>,
     /// Further arguments of `tilecast serve`; `--state` among them replaces the temporary folder.
     pub arguments: Vec<String>,
 }
@@ -61,6 +65,9 @@ impl Service {
         } else {
             let folder = tempfile::tempdir().context("no temporary folder for the server's state")?;
             command.arg("--state").arg(folder.path());
+            if let Some(prices) = &setup.prices {
+                calibrate::keep(folder.path(), prices).context("the prices cannot be kept")?;
+            }
             Some(folder)
         };
         let process = Process::start("tilecast serve", command.args(&setup.arguments))?;

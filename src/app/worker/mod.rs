@@ -10,20 +10,39 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 
+use crate::{
+    cost::Prices,
+    worker::calibrate::{self, Findings},
+};
+
 /// One room's media; started by a front or by Docker Swarm, not by people.
 #[derive(Debug, Args)]
 pub struct WorkerArgs {
     /// Join the front that this ticket names instead of one at standard input
     #[arg(long, value_name = "FILE")]
     join: Option<PathBuf>,
+    /// Measure what a worker's work costs on this machine, as JSON on standard output
+    #[arg(long, conflicts_with = "join")]
+    calibrate: bool,
 }
 
 /// Runs a worker.
 pub fn run(args: &WorkerArgs) -> anyhow::Result<()> {
     match &args.join {
+        _ if args.calibrate => calibrate(),
         Some(ticket) => join::run(ticket),
         None => serve(),
     }
+}
+
+/// Prints this machine's prices.
+fn calibrate() -> anyhow::Result<()> {
+    let Findings { decode, decode_small, scale, compose, encode, voice, base } = calibrate::run()?;
+    let [decode, decode_small, scale, compose, voice, base] =
+        [decode, decode_small, scale, compose, voice, base].map(|price| price as f32);
+    let encode = encode.into_iter().map(|(preset, price)| (preset.to_owned(), price as f32)).collect();
+    let prices = Prices { decode, decode_small, scale, compose, encode, voice, base };
+    serde_json::to_writer(std::io::stdout(), &prices).context("the prices cannot be written")
 }
 
 /// Works over the link that is this process's standard input.

@@ -68,7 +68,7 @@ pub fn description(state: &ApiState) -> utoipa::openapi::OpenApi {
 /// Endpoints with their descriptions: those that need a key, then those that do not.
 fn endpoints(state: &ApiState) -> OpenApiRouter<ApiState> {
     let keyed = OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(rooms::list))
+        .routes(routes!(rooms::list, rooms::quote))
         .routes(routes!(rooms::put, rooms::get, rooms::patch, rooms::delete))
         .routes(routes!(participants::put, participants::get, participants::patch, participants::delete))
         .routes(routes!(stage::put_layout, stage::get_layout))

@@ -100,6 +100,7 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
     let change = method != "GET";
     let door = path.starts_with("/whip/") || path.starts_with("/whep/");
     let session = path.contains("{session}");
+    let is_quote = method == "POST" && path == "/v1/rooms";
     if door {
         return match kind {
             Kind::RateLimited | Kind::Internal | Kind::TimedOut | Kind::InvalidAddress => true,
@@ -116,7 +117,7 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
     match kind {
         Kind::RateLimited | Kind::Internal | Kind::TimedOut | Kind::ForbiddenOrigin => true,
         Kind::Unauthorized => keyed,
-        Kind::InvalidAddress => path.contains('{') && keyed,
+        Kind::InvalidAddress => (path.contains('{') || is_quote) && keyed,
         Kind::NoRoom => in_room && !(method == "PUT" && path.ends_with("{room}")),
         Kind::NoParticipant => path.contains("{participant}") && method != "PUT",
         Kind::NoOutput => path.contains("{output}") && method != "PUT",
@@ -128,9 +129,9 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
         Kind::NoImage => path.contains("/assets/{name}") && method == "PUT",
         Kind::MalformedJson | Kind::InvalidDocument | Kind::NotJson => body && !path.contains("/assets/"),
         Kind::SlowBody | Kind::TooLarge => body,
-        Kind::NotStored => change && keyed,
+        Kind::NotStored => change && keyed && !is_quote,
         Kind::Stopping => in_room || (change && keyed) || path == "/readyz",
-        Kind::TooManyRooms => method == "PUT" && path.ends_with("{room}"),
+        Kind::TooManyRooms | Kind::NoCapacity => method == "PUT" && path.ends_with("{room}"),
         Kind::LayoutInUse => change && path.starts_with("/v1/layouts/{name}"),
         Kind::NoPicture => path.ends_with("/snapshot.jpg"),
         Kind::Busy => path.ends_with("/events"),

@@ -14,6 +14,9 @@ use crate::{
     layout::Fault,
 };
 
+/// When a full machine may be asked again, s: meetings end by the minute.
+const CROWDED: u64 = 30;
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $slug:literal, $status:ident, $title:literal;)*) => {
         /// Every way a request can fail. The slug is the stable part of the problem's `type`; titles may be reworded.
@@ -107,6 +110,8 @@ kinds! {
     NoPicture = "no-picture", SERVICE_UNAVAILABLE, "There is no picture yet";
     /// The server is stopping.
     Stopping = "stopping", SERVICE_UNAVAILABLE, "The server is stopping";
+    /// What is left of the machine is not enough for the room.
+    NoCapacity = "no-capacity", SERVICE_UNAVAILABLE, "There is no room for the room";
     /// As many clients are served as may be.
     Busy = "busy", SERVICE_UNAVAILABLE, "The server is busy";
     /// The room did not answer in time.
@@ -206,6 +211,7 @@ impl From<RoomError> for Problem {
             RoomError::Faults(faults) => return Self::faults(faults),
             RoomError::NoPicture(_) => return Self::new(Kind::NoPicture, detail).retry_after(1),
             RoomError::Stopping => return Self::new(Kind::Stopping, detail).retry_after(5),
+            RoomError::NoCapacity(_) => return Self::new(Kind::NoCapacity, detail).retry_after(CROWDED),
             RoomError::TooManyMixes(_) => return Self::new(Kind::Busy, detail).retry_after(10),
             RoomError::NoRoom(_) => Kind::NoRoom,
             RoomError::NoParticipant(..) => Kind::NoParticipant,

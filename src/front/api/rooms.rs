@@ -6,18 +6,19 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    body::{JsonBody, Names},
+    body::{Asked, JsonBody, Names},
     json::Decoded,
-    problem::Problem,
+    problem::{Kind, Problem},
     state::ApiState,
 };
 use crate::{
     base::RoomId,
-    front::room::{RoomDocument, RoomError, status::RoomView},
+    front::room::{Quote, RoomDocument, RoomError, rooms::Crowded, status::RoomView},
 };
 
 /// Every room.
@@ -33,22 +34,80 @@ pub async fn list(State(state): State<ApiState>) -> Json<RoomList> {
     Json(RoomList { rooms: state.rooms().list().await })
 }
 
+/// What to do when there is no room for a new room.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patience {
+    #[serde(default)]
+    wait: u8,
+}
+
+/// What is asked of a document that is not to be made true.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    quote: u8,
+    room: Option<RoomId>,
+}
+
 /// Creates the room, or makes it what the document says; sending the same document again changes nothing.
+///
+/// A new room for which the machine has not enough left is refused, unless it may wait. One that is there is never refused for
+/// its size.
 #[utoipa::path(
-    put, path = "/v1/rooms/{room}", tag = "rooms", params(("room" = RoomId, Path, description = "The room")),
+    put, path = "/v1/rooms/{room}", tag = "rooms",
+    params(
+        ("room" = RoomId, Path, description = "The room"),
+        ("wait" = Option<u8>, Query, minimum = 0, maximum = 1,
+            description = "1 makes a new room that does not fit now all the same, and has it begin when it does: \
+                           `status.worker.delayed` says what it waits for; left out or 0, it is refused"),
+    ),
     request_body = RoomDocument,
     responses((status = 200, body = RoomView), (status = 201, body = RoomView, description = "Created"))
 )]
 pub async fn put(
     State(state): State<ApiState>,
     Names(room): Names<RoomId>,
+    Asked(patience): Asked<Patience>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
+    let crowded = match patience.wait {
+        0 => Crowded::Refuse,
+        1 => Crowded::Wait,
+        _ => return Err(Problem::new(Kind::InvalidAddress, "wait is 0 or 1")),
+    };
+    let document = document(&state, body)?;
+    let (view, created) = state.rooms().put(&room, document, crowded).await?;
+    Ok(answer(created, Json(view)))
+}
+
+/// What a room of this document would cost, and whether there is room for it now. Nothing is changed.
+#[utoipa::path(
+    post, path = "/v1/rooms", tag = "rooms",
+    params(
+        ("quote" = u8, Query, minimum = 1, maximum = 1, description = "1, the only question there is"),
+        ("room" = Option<RoomId>, Query,
+            description = "The room that this document would replace: what it takes now counts as free"),
+    ),
+    request_body = RoomDocument, responses((status = 200, body = Quote))
+)]
+pub async fn quote(
+    State(state): State<ApiState>,
+    Asked(question): Asked<Question>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Quote>, Problem> {
+    if question.quote != 1 {
+        let detail = "POST /v1/rooms?quote=1 asks for a price; PUT /v1/rooms/ROOM creates a room";
+        return Err(Problem::new(Kind::InvalidAddress, detail));
+    }
+    let document = document(&state, body)?;
+    Ok(Json(state.rooms().quote(question.room.as_ref(), &document)?))
+}
+
+fn document(state: &ApiState, body: Value) -> Result<RoomDocument, Problem> {
     let templates = state.rooms().templates();
     let check = |document: &RoomDocument| state.0.rules.check(document, &templates);
-    let document = Decoded::from_value(body).checked(check).map_err(Problem::faults)?;
-    let (view, created) = state.rooms().put(&room, document).await?;
-    Ok(answer(created, Json(view)))
+    Decoded::from_value(body).checked(check).map_err(Problem::faults)
 }
 
 /// What the room should be, and under `status` what it is.

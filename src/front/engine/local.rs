@@ -24,7 +24,10 @@ use super::{
     Event, Outbox, Worker,
     link::{read_link, write_link},
 };
-use crate::base::{RoomId, tasks::Tasks};
+use crate::{
+    base::{RoomId, tasks::Tasks},
+    cost::Budget,
+};
 
 /// How long a worker may take to end by itself once its link is closed. Flushing two encoders takes a few frames.
 const GRACE: Duration = Duration::from_secs(2);
@@ -56,13 +59,24 @@ pub struct Local {
     program: PathBuf,
     log: String,
     tasks: Tasks,
+    capacity: Option<Budget>,
 }
 
 impl Local {
     /// `program` is run as `program worker`; `log` is the filter of its log (as in `--log`); `tasks` owns what a worker
     /// needs on this side.
     pub fn new(program: PathBuf, log: String, tasks: Tasks) -> Self {
-        Self { program, log, tasks }
+        Self { program, log, tasks, capacity: None }
+    }
+
+    /// Lets rooms take no more than this together.
+    pub fn within(self, capacity: Budget) -> Self {
+        Self { capacity: Some(capacity), ..self }
+    }
+
+    /// All that rooms may take together; `None` is no limit.
+    pub fn capacity(&self) -> Option<Budget> {
+        self.capacity
     }
 
     /// Starts one worker.

@@ -51,6 +51,14 @@ impl Engine {
         }
     }
 
+    /// All that rooms may take together; `None` where the engine itself has them wait until there is room.
+    pub fn capacity(&self) -> Option<Budget> {
+        match self {
+            Self::Local(local) => local.capacity(),
+            Self::Swarm(_) => None,
+        }
+    }
+
     /// The room is no more: nothing that was made for its workers stays.
     pub fn remove(&self, room: &RoomId) {
         if let Self::Swarm(swarm) = self {

@@ -54,6 +54,13 @@ pub enum Event {
         /// A sentence for the operator.
         text: String,
     },
+    /// The machine is too slow for the room, which does without something from now on; or it keeps up again.
+    Eased {
+        /// How many things are done without now; 0 is none.
+        level: u32,
+        /// What changed and why, a sentence for the operator.
+        text: String,
+    },
     /// How loud everyone is, ten a second.
     Levels {
         /// Everyone with sound, before gain and mute.

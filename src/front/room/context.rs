@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     Assets, RoomDocument, RoomError,
     check::Rules,
+    ledger::Ledger,
     store::Store,
     templates::{Kept, Templates},
 };
@@ -21,6 +22,8 @@ use crate::{
 pub struct Context {
     /// Starts workers.
     pub engine: Engine,
+    /// What rooms take.
+    pub ledger: Ledger,
     /// Opens connections for pulls and pushes.
     pub connector: Connector,
     /// Opens WebRTC sessions for them.

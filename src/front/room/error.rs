@@ -3,6 +3,7 @@
 use super::RoomDocument;
 use crate::{
     base::{AssetName, ParticipantId, RoomId, TemplateName},
+    cost::Shortage,
     layout::Fault,
 };
 
@@ -53,6 +54,11 @@ pub enum RoomError {
     /// More rooms than this front holds.
     #[error("this server holds {0} rooms and takes no more; delete one first")]
     Full(usize),
+    /// There is not enough left for it here.
+    #[error(
+        "the room was not made: {0}; end another, ask for less, or ask with ?wait=1 to have it begin when there is room"
+    )]
+    NoCapacity(Shortage),
     /// There is no program frame yet.
     #[error("room {0} has no picture yet; try again in a second")]
     NoPicture(RoomId),

@@ -22,7 +22,7 @@ use crate::{
         Feed,
         message::{self, FeedStats},
     },
-    media::{GopCache, Heard, Packet, Role, Size, Track, gop::MAX_PACKETS_ON_REQUEST},
+    media::{Codec, GopCache, Heard, Packet, Role, Size, Track, VideoCodec, gop::MAX_PACKETS_ON_REQUEST},
 };
 
 /// A connection that brings nothing for this long is stalled: the time after which its tile shows a card.
@@ -301,14 +301,20 @@ impl People {
         }
     }
 
-    /// What everyone sends, or is expected to; nobody needs the picture of those who are hidden.
-    pub(super) fn sending(&self) -> Vec<Option<Moving>> {
-        let picture = |person: &Person| {
-            let known = person.live.as_ref().and_then(|live| live.stats.as_ref()).filter(|stats| stats.width > 0);
-            let size = known.map_or((EXPECTED.width, EXPECTED.height), |stats| (stats.width, stats.height));
-            Moving { width: size.0, height: size.1, ..EXPECTED }
-        };
-        self.by_id.values().map(|person| (!person.wanted.hidden).then(|| picture(person))).collect()
+    /// What somebody sends, if they are connected and that is known.
+    pub(super) fn sends(&self, id: &ParticipantId) -> Option<(Moving, VideoCodec)> {
+        let live = self.by_id.get(id)?.live.as_ref()?;
+        let stats = live.stats.as_ref().filter(|stats| stats.width > 0)?;
+        let codec = live.cache.replay().find_map(|packet| match packet.codec {
+            Codec::Video(codec) => Some(codec),
+            Codec::Audio(_) => None,
+        });
+        Some((Moving { width: stats.width, height: stats.height, ..EXPECTED }, codec.unwrap_or(VideoCodec::H264)))
+    }
+
+    /// True while somebody is connected.
+    pub(super) fn is_connected(&self, id: &ParticipantId) -> bool {
+        self.by_id.get(id).is_some_and(|person| person.live.is_some())
     }
 
     /// Whose connection a feed is.

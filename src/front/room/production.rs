@@ -76,6 +76,8 @@ pub(super) struct Production {
     offset: Duration,
     last_dts: [Option<Timestamp>; 2],
     stats: Stats,
+    /// How many things the present worker does without.
+    eased: u32,
     /// Images the worker has, and those of the present layout.
     images: (BTreeSet<AssetHash>, BTreeSet<AssetHash>),
     snapshots: Vec<(u64, Instant, oneshot::Sender<Option<Bytes>>)>,
@@ -122,6 +124,7 @@ impl Production {
             offset: Duration::ZERO,
             last_dts: [None; 2],
             stats: Stats::default(),
+            eased: 0,
             images: Default::default(),
             snapshots: Vec::new(),
             next_snapshot: 0,
@@ -150,6 +153,12 @@ impl Production {
                 self.plan_restart(format!("worker could not be started: {error}"), now);
             }
         }
+    }
+
+    /// There is no worker yet, for this reason.
+    pub(super) fn delay(&mut self, reason: String) -> Happening {
+        let known = self.delayed.replace(reason.clone());
+        if known.as_ref() == Some(&reason) { Happening::Nothing } else { Happening::Delayed(reason) }
     }
 
     /// Tells a worker that has just come how it is to work. Afterwards the room tells it everything else it knows.
@@ -284,10 +293,7 @@ impl Production {
                 self.started_at = now;
                 Happening::Linked
             }
-            engine::Event::Delayed(reason) => {
-                let known = self.delayed.replace(reason.clone());
-                if known.as_ref() == Some(&reason) { Happening::Nothing } else { Happening::Delayed(reason) }
-            }
+            engine::Event::Delayed(reason) => self.delay(reason),
             engine::Event::Message(FromWorker::Program(packet)) => {
                 self.publish(packet);
                 Happening::Nothing
@@ -313,6 +319,7 @@ impl Production {
                         self.pid = Some(*pid);
                     }
                     Report::Stats(stats) => self.stats = stats.clone(),
+                    Report::Eased { level, .. } => self.eased = *level,
                     _ => {}
                 }
                 Happening::Report(report)
@@ -380,6 +387,7 @@ impl Production {
         self.worker = None;
         self.outbox = None;
         self.pid = None;
+        self.eased = 0;
     }
 
     fn plan_restart(&mut self, reason: String, now: Instant) {
@@ -414,6 +422,7 @@ impl Production {
         ProgramStatus {
             frames: self.stats.frames,
             missed: self.stats.missed,
+            eased: self.eased,
             pts_ms: self.last_dts[0].map_or(0, Timestamp::millis),
             readers: self.fanout.readers(),
             compose_us: self.stats.compose_us,

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use super::{
-    Context, Door, Program, RoomDocument, RoomError, Seat,
-    actor::{Actor, Command, Inlets, Outlets},
+    Context, Door, Program, Quote, RoomDocument, RoomError, Seat,
+    actor::{Actor, Command, Entry, Inlets, Outlets},
     error::Change,
     keeper::{Keeper, Request},
     status::{RoomView, SpeakerStatus},
@@ -48,6 +48,15 @@ pub struct Rooms {
     tasks: Tasks,
 }
 
+/// What to do with a new room for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crowded {
+    /// It is not made.
+    Refuse,
+    /// It is made, and begins when it fits.
+    Wait,
+}
+
 /// Handle on one room.
 #[derive(Debug, Clone)]
 struct Room {
@@ -69,7 +78,7 @@ impl Rooms {
         for fault in self.context.check(&document) {
             tracing::warn!(room = %id, pointer = fault.pointer, "a stored room would be refused today: {}", fault.detail);
         }
-        self.open(&id, document);
+        self.open(&id, document, Entry::Admitted);
     }
 
     fn find(&self, id: &RoomId) -> Result<Room, RoomError> {
@@ -83,7 +92,7 @@ impl Rooms {
     }
 
     /// Starts a room's actor and keeper, unless it is there; the flag is true when it was not.
-    fn open(&self, id: &RoomId, document: RoomDocument) -> (Room, bool) {
+    fn open(&self, id: &RoomId, document: RoomDocument, entry: Entry) -> (Room, bool) {
         let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(room) = rooms.get(id).filter(|room| !room.keeper.is_closed()) {
             return (room.clone(), false);
@@ -95,7 +104,7 @@ impl Rooms {
         let inlets = Inlets { commands: commands.clone(), arrivals, ends };
         let outlets = Outlets { commands: command_outlet, arrivals: arrival_outlet, ends: end_outlet };
         let stop = self.tasks.token().child_token();
-        let actor = Actor::new(id.clone(), self.context.clone(), inlets, events.clone(), self.tasks.child());
+        let actor = Actor::new(id.clone(), self.context.clone(), inlets, events.clone(), entry, self.tasks.child());
         let program = actor.program();
         self.tasks.spawn("room", actor.run(document.clone(), outlets, stop.clone()));
         let (keeper, requests) = mpsc::channel(MAILBOX);
@@ -107,8 +116,14 @@ impl Rooms {
         (room, true)
     }
 
-    /// Creates the room or replaces its document. The flag is true when it was created.
-    pub async fn put(&self, id: &RoomId, document: RoomDocument) -> Result<(RoomView, bool), RoomError> {
+    /// Creates the room or replaces its document. The flag is true when it was created. A room that is there is never refused
+    /// for its size.
+    pub async fn put(
+        &self,
+        id: &RoomId,
+        document: RoomDocument,
+        crowded: Crowded,
+    ) -> Result<(RoomView, bool), RoomError> {
         if self.find(id).is_err() {
             let faults = self.context.check(&document);
             if !faults.is_empty() {
@@ -117,14 +132,29 @@ impl Rooms {
             if self.handles().len() >= MAX_ROOMS {
                 return Err(RoomError::Full(MAX_ROOMS));
             }
-            self.context.keep(id, &document).await?;
-            let (room, opened) = self.open(id, document.clone());
+            let entry = match (self.context.admit(id, &document), crowded) {
+                (Ok(()), _) => Entry::Admitted,
+                // What would not fit with nobody else here would wait for ever.
+                (Err(shortage), Crowded::Wait) if !shortage.is_hopeless() => Entry::Waiting,
+                (Err(shortage), _) => return Err(RoomError::NoCapacity(shortage)),
+            };
+            if let Err(error) = self.context.keep(id, &document).await {
+                self.context.ledger.remove(id);
+                return Err(error);
+            }
+            let (room, opened) = self.open(id, document.clone(), entry);
             if opened {
                 return room.view().await.map(|view| (view, true));
             }
         }
         let change = Box::new(move |_: &RoomDocument| Ok(document));
         self.change(id, change).await.map(|view| (view, false))
+    }
+
+    /// What a room would cost; changes nothing. What `id` takes already, if it is given, counts as free.
+    pub fn quote(&self, id: Option<&RoomId>, document: &RoomDocument) -> Result<Quote, RoomError> {
+        let faults = self.context.check(document);
+        if faults.is_empty() { Ok(self.context.quote(id, document)) } else { Err(RoomError::Faults(faults)) }
     }
 
     /// Changes the document in one step that no other change comes between.
@@ -142,6 +172,7 @@ impl Rooms {
         if rooms.get(id).is_some_and(|present| present.keeper.same_channel(&room.keeper)) {
             rooms.remove(id);
             self.context.engine.remove(id);
+            self.context.ledger.remove(id);
         }
         Ok(())
     }

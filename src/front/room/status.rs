@@ -202,6 +202,9 @@ pub struct ProgramStatus {
     pub frames: u64,
     /// Ticks it missed.
     pub missed: u64,
+    /// How many things it does without, since the machine is too slow: 0 none, 1 small tiles move at half their rate, 2 the preset
+    /// is a step quicker, 3 the program has half its rate. An encoder without x264's presets has no step 2.
+    pub eased: u32,
     /// Where the program's time line stands, ms.
     pub pts_ms: i64,
     /// People and outputs reading it now.

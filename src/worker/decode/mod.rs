@@ -11,13 +11,14 @@ mod inbox;
 mod pictures;
 mod scale;
 mod thread;
+pub mod trial;
 mod turn;
 
 use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
 };
@@ -45,6 +46,8 @@ pub struct FeedVideo {
     pub pictures: Pictures,
     /// What became of them.
     pub counters: Counters,
+    /// Every other picture is decoded only, for a machine that is too slow for all.
+    pub halved: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
 
@@ -73,7 +76,14 @@ impl FeedVideo {
     /// A feed without pictures yet.
     pub fn new(feed: Feed) -> Self {
         let playout = Arc::new(Mutex::new(Playout::new()));
-        Self { feed, playout, pictures: Pictures::default(), counters: Counters::default(), trouble: Mutex::default() }
+        Self {
+            feed,
+            playout,
+            pictures: Pictures::default(),
+            counters: Counters::default(),
+            halved: AtomicBool::new(false),
+            trouble: Mutex::default(),
+        }
     }
 
     /// Notes what is wrong with its stream, for the operator.

@@ -45,6 +45,8 @@ pub struct Thread {
     /// The newest scaled, kept for a change of the tile's shape. It is the decoder's reference picture anyway.
     newest: Option<Frame>,
     published: Timestamp,
+    /// Pictures so far, to tell every other one.
+    count: u64,
 }
 
 struct Held {
@@ -68,6 +70,7 @@ impl Thread {
             held: None,
             newest: None,
             published: Timestamp::ZERO,
+            count: 0,
         }
     }
 
@@ -170,6 +173,11 @@ impl Thread {
             self.publish_held();
         }
         self.drop_held();
+        self.count += 1;
+        if self.count % 2 == 1 && !replay && self.video.halved.load(Ordering::Relaxed) {
+            self.video.counters.skipped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         if replay || behind {
             self.held = Some(Held { frame, replay });
         } else {

@@ -11,6 +11,7 @@ mod check;
 mod compositor;
 mod dress;
 mod ground;
+mod ladder;
 mod motion;
 mod phase;
 mod snapshot;

@@ -57,6 +57,13 @@ impl Source {
         out.report_showing(self.told.take(), false);
     }
 
+    /// Has its pictures move at half their rate, or not.
+    pub fn halve(&self, halved: bool) {
+        if let Some(video) = &self.video {
+            video.halved.store(halved, Ordering::Relaxed);
+        }
+    }
+
     fn feed(&self) -> Option<Feed> {
         self.video.as_ref().map(|video| video.feed)
     }

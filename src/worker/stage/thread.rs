@@ -16,6 +16,7 @@ use super::{
     compositor::{Compositor, Input},
     dress::{Contents, Faces, Painter},
     ground::Ground,
+    ladder::{Change, Ladder, Step, quicker},
     motion::Motion,
     phase::Phase,
     snapshot::Snapshots,
@@ -25,7 +26,10 @@ use super::{
 };
 use crate::{
     layout::{Backdrop, Canvas, transition::Placed},
-    link::{Report, message::Settings},
+    link::{
+        Report,
+        message::{Settings, VideoSettings},
+    },
     media::{Rect, Size, Timestamp},
     worker::{clock::Clock, encode, out::Out},
 };
@@ -46,6 +50,9 @@ pub struct Thread {
     wardrobe: Wardrobe,
     snapshots: Snapshots,
     encoder: encode::Video,
+    /// How the encoder is made.
+    recipe: Recipe,
+    ladder: Ladder,
     canvas: Canvas,
     clock: Clock,
     out: Out,
@@ -77,7 +84,8 @@ impl Thread {
         let mut background = compositor.input(canvas.size())?;
         let Size { width, height } = canvas.size();
         background.lie_behind(Rect { x: 0, y: 0, width, height });
-        let encoder = encode::Video::start(&settings.pipelines.video, &canvas, &settings.video, clock, out.clone())?;
+        let recipe = Recipe { text: settings.pipelines.video.clone(), settings: settings.video.clone() };
+        let encoder = recipe.start(&canvas, clock, out.clone(), false)?;
         Ok(Self {
             tiles: Tiles::new(blank),
             background,
@@ -85,6 +93,8 @@ impl Thread {
             wardrobe: Wardrobe::new(artist),
             snapshots: Snapshots::start(canvas.size(), out.clone()).map_err(resources)?,
             encoder,
+            ladder: Ladder::new(recipe.quicker().is_some(), clock.now()),
+            recipe,
             motion: Motion::over(Backdrop { color: canvas.background, image: None }, frame),
             canvas,
             clock,
@@ -103,11 +113,15 @@ impl Thread {
         let mut ticks = Ticks::new(self.canvas.fps, self.clock.now());
         let mut phase = Phase::new(self.canvas.fps);
         while self.listen(ticks.due()) {
-            self.tick(ticks.due(), ticks.pts(), &mut phase)?;
+            let half = self.ladder.has(Step::Rate);
+            if !(half && ticks.is_odd()) {
+                self.tick(ticks.due(), ticks.pts(), &mut phase)?;
+            }
             ticks.shift(phase.ticked());
             let left_out = ticks.advance(self.clock.now());
-            if left_out > 0 {
-                self.timed(|timings| timings.missed += left_out);
+            self.missed(if half { left_out / 2 } else { left_out });
+            if let Some(change) = self.ladder.judge(self.clock.now()) {
+                self.ease(change);
             }
         }
         self.encoder.finish();
@@ -130,7 +144,10 @@ impl Thread {
             Command::People(people) => self.tiles.people = people,
             Command::States(states) => self.tiles.states = states,
             Command::Scene { scene, transition, at } => self.motion.plan(scene, transition, at),
-            Command::Bitrate(kbps) => self.encoder.set_bitrate(kbps),
+            Command::Bitrate(kbps) => {
+                self.recipe.settings.bitrate_kbps = kbps;
+                self.encoder.set_bitrate(kbps);
+            }
             Command::Keyframe => self.encoder.force_keyframe(),
             Command::Snapshot(id) => self.snapshots.take(id, self.newest.as_ref()),
             Command::Drawn(subject, drawn) => {
@@ -147,10 +164,50 @@ impl Thread {
         note(&mut self.timings.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    fn missed(&mut self, frames: u64) {
+        if frames > 0 {
+            self.ladder.missed(frames);
+            self.timed(|timings| timings.missed += frames);
+        }
+    }
+
+    /// Does without something, or has it back.
+    fn ease(&mut self, change: Change) {
+        let (step, text) = match change {
+            Change::Down(step, share) => {
+                let missed = (share * 100.0).round();
+                let text = format!("the machine is too slow for this room, which missed {missed} % of its frames");
+                (step, format!("{text}: {}", step.says()))
+            }
+            Change::Up(step) => (step, format!("the machine keeps up again; no longer so: {}", step.says())),
+        };
+        match step {
+            Step::SmallTiles => self.tiles.spare = self.ladder.has(step),
+            Step::Preset => self.change_encoder(self.ladder.has(step)),
+            Step::Rate => {}
+        }
+        self.out.report(Report::Eased { level: self.ladder.level() as u32, text });
+    }
+
+    /// Goes on with an encoder of the quicker preset or of the room's own.
+    fn change_encoder(&mut self, eased: bool) {
+        match self.recipe.start(&self.canvas, self.clock, self.out.clone(), eased) {
+            Ok(next) => {
+                // What the present one still holds leaves first; the next begins with a keyframe.
+                self.encoder.finish();
+                self.encoder = next;
+            }
+            Err(error) => {
+                let text = format!("the program goes on with the preset it has: {error}");
+                self.out.report(Report::Fault { feed: None, text });
+            }
+        }
+    }
+
     /// Makes the frame of program time `pts`, at `tick` of room time.
     fn tick(&mut self, tick: Timestamp, pts: Timestamp, phase: &mut Phase) -> Result<(), StageError> {
         if self.encoder.is_behind(self.clock.now())? {
-            self.timed(|timings| timings.missed += 1);
+            self.missed(1);
             return Ok(());
         }
         self.motion.begin(pts, tick);
@@ -180,6 +237,7 @@ impl Thread {
         self.newest = Some(composed.clone());
         let now = self.clock.now();
         self.encoder.push(composed, pts, now)?;
+        self.ladder.made();
         let (took, encoded) = (now.since(tick), self.encoder.take_times());
         self.timed(|timings| {
             timings.frames += 1;
@@ -193,6 +251,25 @@ impl Thread {
         own.set_pts(gst::ClockTime::from_nseconds(u64::try_from(pts.nanos()).unwrap_or(0)));
         own.set_dts(gst::ClockTime::NONE);
         own.set_duration(gst::ClockTime::from_nseconds(1_000_000_000 / u64::from(self.canvas.fps)));
+    }
+}
+
+/// How the encoder is made.
+struct Recipe {
+    text: String,
+    settings: VideoSettings,
+}
+
+impl Recipe {
+    /// The next quicker preset, if the encoder's is one of x264's.
+    fn quicker(&self) -> Option<&'static str> {
+        quicker(&self.settings.preset)
+    }
+
+    fn start(&self, canvas: &Canvas, clock: Clock, out: Out, eased: bool) -> Result<encode::Video, StageError> {
+        let preset = self.quicker().filter(|_| eased).unwrap_or(&self.settings.preset).to_owned();
+        let settings = VideoSettings { preset, ..self.settings.clone() };
+        Ok(encode::Video::start(&self.text, canvas, &settings, clock, out)?)
     }
 }
 

@@ -25,6 +25,11 @@ impl Ticks {
         Timestamp::from_units(self.next as i64, self.fps)
     }
 
+    /// Whether the tick to come is one of every other, which are left out at half the rate.
+    pub fn is_odd(&self) -> bool {
+        self.next % 2 == 1
+    }
+
     /// Room time of the tick to come.
     pub fn due(&self) -> Timestamp {
         self.made_at(self.next)

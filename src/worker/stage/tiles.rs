@@ -29,13 +29,22 @@ pub struct Tiles {
     pub people: People,
     /// Who is heard and whose connection is bad.
     pub states: States,
+    /// Small tiles of those who do not speak are to move at half their rate.
+    pub spare: bool,
     blank: Picture,
 }
 
 impl Tiles {
     /// Nobody yet. `blank` is seen where there is no card yet.
     pub fn new(blank: Picture) -> Self {
-        Self { tiles: HashMap::new(), sources: HashMap::new(), people: People::new(), states: States::new(), blank }
+        Self {
+            tiles: HashMap::new(),
+            sources: HashMap::new(),
+            people: People::new(),
+            states: States::new(),
+            spare: false,
+            blank,
+        }
     }
 
     /// Forgets who is gone, and takes the pictures that are due at this tick.
@@ -62,6 +71,22 @@ impl Tiles {
                 let area = shown.map(|placed| f64::from(placed.rect.width) * f64::from(placed.rect.height)).sum();
                 phase.waited(waited, area);
             }
+        }
+        self.spare_the_small(placed);
+    }
+
+    /// Tells decoders whose pictures may move at half their rate: not of those who are heard, nor of the one who is larger than
+    /// everybody else.
+    fn spare_the_small(&self, placed: &[Placed<'_>]) {
+        let area = |id: &ParticipantId| -> u64 {
+            let tiles = placed.iter().filter(|placed| placed.tile().is_some_and(|tile| tile.participant == *id));
+            tiles.map(|placed| u64::from(placed.rect.width) * u64::from(placed.rect.height)).max().unwrap_or(0)
+        };
+        let largest = if self.spare { self.sources.keys().map(area).max().unwrap_or(0) } else { 0 };
+        let alone = self.spare && self.sources.keys().filter(|id| area(id) == largest).count() == 1;
+        for (id, source) in &self.sources {
+            let speaks = self.states.get(id).is_some_and(|state| state.speaking);
+            source.halve(self.spare && !speaks && !(alone && area(id) == largest));
         }
     }
 

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::Actor;
 use crate::{
-    cost::{Budget, Load, Moving, Prices},
     front::{
         events::Event,
         room::{RoomDocument, status::TileStatus},
@@ -49,17 +48,6 @@ impl Actor {
             }
         }
         self.forward_the_visible();
-    }
-
-    /// What the room's worker takes: of everyone in the document, as they send or are expected to.
-    pub(super) fn budget(&self) -> Budget {
-        let canvas = &self.document.canvas;
-        let load = Load {
-            canvas: Moving { width: canvas.width, height: canvas.height, fps: canvas.fps as f32 },
-            preset: self.document.video.preset.clone(),
-            participants: self.people.sending(),
-        };
-        load.budget(&Prices::REFERENCE)
     }
 
     /// Takes up the room's layout as it is now; people begin anew on the stage if it is another one.

@@ -1,5 +1,6 @@
 //! The actor that is a room: it alone knows who is connected, who has the floor and what the worker is told.
 
+mod account;
 mod direct;
 mod listen;
 
@@ -73,6 +74,15 @@ pub(super) enum Command {
     LibraryChanged,
 }
 
+/// How a room comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Its worker begins at once.
+    Admitted,
+    /// Its worker begins when there is room for it.
+    Waiting,
+}
+
 /// When a scene begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
@@ -118,6 +128,11 @@ pub(super) struct Actor {
     outputs: Outputs,
     program_levels: Option<Levels>,
     events: broadcast::Sender<Event>,
+    entry: Entry,
+    /// When what it takes is worked out again.
+    account_at: Instant,
+    /// Was told to take more than there is.
+    overdrawn: bool,
     began: Instant,
     /// The same moment for people, who read clocks.
     began_at: SystemTime,
@@ -130,6 +145,7 @@ impl Actor {
         context: Arc<Context>,
         inlets: Inlets,
         events: broadcast::Sender<Event>,
+        entry: Entry,
         tasks: Tasks,
     ) -> Self {
         let now = Instant::now();
@@ -149,6 +165,9 @@ impl Actor {
             outputs: Outputs::default(),
             program_levels: None,
             events,
+            entry,
+            account_at: now,
+            overdrawn: false,
             began: now,
             began_at: SystemTime::now(),
             tasks,
@@ -318,9 +337,9 @@ impl Actor {
         self.tell_people();
         switches.into_iter().for_each(|switch| self.switched(switch));
         self.recast();
-        if self.production.wants_worker(now) {
-            self.production.start(self.budget(), now);
-        }
+        self.account_at = now;
+        self.account(now);
+        self.start_worker(now);
     }
 
     fn start_pulls(&mut self) {
@@ -369,6 +388,10 @@ impl Actor {
                 tracing::warn!(room = %self.id, participant = participant.as_ref().map(ParticipantId::as_str), "{text}");
                 self.say(Event::Fault { participant, text });
             }
+            Happening::Report(Report::Eased { level, text }) => {
+                tracing::warn!(room = %self.id, level, "{text}");
+                self.say(Event::Eased { level, text });
+            }
             Happening::Ended(reason) => {
                 tracing::warn!(room = %self.id, "{reason}; starting another");
                 self.people.nothing_shows();
@@ -383,11 +406,8 @@ impl Actor {
         self.production.tick(now);
         let switch = self.floor.pass(self.began.elapsed());
         self.switched(switch);
-        if self.production.wants_worker(now) {
-            self.production.start(self.budget(), now);
-        }
-        let budget = self.budget();
-        self.production.grow_to(budget);
+        self.account(now);
+        self.start_worker(now);
         // Pages turn, silence lasts, cameras come and go.
         self.recast();
         for (participant, state) in self.people.changes(now) {
