@@ -36,7 +36,7 @@ impl Texture {
         let mut sums = vec![0f32; width * height];
         for octave in 0..OCTAVES {
             let cell = COARSEST >> octave;
-            let strength = 0.55f32.powi(octave as i32);
+            let strength = 0.5f32.powi(octave as i32);
             let (columns, rows) = (width / cell, height / cell);
             let at = |x: usize, y: usize| f32::from(hash(x % columns, y % rows, octave as usize)) / 255.0 - 0.5;
             for (index, sum) in sums.iter_mut().enumerate() {
@@ -92,7 +92,7 @@ fn paint(plane: Plane<'_>, index: usize, number: usize, texture: &Texture) {
             *sample = if chroma {
                 (104 + i32::from(value) / 6 + index as i32 * 3) as u8
             } else {
-                let grain = i32::from(hash(x as usize, y as usize, number + 100) % 5) - 2;
+                let grain = i32::from(hash(x as usize, y as usize, number + 100) % 8 == 0);
                 (i32::from(value) + grain).clamp(16, 235) as u8
             };
         }
