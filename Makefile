@@ -3,14 +3,14 @@
 CARGO ?= cargo
 DOCKER ?= docker
 export DOCKER
-# Where `make test-image` keeps images and build caches if it has to start a Docker daemon.
+# Where `make test-image` and `make test-cluster` keep images and build caches of the Docker daemons that they start.
 DOCKER_FOLDER ?= /tmp/tilecast-docker
 # `make demo SECONDS=20` ends by itself and judges its own program.
 SECONDS ?=
 # More words for the bench, such as `make bench BENCH="--participants 4 --seconds 10"`.
 BENCH ?=
 
-.PHONY: help setup check-setup build demo layout-pictures test fmt-check lint doc unit image test-image bench fmt audit clean
+.PHONY: help setup check-setup build demo layout-pictures test fmt-check lint doc unit image test-image test-cluster bench fmt audit clean
 
 help:
 	@echo 'make setup            install the Debian packages that are missing (needs root or sudo without a password)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make test             everything: formatting, lints, documentation, unit tests, end-to-end tests with real streams'
 	@echo 'make image            the container image tilecast, by Docker'
 	@echo 'make test-image       builds the image and runs it hardened, with streams; as root where there is no Docker daemon or no registry'
+	@echo 'make test-cluster     takes that image to a Swarm of three Docker daemons and breaks things; as root'
 	@echo 'make bench            Tilecast beside ffmpeg and gst-launch on the same streams; writes docs/bench.md'
 	@echo 'make layout-pictures  the pictures of docs/layouts.md'
 	@echo 'make fmt lint doc     format the code; clippy with warnings as errors; the same for rustdoc'
@@ -64,6 +65,9 @@ image:
 # With the daemon that is there, else with one of its own; with the bases that are there or can be pulled, else with stand-ins.
 test-image:
 	@if $(DOCKER) info >/dev/null 2>&1; then tests/image/all; else tests/image/dockerd "$(DOCKER_FOLDER)" tests/image/all; fi
+
+test-cluster:
+	@tests/cluster/all "$(DOCKER_FOLDER)"
 
 # Pictures of docs/layouts.md.
 layout-pictures: build

@@ -33,7 +33,7 @@ pub(super) async fn read_link(mut reader: impl AsyncRead + Unpin, events: &mpsc:
     }
 }
 
-/// Writes until the room drops its [`Outbox`] or the worker is gone. Closing this half is what tells the worker to end.
+/// Writes until the room drops its [`Outbox`](super::Outbox) or the worker is gone. Closing this half is what tells the worker to end.
 pub(super) async fn write_link(mut writer: impl AsyncWrite + Unpin, mut drain: Drain) {
     /// One write takes what has gathered: at nine participants about ten frames a millisecond at worst.
     const BATCH: usize = 64;

@@ -1,8 +1,8 @@
 //! Workers as Docker Swarm services, one a room: Swarm places, limits, restarts and reschedules them. We write no scheduler and
 //! keep no list of nodes.
 //!
-//! [`keep`] sees that a room's service is as it should be ([`spec`]), through Docker's API ([`api`]). The service's worker dials
-//! the [`door`] with its ticket, and a [`lease`] lets one task at a time work. A service outlives the front, which finds it
+//! `keep` sees that a room's service is as it should be (`spec`), through Docker's API (`api`). The service's worker dials
+//! the `door` with its ticket, and a `lease` lets one task at a time work. A service outlives the front, which finds it
 //! again by its labels; it goes when its room does.
 
 mod api;
