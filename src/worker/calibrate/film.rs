@@ -92,7 +92,7 @@ fn paint(plane: Plane<'_>, index: usize, number: usize, texture: &Texture) {
             *sample = if chroma {
                 (104 + i32::from(value) / 6 + index as i32 * 3) as u8
             } else {
-                let grain = i32::from(hash(x as usize, y as usize, number + 100) % 8 == 0);
+                let grain = i32::from(hash(x as usize, y as usize, number + 100).is_multiple_of(8));
                 (i32::from(value) + grain).clamp(16, 235) as u8
             };
         }
