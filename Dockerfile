@@ -36,18 +36,18 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     --mount=type=secret,id=cargo,target=/usr/local/cargo/config.toml \
     cargo build --locked --release && strip -o /usr/local/bin/tilecast target/release/tilecast
 
-# `docker build --target test .` runs `make test` in here.
+# `docker build --target test .` runs `make test` in here, once it has the clients that are no Debian packages.
 FROM tools AS test
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
         gstreamer1.0-libav fonts-dejavu-core fonts-wqy-microhei fonts-noto-color-emoji \
-        ffmpeg espeak-ng gstreamer1.0-tools nginx-light libnginx-mod-rtmp curl \
+        ffmpeg espeak-ng gstreamer1.0-tools nginx-light libnginx-mod-rtmp curl chromium coturn python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /tilecast
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/tilecast/target,id=test \
     --mount=type=secret,id=cargo,target=/usr/local/cargo/config.toml \
-    make test
+    scripts/setup && make test
 
 # Picks from Debian's packages the plugins, libraries and fonts that are used, and nothing that came with them.
 FROM ${DEBIAN} AS parts

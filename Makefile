@@ -57,7 +57,7 @@ doc:
 # One at a time: the end-to-end tests publish, compose and decode live, and a second one beside them would make a small machine
 # miss frames that they count.
 unit:
-	$(CARGO) test --locked -- --test-threads=1
+	$(CARGO) test --locked --no-fail-fast -- --test-threads=1
 
 image:
 	$(DOCKER) build -t tilecast .

@@ -42,8 +42,10 @@ struct Swarm {
     next: u64,
     secrets: BTreeMap<String, Value>,
     services: BTreeMap<String, Service>,
-    /// No node has room for a task.
+    /// The only node has no core.
     full: bool,
+    /// No task is placed.
+    held: bool,
 }
 
 struct Service {
@@ -75,6 +77,7 @@ impl Docker {
             .route("/secrets/create", post(create_secret))
             .route("/secrets/{id}", delete(delete_secret))
             .route("/tasks", get(list_tasks))
+            .route("/nodes", get(list_nodes))
             .with_state(shared.clone());
         let keeping = shared.clone();
         let server = tokio::spawn(async move {
@@ -96,9 +99,14 @@ impl Docker {
         self.shared.lock()
     }
 
-    /// No node has room for a task any more, or again.
+    /// The only node has no core any more, or again.
     pub fn fill(&self, full: bool) {
         self.swarm().full = full;
+    }
+
+    /// No task is placed any more, or again, as if another had been quicker.
+    pub fn hold(&self, held: bool) {
+        self.swarm().held = held;
     }
 
     /// Numbers of services, secrets and running tasks.
@@ -169,10 +177,10 @@ async fn restart(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(RESTART_DELAY).await;
         let mut swarm = shared.lock();
-        let Swarm { next, services, secrets, full } = &mut *swarm;
+        let Swarm { next, services, secrets, held, .. } = &mut *swarm;
         for service in services.values_mut() {
             service.running.retain(|_, process| process.check().is_ok());
-            if !*full && !service.running.contains_key(&service.task) {
+            if !*held && !service.running.contains_key(&service.task) {
                 service.begin(next, secrets, shared.folder.path());
             }
         }
@@ -209,10 +217,10 @@ async fn create_service(State(shared): State<Arc<Shared>>, Json(spec): Json<Valu
     if swarm.services.contains_key(&name) {
         return Err(refuse(StatusCode::CONFLICT, "name conflicts with an existing object"));
     }
-    let Swarm { next, services, secrets, full } = &mut *swarm;
+    let Swarm { next, services, secrets, held, .. } = &mut *swarm;
     *next += 1;
     let mut service = Service { version: *next, spec, task: 0, running: BTreeMap::new() };
-    if !*full {
+    if !*held {
         service.begin(next, secrets, shared.folder.path());
     }
     services.insert(name.clone(), service);
@@ -284,6 +292,16 @@ async fn delete_secret(State(shared): State<Arc<Shared>>, Segment(id): Segment<S
     let gone = swarm.secrets.remove(&id);
     gone.map(|_| StatusCode::NO_CONTENT.into_response())
         .ok_or_else(|| refuse(StatusCode::NOT_FOUND, "secret not found"))
+}
+
+/// One machine that is empty, or one that is far too small.
+async fn list_nodes(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let cores: i64 = if shared.lock().full { 0 } else { 8 };
+    let resources = json!({"NanoCPUs": cores * 1_000_000_000, "MemoryBytes": 16_i64 << 30});
+    Json(json!([{
+        "ID": "node", "Spec": {"Availability": "active"}, "Status": {"State": "ready"},
+        "Description": {"Resources": resources},
+    }]))
 }
 
 async fn list_tasks(State(shared): State<Arc<Shared>>) -> Json<Value> {

@@ -182,14 +182,15 @@ async fn of_two_tasks_the_newer_works_and_the_older_leaves() {
 #[tokio::test]
 async fn a_room_says_what_keeps_it_and_goes_on_trying() {
     let docker = Docker::start();
-    docker.fill(true);
     let front = Front::new(&docker);
     let service = front.start().await;
+    // The room is let in, and then another takes what it was let in for.
+    docker.hold(true);
     service.api().put("/v1/rooms/r", &document()).await.expect("a room");
     let delayed = |view: &Value| view["status"]["worker"]["delayed"].as_str().unwrap_or_default().to_owned();
     let view = until(&service, |view| !delayed(view).is_empty()).await;
     assert_eq!(delayed(&view), "Swarm says: no suitable node (insufficient resources on 3 nodes)");
-    docker.fill(false);
+    docker.hold(false);
     let view = running(&service, 1).await;
     assert_eq!(delayed(&view), "");
     drop(docker);
@@ -198,6 +199,20 @@ async fn a_room_says_what_keeps_it_and_goes_on_trying() {
     let view = until(&service, |view| delayed(view).contains("does not answer")).await;
     assert!(view["participants"]["alice"].is_object(), "the room itself stands");
     service.stop().await.expect("drains");
+}
+
+#[tokio::test]
+async fn a_room_that_fits_no_machine_is_refused() {
+    let docker = Docker::start();
+    let front = Front::new(&docker);
+    let service = front.start().await;
+    docker.fill(true);
+    let refused = service.api().put("/v1/rooms/r", &document()).await.expect_err("no machine has a core").to_string();
+    assert!(refused.contains("503") && refused.contains("cores"), "{refused}");
+    assert_eq!(docker.count(), (0, 0, 0));
+    docker.fill(false);
+    service.api().put("/v1/rooms/r", &document()).await.expect("a room");
+    running(&service, 1).await;
 }
 
 #[tokio::test]

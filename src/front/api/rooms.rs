@@ -101,7 +101,7 @@ pub async fn quote(
         return Err(Problem::new(Kind::InvalidAddress, detail));
     }
     let document = document(&state, body)?;
-    Ok(Json(state.rooms().quote(question.room.as_ref(), &document)?))
+    Ok(Json(state.rooms().quote(question.room.as_ref(), &document).await?))
 }
 
 fn document(state: &ApiState, body: Value) -> Result<RoomDocument, Problem> {

@@ -17,7 +17,11 @@ pub use local::Local;
 pub use outbox::Outbox;
 pub use swarm::Swarm;
 
-use crate::{base::RoomId, cost::Budget, link::FromWorker};
+use crate::{
+    base::RoomId,
+    cost::{Budget, Capacity},
+    link::FromWorker,
+};
 
 /// Messages that may wait for the room; beyond that the worker's own writes wait.
 const INBOX: usize = 256;
@@ -56,6 +60,14 @@ impl Engine {
         match self {
             Self::Local(local) => local.capacity(),
             Self::Swarm(_) => None,
+        }
+    }
+
+    /// The machine of a cluster with the most left; none where there is no cluster, or where it does not say.
+    pub async fn emptiest(&self) -> Option<Capacity> {
+        match self {
+            Self::Local(_) => None,
+            Self::Swarm(swarm) => swarm.emptiest().await,
         }
     }
 

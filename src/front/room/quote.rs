@@ -19,7 +19,7 @@ pub struct Quote {
     pub mib: u32,
     /// What must be free for the room to be made: everyone it pulls is there, and four of those who may publish.
     pub opening: Share,
-    /// What is left here now; null where the cluster decides.
+    /// What is left here now, or on the cluster's emptiest machine; null when that is not known.
     pub free: Option<Share>,
     /// Whether the room would be made now.
     pub fits: bool,
@@ -69,14 +69,21 @@ impl Context {
     }
 
     /// Lets a room in that is not there yet.
-    pub(super) fn admit(&self, room: &RoomId, document: &RoomDocument) -> Result<(), Shortage> {
-        self.ledger.admit(self.engine.capacity(), room, self.opening(document))
+    pub(super) async fn admit(&self, room: &RoomId, document: &RoomDocument) -> Result<(), Shortage> {
+        let opening = self.opening(document);
+        if let Some(machine) = self.engine.emptiest().await {
+            machine.admits(opening)?;
+        }
+        self.ledger.admit(self.engine.capacity(), room, opening)
     }
 
     /// What a room would cost here.
-    pub(super) fn quote(&self, room: Option<&RoomId>, document: &RoomDocument) -> Quote {
+    pub(super) async fn quote(&self, room: Option<&RoomId>, document: &RoomDocument) -> Quote {
         let whole = load::everyone(document, &self.layout(document)).budget(&self.ledger.prices());
-        let capacity = self.engine.capacity().map(|total| self.ledger.capacity(total, room));
+        let capacity = match self.engine.capacity() {
+            Some(total) => Some(self.ledger.capacity(total, room)),
+            None => self.engine.emptiest().await,
+        };
         Quote::new(whole, self.opening(document), capacity)
     }
 

@@ -132,7 +132,7 @@ impl Rooms {
             if self.handles().len() >= MAX_ROOMS {
                 return Err(RoomError::Full(MAX_ROOMS));
             }
-            let entry = match (self.context.admit(id, &document), crowded) {
+            let entry = match (self.context.admit(id, &document).await, crowded) {
                 (Ok(()), _) => Entry::Admitted,
                 // What would not fit with nobody else here would wait for ever.
                 (Err(shortage), Crowded::Wait) if !shortage.is_hopeless() => Entry::Waiting,
@@ -152,9 +152,9 @@ impl Rooms {
     }
 
     /// What a room would cost; changes nothing. What `id` takes already, if it is given, counts as free.
-    pub fn quote(&self, id: Option<&RoomId>, document: &RoomDocument) -> Result<Quote, RoomError> {
+    pub async fn quote(&self, id: Option<&RoomId>, document: &RoomDocument) -> Result<Quote, RoomError> {
         let faults = self.context.check(document);
-        if faults.is_empty() { Ok(self.context.quote(id, document)) } else { Err(RoomError::Faults(faults)) }
+        if faults.is_empty() { Ok(self.context.quote(id, document).await) } else { Err(RoomError::Faults(faults)) }
     }
 
     /// Changes the document in one step that no other change comes between.

@@ -10,7 +10,7 @@ use std::{
 use bollard::{
     API_DEFAULT_VERSION, Docker,
     errors::Error,
-    models::{Node, NodeSpecAvailabilityEnum, NodeState, SecretSpec, ServiceSpec, Task, TaskState},
+    models::{Node, NodeSpecAvailabilityEnum, NodeState, ResourceObject, SecretSpec, ServiceSpec, Task, TaskState},
     query_parameters::{
         InspectServiceOptions, ListNodesOptions, ListSecretsOptions, ListServicesOptions, ListTasksOptions,
         UpdateServiceOptions,
@@ -20,7 +20,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::timeout;
 
 use super::spec;
-use crate::cost::Budget;
+use crate::cost::{Budget, Capacity};
 
 /// Longest answer to wait for: a manager that elects a leader takes a few seconds.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -47,9 +47,6 @@ pub struct Found {
     /// Its labels.
     pub labels: HashMap<String, String>,
 }
-
-/// What a node has that no task has reserved.
-pub type Free = Budget;
 
 /// See the module. Clones share connections.
 #[derive(Debug, Clone)]
@@ -161,11 +158,11 @@ impl Api {
     }
 
     /// What the nodes that take tasks have, and what running tasks have reserved of it; one entry a node.
-    pub async fn nodes(&self) -> Result<Vec<Free>, ApiError> {
+    pub async fn nodes(&self) -> Result<Vec<Capacity>, ApiError> {
         let nodes = self.ask(self.docker()?.list_nodes(None::<ListNodesOptions>)).await?;
         let wanted = HashMap::from([("desired-state".to_owned(), vec!["running".to_owned()])]);
         let tasks = self.ask(self.docker()?.list_tasks(Some(ListTasksOptions { filters: Some(wanted) }))).await?;
-        Ok(free(nodes, &tasks))
+        Ok(capacities(nodes, &tasks))
     }
 
     /// Why the newest task of a service does not run, if it does not.
@@ -176,27 +173,29 @@ impl Api {
     }
 }
 
-fn free(nodes: Vec<Node>, tasks: &[Task]) -> Vec<Free> {
+/// What each node that takes tasks has, and what running tasks have reserved of it.
+fn capacities(nodes: Vec<Node>, tasks: &[Task]) -> Vec<Capacity> {
     let takes_tasks = |node: &Node| {
         let ready = node.status.as_ref().and_then(|status| status.state) == Some(NodeState::READY);
         let availability = node.spec.as_ref().and_then(|spec| spec.availability);
         ready && availability == Some(NodeSpecAvailabilityEnum::ACTIVE)
     };
-    let reserved = |node: &Option<String>| {
-        let on_it = tasks.iter().filter(|task| task.node_id == *node);
-        let reservations = on_it.filter_map(|task| task.spec.as_ref()?.resources.as_ref()?.reservations.as_ref());
-        reservations.fold((0, 0), |(cpu, memory), reservation| {
-            (cpu + reservation.nano_cpus.unwrap_or(0), memory + reservation.memory_bytes.unwrap_or(0))
-        })
+    let budget = |resources: &ResourceObject| Budget {
+        millicores: u32::try_from(resources.nano_cpus.unwrap_or(0) / 1_000_000).unwrap_or(u32::MAX),
+        mib: u32::try_from(resources.memory_bytes.unwrap_or(0) >> 20).unwrap_or(u32::MAX),
     };
-    let free_of = |node: Node| {
-        let (cpu, memory) = reserved(&node.id);
-        let has = node.description?.resources?;
-        let part = |has: Option<i64>, taken: i64, unit: i64| ((has? - taken).max(0) / unit).try_into().ok();
-        let millicores = part(has.nano_cpus, cpu, 1_000_000)?;
-        Some(Free { millicores, mib: part(has.memory_bytes, memory, 1 << 20)? })
+    let reserved = |task: &Task| Some(budget(task.spec.as_ref()?.resources.as_ref()?.reservations.as_ref()?));
+    let capacity = |node: Node| {
+        let total = budget(&node.description?.resources?);
+        let on_it = tasks.iter().filter(|task| task.node_id == node.id).filter_map(reserved);
+        let nothing = Budget { millicores: 0, mib: 0 };
+        let taken = on_it.fold(nothing, |sum, one| Budget {
+            millicores: sum.millicores.saturating_add(one.millicores),
+            mib: sum.mib.saturating_add(one.mib),
+        });
+        Some(Capacity { total, taken })
     };
-    nodes.into_iter().filter(takes_tasks).filter_map(free_of).collect()
+    nodes.into_iter().filter(takes_tasks).filter_map(capacity).collect()
 }
 
 fn unless_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {
@@ -270,7 +269,8 @@ mod tests {
         let tasks: Vec<Task> =
             serde_json::from_value(json!([{"NodeID": "a", "Spec": reserving}, {"NodeID": "b", "Spec": reserving}]))
                 .expect("tasks");
-        assert_eq!(free(nodes, &tasks), [Free { millicores: 2500, mib: 7168 }]);
+        let free: Vec<Budget> = capacities(nodes, &tasks).iter().map(Capacity::free).collect();
+        assert_eq!(free, [Budget { millicores: 2500, mib: 7168 }]);
     }
 
     #[tokio::test]

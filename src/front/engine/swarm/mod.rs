@@ -28,7 +28,7 @@ pub use self::{identity::IdentityError, spec::service_name};
 use super::Worker;
 use crate::{
     base::{RoomId, tasks::Tasks},
-    cost::Budget,
+    cost::{Budget, Capacity},
 };
 
 /// What an operator says of the Swarm.
@@ -125,12 +125,10 @@ impl Swarm {
         }
     }
 
-    /// What each node that takes tasks has left to reserve; a room must fit on one.
-    ///
-    /// # Errors
-    /// Why Docker does not say.
-    pub async fn free(&self) -> Result<Vec<Budget>, String> {
-        self.shared.api.nodes().await.map_err(|error| error.to_string())
+    /// The node with the most left, for a room must fit on one; none while Docker does not say, which keeps no room out.
+    pub async fn emptiest(&self) -> Option<Capacity> {
+        let nodes = self.shared.api.nodes().await.inspect_err(|error| tracing::warn!("what nodes have left: {error}"));
+        nodes.ok()?.into_iter().max_by_key(|node| node.free().millicores)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<RoomId, Arc<Berth>>> {
