@@ -100,6 +100,7 @@ fn moves(seen: &Recording, tile: Rect) -> Vec<bool> {
 const SECOND: usize = 30;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement of browsers that share the machine with everything else: make test-network"]
 async fn loss_and_jitter_freeze_nothing_for_a_second() {
     const SPAN: Duration = Duration::from_secs(10);
     let mut call = Call::start().await;
