@@ -37,8 +37,8 @@ const ENCODE: [(&str, f32); 7] = [
     ("slow", 100.0),
 ];
 
-/// What other codecs cost to decode against H.264, on the machine of docs/scale.md with the same film at the same rate; with
-/// the loop filter, and without it where the decoder can leave it out.
+/// What other codecs are taken to cost to decode against H.264, with the loop filter, and without it where the decoder can leave
+/// it out: rough ratios, which calibration does not measure.
 fn factor(codec: VideoCodec) -> (f32, f32) {
     match codec {
         VideoCodec::H264 => (1.0, 1.0),
