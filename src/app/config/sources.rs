@@ -75,9 +75,9 @@ impl<'a> Sources<'a> {
         Self { args, environment, file, path }
     }
 
-    /// Whether anybody set it.
-    pub(super) fn is_set(&self, key: &str) -> bool {
-        self.find(key, &mut Vec::new()).is_some()
+    /// The keys that begin like this and that anybody set.
+    pub(super) fn set_with(&self, prefix: &str) -> impl Iterator<Item = &'static str> {
+        KEYS.into_iter().filter(move |key| key.starts_with(prefix) && self.find(key, &mut Vec::new()).is_some())
     }
 
     /// A setting of one value as it was written; none when nobody set it.

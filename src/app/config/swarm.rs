@@ -25,23 +25,12 @@ pub enum EngineConfig {
     },
 }
 
-/// Settings of Swarm without the engine of that name are a mistake, since they would do nothing.
-const OF_SWARM: [&str; 7] = [
-    "swarm_docker",
-    "swarm_image",
-    "swarm_name",
-    "swarm_network",
-    "swarm_constraint",
-    "swarm_listen",
-    "swarm_advertise",
-];
-
 /// Reads everything about the engine; `log` is the filter of the log.
 pub(super) fn engine(sources: &Sources<'_>, log: &str, faults: &mut Vec<String>) -> Option<EngineConfig> {
     let is_swarm = sources.parse("engine", "local", which, faults)?;
     if !is_swarm {
-        let idle = OF_SWARM.into_iter().filter(|key| sources.is_set(key));
-        faults.extend(idle.map(|key| format!("{key}: only engine = \"swarm\" uses it")));
+        // Without the engine they would do nothing, so somebody is mistaken.
+        faults.extend(sources.set_with("swarm_").map(|key| format!("{key}: only engine = \"swarm\" uses it")));
         return Some(EngineConfig::Local);
     }
     let docker = sources.parse("swarm_docker", "unix:///var/run/docker.sock", |text| Ok(text.to_owned()), faults);

@@ -11,13 +11,16 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::signal::unix;
+use tokio::{net::TcpStream, signal::unix};
 
 /// How much of what a process complained of goes into an error: enough for the last few lines.
 const TAIL_BYTES: u64 = 2000;
 
 /// How often a process that was told to stop is looked at.
 const STOP_POLL: Duration = Duration::from_millis(10);
+
+/// How often a port that is to be listened on is tried.
+const LISTEN_POLL: Duration = Duration::from_millis(10);
 
 /// A running child. Dropping it kills and reaps it.
 #[derive(Debug)]
@@ -85,6 +88,25 @@ impl Process {
             Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
         };
         read().unwrap_or_default()
+    }
+
+    /// Waits until something listens on this port of loopback.
+    ///
+    /// # Errors
+    /// When nothing does within `limit`, or the process ends before.
+    pub async fn until_listens(&mut self, port: u16, limit: Duration) -> Result<()> {
+        let up = async {
+            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                if self.check().is_err() {
+                    return;
+                }
+                tokio::time::sleep(LISTEN_POLL).await;
+            }
+        };
+        if tokio::time::timeout(limit, up).await.is_err() {
+            bail!("{} does not listen: {}", self.name, self.last_words());
+        }
+        self.check()
     }
 
     /// Waits for it to end by itself.

@@ -2,9 +2,8 @@
 
 use std::{fs, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 
 use super::process::{Process, free_port, quiet};
 
@@ -39,18 +38,7 @@ impl Relay {
         command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
         command.arg("-p").arg(folder.path()).arg("-c").arg(&file).args(["-e", "stderr"]);
         let mut process = Process::start("nginx", &mut command)?;
-        let up = async {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                if process.check().is_err() {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if tokio::time::timeout(START_LIMIT, up).await.is_err() {
-            bail!("nginx does not listen: {}", process.last_words());
-        }
-        process.check()?;
+        process.until_listens(port, START_LIMIT).await?;
         Ok(Self { process, port, _folder: folder })
     }
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 
 use super::process::{Process, free_port, quiet};
 
@@ -38,18 +37,7 @@ impl Turn {
         command.args(["--use-auth-secret", "--static-auth-secret", SECRET, "--allow-loopback-peers"]);
         command.args(["--no-cli", "--no-tls", "--no-dtls", "--verbose", "--simple-log", "--log-file", &file("log")]);
         let mut process = Process::start("coturn", &mut command)?;
-        let up = async {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                if process.check().is_err() {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if tokio::time::timeout(START_LIMIT, up).await.is_err() {
-            bail!("coturn does not listen: {}", process.last_words());
-        }
-        process.check()?;
+        process.until_listens(port, START_LIMIT).await?;
         Ok(Self { process, port, folder })
     }
 

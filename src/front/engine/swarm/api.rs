@@ -130,14 +130,12 @@ impl Api {
         self.ask(self.docker()?.create_secret(secret)).await.map(|made| made.id)
     }
 
-    /// Id, name and room of every secret that was made by this front, or for one room.
-    pub async fn secrets(&self, labels: &[(&str, &str)]) -> Result<Vec<(String, String, String)>, ApiError> {
+    /// Id and room of every secret with these labels.
+    pub async fn secrets(&self, labels: &[(&str, &str)]) -> Result<Vec<(String, String)>, ApiError> {
         let options = ListSecretsOptions { filters: Some(filters(labels)) };
         let secrets = self.ask(self.docker()?.list_secrets(Some(options))).await?;
-        let secrets = secrets.into_iter().filter_map(|secret| {
-            let spec = secret.spec?;
-            Some((secret.id?, spec.name?, spec.labels?.remove(spec::ROOM)?))
-        });
+        let secrets =
+            secrets.into_iter().filter_map(|secret| Some((secret.id?, secret.spec?.labels?.remove(spec::ROOM)?)));
         Ok(secrets.collect())
     }
 

@@ -113,7 +113,7 @@ async fn clear_away(swarm: &Swarm, berth: &Berth) -> Result<(), ApiError> {
 async fn forget_secrets(swarm: &Swarm, berth: &Berth, but: Option<&str>) -> Result<(), ApiError> {
     let shared = &swarm.shared;
     let ours = [(spec::NAME, shared.settings.name.as_str()), (spec::ROOM, berth.room.as_str())];
-    for (id, ..) in shared.api.secrets(&ours).await? {
+    for (id, _) in shared.api.secrets(&ours).await? {
         if but != Some(id.as_str()) {
             shared.api.delete_secret(&id).await?;
         }
@@ -148,7 +148,7 @@ async fn sweep_once(swarm: &Swarm) -> Result<(), ApiError> {
             shared.api.delete(&name).await?;
         }
     }
-    for (id, _, room) in shared.api.secrets(&ours).await? {
+    for (id, room) in shared.api.secrets(&ours).await? {
         if orphan(&room) {
             shared.api.delete_secret(&id).await?;
         }

@@ -23,8 +23,8 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+pub use self::identity::IdentityError;
 use self::{api::Api, berth::Berth, identity::Identity};
-pub use self::{identity::IdentityError, spec::service_name};
 use super::Worker;
 use crate::{
     base::{RoomId, tasks::Tasks},

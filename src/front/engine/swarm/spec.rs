@@ -65,7 +65,7 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Name of the service: a room's id may be longer than Docker's 63 characters.
+    /// Name of the service.
     pub fn name(&self) -> String {
         service_name(&self.settings.name, self.room)
     }
@@ -196,7 +196,7 @@ impl Wanted<'_> {
     }
 }
 
-/// Name of the service of this room in this installation.
+/// Name of the service of this room in this installation: a room's id may be longer than Docker's 63 characters.
 pub fn service_name(installation: &str, room: &RoomId) -> String {
     format!("{installation}-{}", &AssetHash::of(room.as_str().as_bytes()).to_string()[..16])
 }
