@@ -174,6 +174,27 @@ async fn browsers_may_ask_first() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_lets_nobody_back_in() {
+    let mut settings = settings(&[]);
+    // The rooms know nothing of it yet.
+    let stopping = tokio_util::sync::CancellationToken::new();
+    settings.stopping = stopping.clone();
+    let router = router(settings);
+    room(&router).await;
+    let key = [(header::AUTHORIZATION, "Bearer s3cret")];
+    assert_eq!(send(&router, to("OPTIONS", "/whip/weekly/alice", &key, "")).await.status, StatusCode::NO_CONTENT);
+    stopping.cancel();
+    for answer in [
+        send(&router, to("OPTIONS", "/whip/weekly/alice", &key, "")).await,
+        offer(&router, "/whip/weekly/alice", "s3cret", OFFER).await,
+        offer(&router, "/whep/weekly", "w4tch", &receiving()).await,
+    ] {
+        assert_eq!(answer.problem(), "stopping");
+        assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*", "a page may read why");
+    }
+}
+
+#[tokio::test]
 async fn a_thousand_offers_without_a_client_are_bounded() {
     let mut settings = settings(&[]);
     let many = std::num::NonZeroU32::new(10_000).expect("many");

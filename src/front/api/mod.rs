@@ -92,7 +92,7 @@ fn endpoints(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(service::metrics))
         .route_layer(middleware::from_fn_with_state(state.clone(), guard::unlock));
     keyed
-        .merge(wish::endpoints())
+        .merge(wish::endpoints(state))
         .routes(routes!(hooks::srs))
         .routes(routes!(hooks::srs_by_path))
         .routes(routes!(service::healthz))

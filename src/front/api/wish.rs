@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     base::Secret,
-    front::webrtc::{Answer, Changed, Fragment, SessionId},
+    front::{
+        room::RoomError,
+        webrtc::{Answer, Changed, Fragment, SessionId},
+    },
 };
 
 /// Largest SDP, bytes: a browser's offer of two tracks with every codec and ten candidates is 8 kB.
@@ -31,13 +34,23 @@ pub(super) const SDP: &str = "application/sdp";
 pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 /// The endpoints, open to pages of every origin: what they need they bring along, and no cookie speaks for them.
-pub(super) fn endpoints() -> OpenApiRouter<ApiState> {
+pub(super) fn endpoints(state: &ApiState) -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(whip::publish, whip::options))
         .routes(routes!(whip::change, whip::leave, whip::session_options))
         .routes(routes!(whep::watch, whep::options))
         .routes(routes!(whep::change, whep::leave, whep::session_options))
+        .route_layer(middleware::from_fn_with_state(state.clone(), open))
         .route_layer(middleware::from_fn(cross_origin))
+}
+
+/// Lets nobody in once the server stops. Whoever was just sent away may ask on a connection that still stands, and would take a
+/// welcome for a sign that somebody else has the place.
+async fn open(State(state): State<ApiState>, request: Request, next: Next) -> Result<Response, Problem> {
+    match state.0.stopping.is_cancelled() {
+        true => Err(RoomError::Stopping.into()),
+        false => Ok(next.run(request).await),
+    }
 }
 
 /// Adds what browsers ask for (Fetch Standard §3.2), to refusals too, so that a page can say what was wrong.
