@@ -3,9 +3,13 @@
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     os::unix::process::CommandExt,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU16, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -186,12 +190,23 @@ pub fn interrupted() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// A TCP port on loopback that was free a moment ago. Another program may take it in between; the child then says so.
+/// Ports for servers of a lab: below those that Linux gives to whoever connects without choosing one, which a browser or a
+/// publisher might be given before the server has bound its own.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A port that is free on loopback, TCP and UDP, and that this process has not been given before.
 ///
 /// # Errors
-/// When loopback has no free port.
+/// When none of a hundred is free.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0)).context("no free port on loopback")?.local_addr()?.port())
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
+    for _ in 0..100 {
+        let port = PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS.len() as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port on loopback between {} and {}", PORTS.start, PORTS.end)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -18,6 +18,9 @@ use super::{
 
 /// Longest a server may take to be ready on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// How often it is asked meanwhile.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Longest a server may take to drain: what it promises.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -73,9 +76,15 @@ impl Service {
         let process = Process::start("tilecast serve", command.args(&setup.arguments))?;
         let api = Api::new(&format!("http://127.0.0.1:{http}"), None)?;
         let mut service = Self { process, api, rtmp, http, webrtc, _state: state };
-        let ready = service.api.until("/readyz", START_LIMIT, |_| true).await;
-        service.process.check()?;
-        ready.with_context(|| format!("tilecast serve is not ready: {}", service.process.last_words()))?;
+        let deadline = Instant::now() + START_LIMIT;
+        while let Err(error) = service.api.get("/readyz").await {
+            service.process.check()?;
+            if Instant::now() > deadline {
+                let words = service.process.last_words();
+                return Err(error.context(format!("tilecast serve is not ready: {words}")));
+            }
+            tokio::time::sleep(POLL).await;
+        }
         Ok(service)
     }
 

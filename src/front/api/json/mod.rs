@@ -1,15 +1,18 @@
 //! JSON text to value, and value to document with every fault found, not just the first.
 
-use std::{collections::BTreeSet, fmt};
+mod node;
+mod unique;
 
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor, value as de_value},
-    forward_to_deserialize_any,
-};
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use serde_path_to_error::Segment;
 
+use self::{
+    node::{Node, Refusal},
+    unique::Unique,
+};
 use super::problem::{Kind, Problem};
 use crate::layout::Fault;
 
@@ -137,230 +140,9 @@ fn remove(value: &mut Value, place: &[String]) -> bool {
     }
 }
 
-/// Why a value does not decode, kept apart so that no text must be read back.
-#[derive(Debug)]
-enum Refusal {
-    Unknown { field: String, expected: &'static [&'static str] },
-    Missing(&'static str),
-    Other(String),
-}
-
-impl Refusal {
-    /// The exact place and a sentence.
-    fn explain(self, mut place: Vec<String>, value: &Value) -> (Vec<String>, String) {
-        match self {
-            Self::Unknown { field, expected } => {
-                let detail = unknown(&field, expected);
-                place.push(field);
-                // The path already ends in the field, except where serde looked at a buffered copy (tagged enums).
-                if value.pointer(&pointer(&place)).is_none() {
-                    place.pop();
-                }
-                (place, detail)
-            }
-            Self::Missing(field) => {
-                place.push(field.to_owned());
-                (place, "this field is required".to_owned())
-            }
-            Self::Other(text) => (place, text),
-        }
-    }
-}
-
-fn unknown(field: &str, expected: &[&str]) -> String {
-    let field: String = field.chars().take(64).collect();
-    match field.as_str() {
-        "id" => return "the id is the last part of the address; leave this field out".to_owned(),
-        "status" => return "the status is told by the server; leave this field out".to_owned(),
-        _ => {}
-    }
-    match expected {
-        [] => format!("there is no field {field:?}"),
-        _ => format!("there is no field {field:?}; there is {}", expected.join(", ")),
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown { field, expected } => f.write_str(&unknown(field, expected)),
-            Self::Missing(field) => write!(f, "{field} is required"),
-            Self::Other(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// What serde says it expected, in words for people.
-fn expected(expected: &dyn de::Expected) -> String {
-    let text = expected.to_string();
-    match text.as_str() {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more".to_owned(),
-        "i8" | "i16" | "i32" | "i64" => "a whole number".to_owned(),
-        "f32" | "f64" => "a number".to_owned(),
-        "a boolean" => "true or false".to_owned(),
-        _ if text.starts_with("struct ") || text.contains(" enum ") || text == "a map" => "an object".to_owned(),
-        _ => text,
-    }
-}
-
-impl de::Error for Refusal {
-    fn custom<T: fmt::Display>(text: T) -> Self {
-        Self::Other(text.to_string())
-    }
-    fn invalid_type(found: de::Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
-        Self::Other(format!("expected {}, found {found}", expected(wanted)))
-    }
-    fn invalid_value(found: de::Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
-        Self::invalid_type(found, wanted)
-    }
-    fn unknown_variant(found: &str, variants: &'static [&'static str]) -> Self {
-        let found: String = found.chars().take(64).collect();
-        Self::Other(format!("{found:?} is not one of {}", variants.join(", ")))
-    }
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::Unknown { field: field.to_owned(), expected }
-    }
-    fn missing_field(field: &'static str) -> Self {
-        Self::Missing(field)
-    }
-}
-
-/// A value as serde reads it, failing with [`Refusal`].
-#[derive(Clone, Copy)]
-struct Node<'a>(&'a Value);
-
-impl<'de> de::IntoDeserializer<'de, Refusal> for Node<'de> {
-    type Deserializer = Self;
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
-
-fn fields(fields: &Map<String, Value>) -> impl Iterator<Item = (&str, Node<'_>)> {
-    fields.iter().map(|(key, value)| (key.as_str(), Node(value)))
-}
-
-impl<'de> Deserializer<'de> for Node<'de> {
-    type Error = Refusal;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        match self.0 {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-                (Some(value), _) => visitor.visit_u64(value),
-                (None, Some(value)) => visitor.visit_i64(value),
-                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
-            },
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(de_value::SeqDeserializer::new(items.iter().map(Node))),
-            Value::Object(object) => visitor.visit_map(de_value::MapDeserializer::new(fields(object))),
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        match self.0 {
-            Value::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    /// An object only: serde would also read a struct from an array, which no client means.
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        match self.0 {
-            Value::Object(_) => self.deserialize_any(visitor),
-            _ => Err(Refusal::Other("expected an object".to_owned())),
-        }
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        match self.0 {
-            Value::String(text) => visitor.visit_enum(de_value::BorrowedStrDeserializer::new(text)),
-            Value::Object(object) => {
-                let map = de_value::MapDeserializer::new(fields(object));
-                visitor.visit_enum(de_value::MapAccessDeserializer::new(map))
-            }
-            _ => Err(Refusal::Other(format!("expected one of {}", variants.join(", ")))),
-        }
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map identifier ignored_any
-    }
-}
-
-/// A JSON value in which no object has a field twice.
-struct Unique(Value);
-
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Build;
-        impl<'de> Visitor<'de> for Build {
-            type Value = Value;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-            fn visit_unit<E>(self) -> Result<Value, E> {
-                Ok(Value::Null)
-            }
-            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-                Ok(Value::Bool(value))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-                Ok(value.into())
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-                Ok(value.into())
-            }
-            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-                Ok(value.into())
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-                Ok(Value::String(text.to_owned()))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-                let mut items = Vec::new();
-                while let Some(Unique(item)) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(Value::Array(items))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-                let mut object = Map::new();
-                while let Some((key, Unique(value))) = map.next_entry::<String, _>()? {
-                    if object.contains_key(&key) {
-                        let key: String = key.chars().take(64).collect();
-                        return Err(de::Error::custom(format_args!("the field {key:?} is given twice")));
-                    }
-                    object.insert(key, value);
-                }
-                Ok(Value::Object(object))
-            }
-        }
-        deserializer.deserialize_any(Build).map(Self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
     use crate::front::room::{RoomDocument, document::Participant};
