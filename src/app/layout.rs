@@ -33,14 +33,14 @@ pub enum Command {
 /// Exits with 1 if a template cannot be used, or with --strict if there is a warning.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Templates
+    /// Templates; of files named *.schema.json, which lie beside them for editors, none is looked at
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The canvas they are meant for
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = canvas)]
     canvas: Canvas,
     /// How many people warnings and costs are for
-    #[arg(long, value_name = "NUMBER", default_value_t = 9)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 9, value_parser = people)]
     participants: usize,
     /// Folder of the images they show, NAME.png and so on; without it, images are not looked for
     #[arg(long, value_name = "FOLDER")]
@@ -65,8 +65,8 @@ pub struct Render {
     /// How large it is
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = canvas)]
     canvas: Canvas,
-    /// How many people there are
-    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    /// How many people there are, at most 64; the last ones play the roles that the template asks for
+    #[arg(long, value_name = "NUMBER", default_value_t = 7, value_parser = people)]
     participants: usize,
     /// How many of them are screen shares; left out, one if the template asks for it
     #[arg(long, value_name = "NUMBER")]
@@ -95,6 +95,11 @@ fn canvas(text: &str) -> Result<Canvas, String> {
     canvas.check().into_iter().next().map_or(Ok(canvas), |fault| Err(fault.to_string()))
 }
 
+fn people(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number <= MAX_TILES);
+    number.ok_or_else(|| format!("give a number from 0 to {MAX_TILES}"))
+}
+
 /// Does it.
 ///
 /// # Errors
@@ -109,7 +114,9 @@ pub fn run(command: Command) -> anyhow::Result<()> {
 fn check(args: &Check) -> anyhow::Result<()> {
     let assets = args.assets.as_deref().map(assets).transpose()?;
     let (mut faults, mut warnings) = (0, 0);
-    for file in &args.files {
+    let is_schema = |file: &&PathBuf| file.to_string_lossy().ends_with(".schema.json");
+    let files: Vec<&PathBuf> = args.files.iter().filter(|file| !is_schema(file)).collect();
+    for file in &files {
         let name = file.display();
         let template = match read(file)? {
             Ok(template) => template,
@@ -120,18 +127,18 @@ fn check(args: &Check) -> anyhow::Result<()> {
             }
         };
         let known = |asset: &AssetName| assets.as_ref().is_none_or(|assets| assets.contains_key(asset));
-        let advice = advise(&template, args.participants.min(MAX_TILES), &args.canvas, known);
+        let advice = advise(&template, args.participants, &args.canvas, known);
         warnings += advice.warnings.len();
         advice.warnings.iter().for_each(|warning| println!("{name}: warning: {warning}"));
         let cost = advice.cost;
         println!(
-            "{name}: sound; {} people on {}x{} take about {:.0} % of a core: {:.0} % decoding {} tiles, {:.0} % encoding",
-            args.participants,
+            "{name}: sound; {} on {}x{} take about {:.0} % of a core: {:.0} % decoding {}, {:.0} % encoding",
+            counted(args.participants, "person", "people"),
             args.canvas.width,
             args.canvas.height,
             cost.total_percent,
             cost.decode_percent,
-            cost.tiles,
+            counted(cost.tiles, "tile", "tiles"),
             cost.encode_percent
         );
         if args.time {
@@ -142,9 +149,18 @@ fn check(args: &Check) -> anyhow::Result<()> {
         }
     }
     if faults > 0 || (args.strict && warnings > 0) {
-        bail!("{faults} faults and {warnings} warnings in {} templates", args.files.len());
+        bail!(
+            "{} and {} in {}",
+            counted(faults, "fault", "faults"),
+            counted(warnings, "warning", "warnings"),
+            counted(files.len(), "template", "templates")
+        );
     }
     Ok(())
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// The median over many scenes of a meeting where the floor goes round.
@@ -174,19 +190,6 @@ fn solve_time(template: &Template, canvas: &Canvas) -> Duration {
 }
 
 fn render(args: &Render) -> anyhow::Result<()> {
-    let template = read(&args.file)?.map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{} cannot be used:\n  {}", args.file.display(), lines.join("\n  "))
-    })?;
-    let arguments = arguments(&args.parameter)?;
-    if let Some(fault) = template.check_arguments(&arguments).first() {
-        bail!("--parameter {fault}");
-    }
-    let assets = args.assets.as_deref().map(assets).transpose()?.unwrap_or_default();
-    let hash = |name: &AssetName| assets.get(name).map(|file| AssetHash::of(file));
-    let layout = Layout::new(&template, &arguments, hash);
-    let by_hash: BTreeMap<AssetHash, &Bytes> = assets.values().map(|file| (AssetHash::of(file), file)).collect();
-    let files = |hash| by_hash.get(&hash).map(|file| Bytes::clone(file));
     let rehearsal = Rehearsal {
         participants: args.participants,
         screens: args.screen,
@@ -194,6 +197,25 @@ fn render(args: &Render) -> anyhow::Result<()> {
         pinned: args.pinned,
         seconds: args.seconds,
     };
+    if let Some(fault) = rehearsal.fault() {
+        bail!("--{fault}");
+    }
+    if args.output.extension().is_none_or(|ending| ending != "png") {
+        bail!("{} will be a PNG picture; give it a name that ends in .png", args.output.display());
+    }
+    let template = read(&args.file)?.map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{} cannot be used:\n  {}", args.file.display(), lines.join("\n  "))
+    })?;
+    let arguments = arguments(&args.parameter)?;
+    if let Some(fault) = template.check_arguments(&arguments).first() {
+        bail!("--parameter {} {}", fault.pointer.trim_start_matches('/'), fault.detail);
+    }
+    let assets = args.assets.as_deref().map(assets).transpose()?.unwrap_or_default();
+    let hash = |name: &AssetName| assets.get(name).map(|file| AssetHash::of(file));
+    let layout = Layout::new(&template, &arguments, hash);
+    let by_hash: BTreeMap<AssetHash, &Bytes> = assets.values().map(|file| (AssetHash::of(file), file)).collect();
+    let files = |hash| by_hash.get(&hash).map(|file| Bytes::clone(file));
     let picture = draw::preview(&mut Fonts::load(), &layout, &rehearsal, &args.canvas, &files);
     std::fs::write(&args.output, draw::png(&picture)).with_context(|| format!("cannot write {}", args.output.display()))
 }

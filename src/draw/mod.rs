@@ -34,7 +34,7 @@ pub use render::{Face, render, render_placed};
 pub use sheet::Sheet;
 pub use stroke::{Ink, Scratch, Stroke, contains, intersection, meet, paint};
 pub use text::Fonts;
-pub use words::{anchored, say, words};
+pub use words::{anchored, label, say, words};
 
 /// The picture as a PNG file.
 pub fn png(picture: &RgbImage) -> Vec<u8> {

@@ -8,7 +8,7 @@ use image::{RgbImage, RgbaImage};
 use super::{CardStyle, Face, Fonts, Marks, asset, card, render};
 use crate::{
     base::{AssetHash, ParticipantId},
-    layout::{self, Canvas, Layout, MAX_TILES, Meeting, Person, SCREEN, Scene},
+    layout::{self, Canvas, Layout, MAX_TILES, Meeting, Person, Scene},
     media::Size,
 };
 
@@ -50,8 +50,28 @@ pub struct Rehearsal {
     pub seconds: u64,
 }
 
-/// Draws a layout for a meeting that is not there, as large as the canvas. Each role the layout asks for is played by one of the
-/// people, the last ones first, while someone without a role is left. `files` has the uploads that the layout shows; one that it
+impl Rehearsal {
+    /// Why there is no such meeting, a sentence; none when there is.
+    pub fn fault(&self) -> Option<String> {
+        let Self { participants, screens, speaking, pinned, seconds } = *self;
+        if participants > MAX_TILES {
+            return Some(format!("participants is {participants}; ask for 0 to {MAX_TILES}"));
+        }
+        let among = [("screen", screens.unwrap_or(0)), ("speaking", speaking), ("pinned", pinned)];
+        let beyond = among.into_iter().find(|(_, number)| *number > participants);
+        // Whoever draws nobody need not say that nobody speaks.
+        let beyond = beyond.filter(|(name, number)| (*name, *number, participants) != ("speaking", 1, 0));
+        if let Some((name, number)) = beyond {
+            return Some(format!("{name} is {number}, of {participants} participants; ask for 0 to {participants}"));
+        }
+        (seconds > MAX_SECONDS).then(|| format!("seconds is {seconds}; ask for 0 to {MAX_SECONDS}"))
+    }
+}
+
+/// Longest that a rehearsal looks ahead, s: an hour turns every page.
+const MAX_SECONDS: u64 = 3600;
+
+/// Draws a layout for a meeting that is not there, as large as the canvas; see [`Layout::parts`] for who plays what. `files` has the uploads that the layout shows; one that it
 /// lacks is left out.
 pub fn preview(
     fonts: &mut Fonts,
@@ -89,8 +109,13 @@ pub fn preview(
 fn stand_in(fonts: &mut Fonts, person: &Person, scene: &Scene, speaking: bool) -> Option<Face> {
     let tiles = || scene.tiles.iter().filter(|tile| tile.participant == person.id);
     let tile = tiles().max_by_key(|tile| u64::from(tile.rect.width) * u64::from(tile.rect.height))?;
-    let style = CardStyle { named: tiles().all(|tile| tile.label.is_none()), ..CardStyle::of(tile) };
-    let size = camera(tile.rect.size());
+    let (size, seen) = (camera(tile.rect.size()), tile.rect);
+    let own = CardStyle::of(tile);
+    let named = tiles().all(|tile| tile.label.is_none());
+    // What the tile cuts off the picture, above and below alike, is as far away as a label that is not there.
+    let cut = if tile.fit == layout::Fit::Cover { (size.height - seen.height) / 2 } else { 0 };
+    let clear = (own.clear.0.saturating_add(cut), own.clear.1.saturating_add(cut));
+    let style = CardStyle { named, clear, side: Some(seen.width.min(seen.height)), ..own };
     let picture = card(fonts, size, &person.name, scene.background.color, style);
     Some(Face { name: person.name.clone(), picture: Some(picture), marks: Marks { speaking, ..Marks::default() } })
 }
@@ -131,20 +156,8 @@ impl Images<'_> {
 }
 
 fn stand_ins(layout: &Layout, rehearsal: &Rehearsal) -> Vec<Person> {
-    let count = rehearsal.participants.min(MAX_TILES);
-    let asked = layout.roles();
-    let screens = rehearsal.screens.unwrap_or(usize::from(asked.contains(&SCREEN))).min(count);
-    let mut roles: Vec<&str> = asked.into_iter().filter(|role| *role != SCREEN).collect();
-    roles.truncate(count.saturating_sub(screens + 1));
-    if rehearsal.screens.is_none() && count == 1 {
-        return vec![person(0, None)];
-    }
-    let plain = count - roles.len() - screens;
-    let role = |index: usize| match index.checked_sub(plain) {
-        Some(index) => Some(roles.get(index).copied().unwrap_or(SCREEN)),
-        None => None,
-    };
-    (0..count).map(|index| person(index, role(index))).collect()
+    let parts = layout.parts(rehearsal.participants.min(MAX_TILES), rehearsal.screens);
+    parts.into_iter().enumerate().map(|(index, role)| person(index, role)).collect()
 }
 
 fn person(index: usize, role: Option<&str>) -> Person {

@@ -12,7 +12,7 @@ use super::{
     picture::{fitted, tile},
     sheet::Sheet,
     stroke::{Scratch, Stroke, paint},
-    words::{say, words},
+    words::{label, say, words},
 };
 use crate::{
     base::{AssetHash, ParticipantId},
@@ -105,9 +105,9 @@ impl Artist<'_> {
             Some(picture) => tile(picture, size, Wish { fit, focus, crop }, around),
             None => card(self.fonts, size, &face.name, around, CardStyle::of(of)),
         };
-        let label = of.label.as_ref().and_then(|label| {
-            let said = say(&label.text.parts, self.utc);
-            words(self.fonts, &label.text, &said, &face.marks.badges(label), size)
+        let label = of.label.as_ref().and_then(|dress| {
+            let said = say(&dress.text.parts, self.utc);
+            label(self.fonts, &dress.text, &said, &face.marks.badges(dress), size)
         });
         [Some(Sheet::from_rgb(&picture, Format::Rgb)), label.map(|label| Sheet::from_rgba(&label, Format::Rgb))]
     }
@@ -117,7 +117,7 @@ impl Artist<'_> {
             Content::Plain => None,
             Content::Image(image) => self.image(*image, size),
             Content::Text(text) => {
-                let drawn = words(self.fonts, text, &say(&text.parts, self.utc), &[], size)?;
+                let drawn = words(self.fonts, text, &say(&text.parts, self.utc), size)?;
                 Some(Sheet::from_rgba(&drawn, Format::Rgb))
             }
         }

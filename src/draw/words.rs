@@ -9,12 +9,12 @@ use super::{
     text::Line,
 };
 use crate::{
-    layout::{Badge, Paint, Part, Text},
+    layout::{Badge, LINE_PITCH, Paint, Part, SMALLEST_SHARE, Text},
     media::{Rect, Size},
 };
 
 /// From one line to the next, in letters' sizes.
-const PITCH: f32 = 1.3;
+const PITCH: f32 = LINE_PITCH as f32;
 /// Between words and the edge of a box that can be seen: left and right, above and below, and the box's radius, in letters'
 /// sizes.
 const PADDING: (f32, f32, f32) = (0.5, 0.12, 0.3);
@@ -40,10 +40,46 @@ pub fn say(parts: &[Part], utc: i64) -> String {
     said.collect()
 }
 
-/// Draws a text that says `said`, with badges before it, to fit into `room`: a box, its width and height even. `None` when
-/// there is nothing to see.
-pub fn words(fonts: &mut Fonts, text: &Text, said: &str, badges: &[Badge], room: Size) -> Option<RgbaImage> {
-    let size = text.size.clamp(1, MAX_LETTERS) as f32;
+/// Draws an overlay's text that says `said`, to fit into `room`, in smaller letters where it must: a box, its width and height
+/// even. `None` when there is nothing to see.
+pub fn words(fonts: &mut Fonts, text: &Text, said: &str, room: Size) -> Option<RgbaImage> {
+    let size = fitting(fonts, text, said, room);
+    write(fonts, text, said, &[], room, size)
+}
+
+/// Draws a tile's label that says `said`, with badges before it. What does not fit into `room` is cut, since labels side by side
+/// are of one size.
+pub fn label(fonts: &mut Fonts, text: &Text, said: &str, badges: &[Badge], room: Size) -> Option<RgbaImage> {
+    write(fonts, text, said, badges, room, letters(text))
+}
+
+/// Height of one line of a text, with the box around it, px.
+pub fn line_height(text: &Text) -> u32 {
+    let padding = if text.background.is_none() { 0.0 } else { 2.0 * PADDING.1 };
+    (letters(text) * (PITCH + padding)).ceil() as u32
+}
+
+fn letters(text: &Text) -> f32 {
+    text.size.clamp(1, MAX_LETTERS) as f32
+}
+
+/// The size of letters in which all of the text fits, within bounds.
+fn fitting(fonts: &mut Fonts, text: &Text, said: &str, room: Size) -> f32 {
+    let size = letters(text);
+    let (aside, above) = if text.background.is_none() { (0.0, 0.0) } else { (PADDING.0 * size, PADDING.1 * size) };
+    let free = |side: u32| side.saturating_sub(text.inset.saturating_mul(2)) as f32;
+    let lines = said.split('\n').take(MAX_LINES).count();
+    let height = size + PITCH * size * (lines - 1) as f32 + 2.0 * above;
+    // A clock keeps its size from second to second, whatever its digits.
+    let widest = |digits: String| fonts.weighted_line(&digits, size, text.weight, f32::from(u16::MAX));
+    let digits = said.split('\n').take(MAX_LINES).map(|line| line.replace(|c: char| c.is_ascii_digit(), "0"));
+    let width = digits.filter_map(widest).map(|line| line.width()).fold(0.0, f32::max) + 2.0 * aside;
+    let share = (free(room.width) / width).min(free(room.height) / height);
+    // A hair less than what fits, so that rounding cuts nothing.
+    if share < 1.0 { size * (share * 0.99).max(SMALLEST_SHARE as f32) } else { size }
+}
+
+fn write(fonts: &mut Fonts, text: &Text, said: &str, badges: &[Badge], room: Size, size: f32) -> Option<RgbaImage> {
     let boxed = !text.background.is_none();
     let (aside, above) = if boxed { (PADDING.0 * size, PADDING.1 * size) } else { (0.0, 0.0) };
     let free = |side: u32, padding: f32| side.saturating_sub(text.inset.saturating_mul(2)) as f32 - 2.0 * padding;

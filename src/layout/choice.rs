@@ -8,7 +8,7 @@ use serde::{
 };
 use utoipa::ToSchema;
 
-use super::{Arguments, Fault, Layout, Template, Transition};
+use super::{Arguments, Fault, Template, Transition};
 use crate::base::TemplateName;
 
 pub use super::template::MAX_TRANSITION_MS;
@@ -88,8 +88,7 @@ impl LayoutChoice {
     }
 
     /// How scenes change.
-    pub fn transition(&self, layout: &Layout) -> Transition {
-        let usual = layout.transition();
+    pub fn transition(&self, usual: Transition) -> Transition {
         Transition { ms: self.transition_ms.unwrap_or(usual.ms), ..usual }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Layout, Meeting, Scene,
+    Layout, Meeting, Scene, Transition,
     cast::{Company, Seating},
 };
 
@@ -36,6 +36,12 @@ impl Director {
         let solved = layout.arrange(on.rung, &company, meeting, &on.seating, shown);
         self.on = Some(On { seating: solved.seating, ..on });
         solved.scene
+    }
+
+    /// How the change to the last scene takes place, as its arrangement says.
+    pub fn transition(&self, layout: &Layout) -> Transition {
+        let rung = self.on.as_ref().and_then(|on| layout.rungs.get(on.rung));
+        rung.map_or_else(Transition::default, |rung| rung.transition)
     }
 
     /// Begins anew: another layout, or another order of people, counts from the next scene on.

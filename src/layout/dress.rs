@@ -5,6 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::{Paint, scene::Image};
 use crate::media::Rect;
 
+/// From one line of a text to the next, in letters' sizes.
+pub const LINE_PITCH: f64 = 1.3;
+
+/// How small an overlay's letters may become so that its text fits, of the size it asks for; what does not fit then is cut.
+pub const SMALLEST_SHARE: f64 = 0.6;
+
 /// One of nine points of a rectangle.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema, schemars::JsonSchema,

@@ -1,7 +1,6 @@
 //! What is wrong with a document, and where.
 
 use serde::Serialize;
-use serde_path_to_error::{Path, Segment};
 use utoipa::ToSchema;
 
 /// A fault in something a person wrote: where, and what to do about it.
@@ -25,19 +24,4 @@ impl Fault {
         self.pointer.insert_str(0, prefix);
         self
     }
-}
-
-/// The JSON pointer of a place that serde was reading.
-pub(super) fn pointer(path: &Path) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        let token = match segment {
-            Segment::Seq { index } => index.to_string(),
-            Segment::Map { key } | Segment::Enum { variant: key } => key.replace('~', "~0").replace('/', "~1"),
-            Segment::Unknown => continue,
-        };
-        pointer.push('/');
-        pointer.push_str(&token);
-    }
-    pointer
 }

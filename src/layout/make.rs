@@ -27,7 +27,6 @@ impl Layout {
         let mut maker = Maker { template, arguments: all, assets: &assets, named: Named::default() };
         let rungs = template.arrangements.iter().map(|arrangement| maker.rung(arrangement)).collect();
         Self {
-            transition: Transition { ms: template.motion.ms, easing: template.motion.easing },
             dwell: Duration::from_millis(template.dwell_ms.into()),
             people: template.people,
             rungs,
@@ -64,8 +63,10 @@ impl Maker<'_> {
         }
         let specs = self.template.overlays.iter().chain(&arrangement.overlays);
         let specs: Vec<OverlaySpec> = specs.cloned().collect();
+        let motion = arrangement.motion.unwrap_or(self.template.motion);
         Rung {
             when: arrangement.when.clone(),
+            transition: Transition { ms: motion.ms, easing: motion.easing },
             background: color,
             image: image.and_then(|image| self.image(&image)),
             regions,

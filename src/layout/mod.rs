@@ -14,6 +14,7 @@ mod dress;
 mod fault;
 pub mod fit;
 pub mod given;
+pub mod json;
 mod make;
 mod pack;
 mod painter;
@@ -31,7 +32,9 @@ pub use check::{Advice, Cost, advise};
 pub use choice::{LayoutChoice, TemplateChoice};
 pub use color::{Color, Paint};
 pub use director::Director;
-pub use dress::{Anchor, Badge, Border, Content, Highlight, Label, Overlay, Part, Shadow, Text, Weight};
+pub use dress::{
+    Anchor, Badge, Border, Content, Highlight, LINE_PITCH, Label, Overlay, Part, SMALLEST_SHARE, Shadow, Text, Weight,
+};
 pub use fault::Fault;
 pub use given::{Argument, Arguments};
 pub use plan::Layout;

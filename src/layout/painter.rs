@@ -15,6 +15,9 @@ use super::{
 };
 use crate::media::{Rect, Size};
 
+/// How far into a round corner a label has to keep out of it, of the radius: 1 - 1/√2.
+const CORNER: f64 = 0.293;
+
 /// A scene in the making.
 pub(super) struct Painter<'a> {
     rung: &'a Rung,
@@ -98,6 +101,9 @@ impl<'a> Painter<'a> {
     fn tile(&self, slot: &Slot, person: usize, rect: Rect) -> Tile {
         let person = self.company.people[person];
         let Look { opacity, radius, border, shadow, highlight, label } = &slot.look;
+        let (radius, border) = (self.radius(*radius, rect), self.line(*border));
+        // A highlight that left some of the border beside it would be a line of two colours.
+        let widest = |line: Border| Border { px: line.px.max(border.map_or(0, |border| border.px)), ..line };
         Tile {
             participant: person.id.clone(),
             copy: 0,
@@ -107,8 +113,8 @@ impl<'a> Painter<'a> {
             focus: slot.focus,
             crop: slot.crop,
             opacity: *opacity as f32,
-            radius: self.radius(*radius, rect),
-            border: self.line(*border),
+            radius,
+            border,
             card: person.face == Face::Hidden,
             shadow: shadow.filter(|shadow| !shadow.color.is_none()).map(|shadow| Shadow {
                 blur: self.px(shadow.blur),
@@ -116,9 +122,10 @@ impl<'a> Painter<'a> {
                 y: (shadow.y * f64::from(self.short())).round() as i32,
                 color: shadow.color,
             }),
-            highlight: self.line(*highlight),
+            highlight: self.line(*highlight).map(widest),
             label: label.as_ref().and_then(|(writing, badges)| {
-                let text = self.text(writing, Some(person));
+                let mut text = self.text(writing, Some(person));
+                text.inset = text.inset.max((f64::from(radius) * CORNER).ceil() as u32);
                 (!text.parts.is_empty()).then(|| Label { text, badges: badges.clone() })
             }),
         }

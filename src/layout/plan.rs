@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Anchor, Badge, Canvas, Color, Crop, Fit, Focus, Image, Paint, Transition, Weight,
+    Anchor, Badge, Canvas, Color, Crop, Fit, Focus, Image, Paint, SCREEN, Transition, Weight,
     cast::Named,
     pack::Area,
     place::{Aspect, Beyond, Pack},
@@ -16,7 +16,6 @@ use crate::base::AssetHash;
 /// A template with a room's arguments and the images there are: what scenes are made from.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Layout {
-    pub(super) transition: Transition,
     pub(super) dwell: Duration,
     pub(super) people: People,
     pub(super) rungs: Vec<Rung>,
@@ -27,6 +26,7 @@ pub struct Layout {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rung {
     pub when: Option<When>,
+    pub transition: Transition,
     pub background: Option<Color>,
     pub image: Option<Image>,
     /// Each lies in the canvas or in one before it.
@@ -134,11 +134,6 @@ pub(super) enum Holds {
 }
 
 impl Layout {
-    /// How the template says that scenes change.
-    pub fn transition(&self) -> Transition {
-        self.transition
-    }
-
     /// Every image that its scenes may show.
     pub fn images(&self) -> BTreeSet<AssetHash> {
         let covers = |rung: &Rung| {
@@ -157,6 +152,22 @@ impl Layout {
         let mut roles: Vec<(&String, &usize)> = self.named.roles.iter().collect();
         roles.sort_by_key(|(_, number)| **number);
         roles.into_iter().map(|(role, _)| role.as_str()).collect()
+    }
+}
+
+impl Layout {
+    /// Which role each of `count` people plays in a meeting that is not there. The last `screens` share a screen (left out, one
+    /// if the layout asks for it and somebody else is there), those before them play one each of the other roles the layout
+    /// asks for, as long as someone is left without a role.
+    pub fn parts(&self, count: usize, screens: Option<usize>) -> Vec<Option<&str>> {
+        let asked = self.roles();
+        let one = usize::from(asked.contains(&SCREEN) && count > 1);
+        let screens = screens.unwrap_or(one).min(count);
+        let others = asked.into_iter().filter(|role| *role != SCREEN);
+        let mut parts: Vec<&str> = others.take(count.saturating_sub(screens + 1)).collect();
+        parts.extend(std::iter::repeat_n(SCREEN, screens));
+        let plain = std::iter::repeat_n(None, count - parts.len());
+        plain.chain(parts.into_iter().map(Some)).collect()
     }
 }
 

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::{
     Easing, Fault,
-    fault::pointer,
     given::Parameter,
+    json::{self, Decoded},
     place::{Place, Region},
     style::{Background, OverlaySpec, Style},
 };
@@ -66,7 +66,7 @@ pub struct Template {
     /// What a room may set, by name; at most 16.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Parameter>,
-    /// How changes of scene take place.
+    /// How changes of scene take place, where the arrangement does not say.
     #[serde(default, skip_serializing_if = "Motion::is_default")]
     pub motion: Motion,
     /// An arrangement stays at least this long before another takes its place, 0 to 3 600 000 ms; 0 when left out. It keeps
@@ -172,9 +172,13 @@ pub struct Arrangement {
     /// What lies behind everything, in place of the template's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<Background>,
-    /// Filled in this order, except that `rest` always comes last. 1 to 64, of which at most 8 say `twice` and have a `flow`.
-    #[schema(min_items = 1, max_items = 64)]
-    #[schemars(length(min = 1, max = 64))]
+    /// How the change to this arrangement takes place, and changes while it is on, in place of what the template says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motion: Option<Motion>,
+    /// Filled in this order, except that `rest` always comes last. At most 64, of which at most 8 say `twice` and have a `flow`;
+    /// none for a card that shows nobody.
+    #[schema(max_items = 64)]
+    #[schemars(length(max = 64))]
     pub places: Vec<Place>,
     /// Images and words of this arrangement alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -239,17 +243,13 @@ impl Template {
     /// Reads a template and checks it.
     ///
     /// # Errors
-    /// What is wrong with it: the first thing that is not of the format, or everything that is out of range.
+    /// Everything that is wrong with it.
     pub fn parse(json: &[u8]) -> Result<Self, Vec<Fault>> {
         if json.len() > MAX_TEMPLATE_BYTES {
             let detail = format!("is {} bytes; a template has at most {MAX_TEMPLATE_BYTES}", json.len());
             return Err(vec![Fault::new("", detail)]);
         }
-        let mut reader = serde_json::Deserializer::from_slice(json);
-        let template: Self = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| vec![Fault::new(pointer(error.path()), error.inner().to_string())])?;
-        reader.end().map_err(|error| vec![Fault::new("", error.to_string())])?;
-        let faults = template.check();
-        if faults.is_empty() { Ok(template) } else { Err(faults) }
+        let value = json::parse(json).map_err(|error| vec![Fault::new("", format!("is no JSON: {error}"))])?;
+        Decoded::<Self>::from_value(value).checked(Self::check)
     }
 }

@@ -268,4 +268,20 @@ async fn rooms_set_parameters_and_templates_must_keep_them() {
     assert_eq!(refused.pointers(), ["/parameters/colour", "/parameters/size"]);
     let refused = tell(&router, "PUT", "/v1/layouts/pip", template("another")).await;
     assert_eq!((refused.status, refused.problem().as_str()), (StatusCode::CONFLICT, "layout-in-use"));
+    // Nor those that a planned layout sets, or it could not be taken up.
+    tell(&router, "PUT", path, json!({"template": "grid"})).await;
+    let planned = json!({"template": "pip", "parameters": {"size": 0.3}, "at": 3_600_000});
+    assert_eq!(tell(&router, "PUT", path, planned).await.status, StatusCode::OK);
+    let refused = tell(&router, "PUT", "/v1/layouts/pip", template("another")).await;
+    assert!(refused.text().contains("/next_layout/layout/parameters/size"), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn a_rule_of_two_is_told_as_one() {
+    let router = router(settings(&[]));
+    let mut double = template("double");
+    double["arrangements"][0]["places"][0]["cast"] = json!([{"role": "x", "participant": "y"}]);
+    let verdict = tell(&router, "POST", "/v1/layouts/validate", double.clone()).await.json();
+    assert_eq!(verdict["faults"][0]["pointer"], "/arrangements/0/places/0/cast/0", "{verdict}");
+    assert_eq!(tell(&router, "PUT", "/v1/layouts/double", double).await.status, StatusCode::UNPROCESSABLE_ENTITY);
 }

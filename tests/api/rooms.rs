@@ -313,7 +313,7 @@ async fn previews_are_pictures_of_the_asked_size() {
         ("height=99999", "2160"),
         ("size=1", "size"),
         ("canvas=big", "1920x1080"),
-        ("speaking=99", "0 to 64"),
+        ("speaking=8", "0 to 7"),
         ("seconds=99999", "0 to 3600"),
         ("parameters=%7B%22corner%22:1%7D", "parameter"),
     ] {

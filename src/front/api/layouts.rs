@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 
 use super::{
     body::{Asked, JsonBody, Names},
-    json::Decoded,
     problem::{Kind, Problem},
     rooms::answer,
     state::ApiState,
 };
+use crate::layout::json::Decoded;
 use crate::{
     base::TemplateName,
     front::room::{

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 
 use super::{
     body::{JsonBody, Names},
-    json::Decoded,
     problem::Problem,
     rooms::answer,
     state::{ApiState, no_output, refused_part},
 };
+use crate::layout::json::Decoded;
 use crate::{
     base::{OutputId, RoomId},
     front::room::{

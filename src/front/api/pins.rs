@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 
 use super::{
     body::{JsonBody, Names},
-    json::Decoded,
     problem::Problem,
     rooms::answer,
     state::{ApiState, refused_part},
 };
+use crate::layout::json::Decoded;
 use crate::{
     base::{ParticipantId, RoomId},
     front::room::{RoomDocument, RoomError, status::RoomView},

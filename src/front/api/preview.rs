@@ -12,18 +12,15 @@ use serde::Deserialize;
 
 use super::{
     body::{Asked, JsonBody, Names},
-    json::Decoded,
     problem::{Kind, Problem},
     state::ApiState,
 };
+use crate::layout::json::Decoded;
 use crate::{
     base::{AssetHash, TemplateName},
     draw::{self, Rehearsal},
-    layout::{Arguments, Canvas, Layout, MAX_TILES, Template},
+    layout::{Arguments, Canvas, Layout, Template},
 };
-
-/// Longest that a preview looks ahead, s: an hour turns every page.
-const MAX_SECONDS: u64 = 3600;
 
 /// How a preview is drawn.
 #[derive(Debug, Deserialize)]
@@ -44,14 +41,14 @@ impl Default for PreviewQuery {
     fn default() -> Self {
         let (screen, canvas, parameters) = (None, None, None);
         Self {
-            participants: 4,
+            participants: 7,
             screen,
             speaking: 1,
             pinned: 0,
             seconds: 0,
             canvas,
-            width: 640,
-            height: 360,
+            width: 1280,
+            height: 720,
             parameters,
         }
     }
@@ -63,20 +60,9 @@ fn refuse(detail: String) -> Problem {
 
 impl PreviewQuery {
     fn rehearsal(&self) -> Result<Rehearsal, Problem> {
-        let people = [
-            ("participants", self.participants),
-            ("screen", self.screen.unwrap_or(0)),
-            ("speaking", self.speaking),
-            ("pinned", self.pinned),
-        ];
-        if let Some((name, number)) = people.into_iter().find(|(_, number)| *number > MAX_TILES) {
-            return Err(refuse(format!("{name} is {number}; ask for 0 to {MAX_TILES}")));
-        }
-        if self.seconds > MAX_SECONDS {
-            return Err(refuse(format!("seconds is {}; ask for 0 to {MAX_SECONDS}", self.seconds)));
-        }
         let Self { participants, screen: screens, speaking, pinned, seconds, .. } = *self;
-        Ok(Rehearsal { participants, screens, speaking, pinned, seconds })
+        let rehearsal = Rehearsal { participants, screens, speaking, pinned, seconds };
+        rehearsal.fault().map_or(Ok(rehearsal), |fault| Err(refuse(fault)))
     }
 
     fn canvas(&self) -> Result<Canvas, Problem> {
@@ -96,7 +82,7 @@ impl PreviewQuery {
     fn arguments(&self, template: &Template) -> Result<Arguments, Problem> {
         let text = self.parameters.as_deref().unwrap_or("{}");
         let arguments: Arguments = serde_json::from_str(text)
-            .map_err(|error| refuse(format!("parameters is not an object of numbers and anchors: {error}")))?;
+            .map_err(|_| refuse("parameters is JSON, such as {\"corner\":\"top_left\",\"size\":0.2}".to_owned()))?;
         match template.check_arguments(&arguments).into_iter().next() {
             Some(fault) => Err(refuse(format!("parameters: {fault}"))),
             None => Ok(arguments),
@@ -133,7 +119,7 @@ async fn draw(state: ApiState, query: &PreviewQuery, template: &Template) -> Res
     get, path = "/v1/layouts/{name}/preview.png", tag = "layouts",
     params(
         ("name" = TemplateName, Path, description = "The template"),
-        ("participants" = Option<usize>, Query, description = "How many, 0 to 64; 4 when left out", maximum = 64),
+        ("participants" = Option<usize>, Query, description = "How many, 0 to 64; 7 when left out", maximum = 64),
         ("screen" = Option<usize>, Query, description = "How many of them are screen shares; when left out, one if the template asks for it"),
         ("speaking" = Option<usize>, Query, description = "Which has the floor, counted from 1; 0 is nobody; 1 when left out"),
         ("pinned" = Option<usize>, Query, description = "Which is pinned, counted from 1; 0 is nobody"),
@@ -160,7 +146,7 @@ pub async fn named(
 #[utoipa::path(
     post, path = "/v1/layouts/preview.png", tag = "layouts",
     params(
-        ("participants" = Option<usize>, Query, description = "How many, 0 to 64; 4 when left out", maximum = 64),
+        ("participants" = Option<usize>, Query, description = "How many, 0 to 64; 7 when left out", maximum = 64),
         ("canvas" = Option<String>, Query, description = "Such as 1920x1080; 640x360 when left out"),
     ),
     request_body = Template,

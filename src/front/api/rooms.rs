@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 
 use super::{
     body::{Asked, JsonBody, Names},
-    json::Decoded,
     problem::{Kind, Problem},
     state::ApiState,
 };
+use crate::layout::json::Decoded;
 use crate::{
     base::RoomId,
     front::room::{Quote, RoomDocument, RoomError, rooms::Crowded, status::RoomView},

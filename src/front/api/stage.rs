@@ -14,10 +14,10 @@ use utoipa::ToSchema;
 
 use super::{
     body::{JsonBody, Names},
-    json::Decoded,
     problem::Problem,
     state::{ApiState, refused_part},
 };
+use crate::layout::json::Decoded;
 use crate::{
     base::{ParticipantId, RoomId},
     front::room::{

@@ -16,7 +16,7 @@ use super::{
     actor::{Command, Moment},
     status::RoomView,
 };
-use crate::base::RoomId;
+use crate::{base::RoomId, front::events::Event};
 
 /// How long before its time a layout is taken up, so that the worker has it before the frame it begins with.
 const LEAD: Duration = Duration::from_millis(250);
@@ -52,7 +52,7 @@ impl Keeper {
                 request = requests.recv() => request,
                 moment = self.next_layout() => {
                     if let Err(error) = self.take_up_next_layout(moment).await {
-                        tracing::warn!(room = %self.id, "the layout that waited was not taken up: {error}");
+                        self.give_up_next_layout(&error).await;
                     }
                     continue;
                 }
@@ -102,6 +102,23 @@ impl Keeper {
             wanted.layout = next.layout;
         }
         self.make_true(wanted, Some(moment)).await.map(drop)
+    }
+
+    /// What cannot be taken up when it is due is forgotten, and the operator told why: it would be due again at once.
+    async fn give_up_next_layout(&mut self, error: &RoomError) {
+        let why = match error {
+            RoomError::Faults(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            other => other.to_string(),
+        };
+        let text = format!("the layout that was planned for now was not taken up: {why}");
+        tracing::warn!(room = %self.id, "{text}");
+        // A room that is closing needs to know nothing.
+        let _ = self.actor.send(Command::Tell(Event::Fault { participant: None, text })).await;
+        let wanted = RoomDocument { next_layout: None, ..self.document.clone() };
+        if let Err(error) = self.make_true(wanted, None).await {
+            tracing::warn!(room = %self.id, "that the planned layout is forgotten cannot be kept: {error}");
+            self.document.next_layout = None;
+        }
     }
 
     async fn change(&mut self, change: Change) -> Result<RoomView, RoomError> {

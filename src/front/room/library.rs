@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     base::{AssetName, TemplateName},
-    layout::{Template, TemplateChoice},
+    layout::{LayoutChoice, Template, TemplateChoice},
 };
 
 /// What must be true of a template for a change to take place (RFC 9110 13.1).
@@ -79,11 +79,15 @@ impl Rooms {
             let why = format!("is one too many; this server keeps {MAX_TEMPLATES}, delete one first");
             return Err(RoomError::TemplateInUse(name.clone(), why));
         }
-        // A room that sets parameters must not be left with ones that mean nothing.
+        // A room that sets parameters must not be left with ones that mean nothing, now or when its next layout is due.
         for view in self.users(name).await {
-            if let Some(fault) = view.document.layout.check_parameters(&template).first() {
-                let why = format!("is used by room {}, whose {} {}", view.id, fault.pointer, fault.detail);
-                return Err(RoomError::TemplateInUse(name.clone(), why));
+            for (at, layout) in layouts(&view) {
+                if names(layout, name)
+                    && let Some(fault) = layout.check_parameters(&template).first()
+                {
+                    let why = format!("is used by room {}, whose {at}{} {}", view.id, fault.pointer, fault.detail);
+                    return Err(RoomError::TemplateInUse(name.clone(), why));
+                }
             }
         }
         let kept = templates.next(name, template);
@@ -119,11 +123,7 @@ impl Rooms {
     }
 
     async fn users(&self, name: &TemplateName) -> Vec<RoomView> {
-        let named = |choice: &TemplateChoice| matches!(choice, TemplateChoice::Named(n) if n == name);
-        let uses = |view: &RoomView| {
-            named(&view.document.layout.template)
-                || view.document.next_layout.as_ref().is_some_and(|next| named(&next.layout.template))
-        };
+        let uses = |view: &RoomView| layouts(view).any(|(_, layout)| names(layout, name));
         self.list().await.into_iter().filter(uses).collect()
     }
 
@@ -158,8 +158,7 @@ impl Rooms {
             return used(format!("is shown by layout {by}; change that first"));
         }
         let shows = |view: &RoomView| {
-            let next = view.document.next_layout.as_ref().map(|next| &next.layout);
-            std::iter::once(&view.document.layout).chain(next).any(|layout| match &layout.template {
+            layouts(view).any(|(_, layout)| match &layout.template {
                 TemplateChoice::Inline(template) => template.assets().contains(&name),
                 TemplateChoice::Named(_) => false,
             })
@@ -177,4 +176,14 @@ impl Rooms {
     async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RoomError> {
         self.library.clone().acquire_owned().await.map_err(|_| RoomError::Stopping)
     }
+}
+
+/// The layouts that a room's document names, and where: the present one, and one that waits.
+fn layouts(view: &RoomView) -> impl Iterator<Item = (&'static str, &LayoutChoice)> {
+    let next = view.document.next_layout.as_ref().map(|next| ("/next_layout/layout", &next.layout));
+    std::iter::once(("/layout", &view.document.layout)).chain(next)
+}
+
+fn names(layout: &LayoutChoice, name: &TemplateName) -> bool {
+    matches!(&layout.template, TemplateChoice::Named(named) if named == name)
 }

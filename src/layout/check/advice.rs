@@ -8,12 +8,15 @@ use crate::{
     base::AssetName,
     layout::{
         Canvas, Fault, Layout, MAX_TILES, Meeting, Person, Template,
+        dress::{LINE_PITCH, SMALLEST_SHARE},
         given::Arguments,
         pack::Area,
         place::{Beyond, Cast, Place},
+        plan::{Cover, Holds, Writing},
         solve::Face,
         style::{Background, ImageSpec, OverlaySpec, Style, TextSpec},
         template::{Arrangement, When},
+        words::Word,
     },
 };
 
@@ -62,6 +65,9 @@ pub fn advise(template: &Template, people: usize, canvas: &Canvas, asset: impl F
         unreachable(r, arrangement, &template.arrangements[..index]);
         if let Some(rung) = layout.rungs.get(index) {
             let areas = rung.areas(canvas);
+            for cover in &rung.covers {
+                low(r, cover, cover.spot.area(&areas, canvas), canvas);
+            }
             let areas: Vec<Area> = rung.slots.iter().map(|slot| slot.spot.area(&areas, canvas)).collect();
             r.each("places", &arrangement.places, usize::MAX, |r, index, place| {
                 looks.style(r, place.style.as_ref());
@@ -72,7 +78,39 @@ pub fn advise(template: &Template, people: usize, canvas: &Canvas, asset: impl F
         }
         r.each("overlays", &arrangement.overlays, usize::MAX, |r, _, overlay| looks.overlay(r, overlay));
     });
+    unused(&mut report, template);
     Advice { warnings: report.faults, cost: cost(&layout, people, canvas) }
+}
+
+/// Parameters and regions that nothing names.
+fn unused(report: &mut Report, template: &Template) {
+    let whole = serde_json::to_value(template).unwrap_or_default();
+    report.within("parameters", |r| {
+        for name in template.parameters.keys().filter(|name| !names(&whole, "parameter", name)) {
+            r.within(name, |r| r.say(format!("is used nowhere; write {{\"parameter\": {name:?}}} where it counts")));
+        }
+    });
+    for (index, arrangement) in template.arrangements.iter().enumerate() {
+        let (own, shared) = (&whole["arrangements"][index], &whole["overlays"]);
+        let is_used = |name: &String| names(own, "in", name) || names(shared, "in", name);
+        let unused = arrangement.regions.keys().filter(|name| !is_used(name));
+        for name in unused {
+            let at = format!("/arrangements/{index}/regions/{name}");
+            report.faults.push(Fault::new(at, "is used nowhere; let a place lie `in` it, or leave it out"));
+        }
+    }
+}
+
+/// Whether a field of this name holds this word anywhere in a value.
+fn names(value: &serde_json::Value, field: &str, word: &str) -> bool {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.get(field).and_then(|value| value.as_str()) == Some(word)
+                || fields.values().any(|value| names(value, field, word))
+        }
+        serde_json::Value::Array(items) => items.iter().any(|value| names(value, field, word)),
+        _ => false,
+    }
 }
 
 struct Looks<'a> {
@@ -161,6 +199,22 @@ fn off_canvas(report: &mut Report, area: Area) {
     }
 }
 
+/// A text with more lines than its rectangle is high for, however small the letters may become.
+fn low(report: &mut Report, cover: &Cover, area: Area, canvas: &Canvas) {
+    let Holds::Text(Writing { words, size, inset, .. }) = &cover.holds else { return };
+    let breaks = |word: &Word| if let Word::Plain(text) = word { text.matches('\n').count() } else { 0 };
+    let lines = 1 + words.iter().map(breaks).sum::<usize>();
+    let short = f64::from(canvas.width.min(canvas.height));
+    let free = area.height * f64::from(canvas.height) - 2.0 * inset * short;
+    let needed = size * short * SMALLEST_SHARE * (1.0 + LINE_PITCH * (lines - 1) as f64);
+    if lines > 1 && needed > free {
+        let name = &cover.name;
+        report.say(format!(
+            "the text {name:?} has {lines} lines and no room for all of them; make it higher or its letters smaller"
+        ));
+    }
+}
+
 /// A place that lies over one that is meant to be beside it: equal levels say so.
 fn overlap(report: &mut Report, arrangement: &Arrangement, areas: &[Area], index: usize) {
     let (own, z) = (areas[index], arrangement.places[index].z);
@@ -181,6 +235,11 @@ fn overlap(report: &mut Report, arrangement: &Arrangement, areas: &[Area], index
 
 /// A place that nobody can come to.
 fn empty(report: &mut Report, arrangement: &Arrangement, index: usize, place: &Place) {
+    let most = arrangement.when.as_ref().and_then(|when| when.max_people);
+    if most == Some(0) {
+        return report
+            .say("is for nobody, as the arrangement is for 0 people; leave its `places` empty: []".to_owned());
+    }
     if place.twice {
         return;
     }
@@ -206,7 +265,6 @@ fn empty(report: &mut Report, arrangement: &Arrangement, index: usize, place: &P
         Cast::Pinned => arrangement.when.as_ref().is_some_and(|when| when.pinned == Some(false)),
         _ => false,
     };
-    let most = arrangement.when.as_ref().and_then(|when| when.max_people);
     let certain = before
         .clone()
         .filter(|earlier| earlier.cast.iter().any(|rule| matches!(rule, Cast::Joined)) && earlier.flow.is_none());
@@ -235,20 +293,21 @@ const SCALE_NS: f64 = 3.6;
 const DECODE: f64 = 0.07;
 
 fn cost(layout: &Layout, people: usize, canvas: &Canvas) -> Cost {
-    let person = |index: usize| Person {
+    let person = |(index, role): (usize, Option<&str>)| Person {
         id: format!("person-{index}").parse().expect("a valid id"),
         name: String::new(),
-        role: None,
+        role: role.map(str::to_owned),
         face: Face::Picture,
     };
-    let people: Vec<Person> = (0..people.min(MAX_TILES)).map(person).collect();
+    let people: Vec<Person> = layout.parts(people.min(MAX_TILES), None).into_iter().enumerate().map(person).collect();
     let floor = people.first().map(|person| &person.id);
     let scene = layout.scene(&Meeting { floor, ..Meeting::of(&people, canvas) });
     let area = |width: u32, height: u32| f64::from(width) * f64::from(height);
     let seconds = f64::from(canvas.fps) * 1e-9;
     let tiles: f64 = scene.tiles.iter().map(|tile| area(tile.rect.width, tile.rect.height)).sum();
     let overlays: f64 = scene.overlays.iter().map(|overlay| area(overlay.rect.width, overlay.rect.height)).sum();
-    let percent = |share: f64| (share * 1000.0).round() / 10.0;
+    // A sum of nothing is negative zero, which reads oddly.
+    let percent = |share: f64| (share * 1000.0).round() / 10.0 + 0.0;
     let decode = scene.tiles.iter().filter(|tile| tile.copy == 0).count() as f64 * DECODE + tiles * SCALE_NS * seconds;
     let compose = (tiles + overlays) * COMPOSE_NS * seconds;
     let encode = area(canvas.width, canvas.height) * ENCODE_NS * seconds;

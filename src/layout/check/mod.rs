@@ -15,7 +15,7 @@ use super::{
     place::Region,
     template::{
         Arrangement, MAX_ARRANGEMENTS, MAX_CROWDS, MAX_DESCRIPTION_BYTES, MAX_NAME_BYTES, MAX_PARAMETERS, MAX_PLACES,
-        MAX_REGIONS, MAX_ROLE_BYTES, MAX_TITLE_BYTES, MAX_TRANSITION_MS, MAX_WAIT_MS, When,
+        MAX_REGIONS, MAX_ROLE_BYTES, MAX_TITLE_BYTES, MAX_TRANSITION_MS, MAX_WAIT_MS, Motion, When,
     },
 };
 
@@ -105,7 +105,7 @@ impl Template {
                 r.within(name, |r| check_parameter(r, name, parameter));
             }
         });
-        report.within("motion", |r| r.number("ms", self.motion.ms, 0, MAX_TRANSITION_MS, "milliseconds"));
+        check_motion(&mut report, self.motion);
         report.number("dwell_ms", self.dwell_ms, 0, MAX_WAIT_MS, "milliseconds");
         if let Some(style) = &self.style {
             report.within("style", |r| r.style(style));
@@ -172,7 +172,9 @@ impl Template {
 impl Report {
     fn unique<'a>(&mut self, name: &str, mut others: impl Iterator<Item = &'a String>) {
         if others.any(|other| other == name) {
-            self.within("name", |r| r.say(format!("is {name} again; give each overlay its own")));
+            self.within("name", |r| {
+                r.say(format!("is {name:?}, as another overlay's is; give each a name of its own"))
+            });
         }
     }
 }
@@ -196,6 +198,10 @@ fn check_parameter(report: &mut Report, name: &str, parameter: &Parameter) {
     }
 }
 
+fn check_motion(report: &mut Report, motion: Motion) {
+    report.within("motion", |r| r.number("ms", motion.ms, 0, MAX_TRANSITION_MS, "milliseconds"));
+}
+
 fn check_arrangement(report: &mut Report, template: &Template, arrangement: &Arrangement, known: &Known, last: bool) {
     match &arrangement.when {
         Some(_) if last => report.within("when", |r| {
@@ -217,7 +223,14 @@ fn check_arrangement(report: &mut Report, template: &Template, arrangement: &Arr
             });
         }
     });
-    report.count("places", arrangement.places.len(), 1, MAX_PLACES, "places");
+    if let Some(motion) = arrangement.motion {
+        check_motion(report, motion);
+    }
+    report.count("places", arrangement.places.len(), 0, MAX_PLACES, "places");
+    let backdrop = arrangement.background.is_some() || template.background.is_some();
+    if arrangement.places.is_empty() && arrangement.overlays.is_empty() && template.overlays.is_empty() && !backdrop {
+        report.within("places", |r| r.say("leaves the canvas empty; give places, overlays or a background".to_owned()));
+    }
     let crowds = arrangement.places.iter().filter(|place| place.twice && place.flow.is_some()).count();
     report.count("places", crowds, 0, MAX_CROWDS, "places with `twice` and `flow`");
     report.each("places", &arrangement.places, MAX_PLACES, |r, _, place| check_place(r, place, known));

@@ -3,7 +3,7 @@
 use super::{Known, Report, check_role};
 use crate::layout::{
     Crop, Focus,
-    given::{FromArgument, Given, Reference},
+    given::{FromArgument, Given, Parameter, Reference},
     place::{Beyond, Cast, Flow, MAX_RULES, MAX_Z, Place, Region},
 };
 
@@ -67,7 +67,8 @@ fn check_crop(report: &mut Report, crop: Crop) {
     report.number("y", crop.y, 0.0, 1.0, fraction);
     report.number("width", crop.width, LEAST, 1.0, fraction);
     report.number("height", crop.height, LEAST, 1.0, fraction);
-    reach(report, [("width", "right", crop.x, crop.width), ("height", "bottom", crop.y, crop.height)], "the picture");
+    let sides = [("width", "right", crop.x, crop.width), ("height", "bottom", crop.y, crop.height)];
+    reach(report, sides, "", "the picture");
 }
 
 pub(super) fn check_region(report: &mut Report, region: &Region, known: &Known) {
@@ -76,7 +77,9 @@ pub(super) fn check_region(report: &mut Report, region: &Region, known: &Known) 
     {
         let names: Vec<&str> = known.regions.keys().map(String::as_str).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        report.within("in", |r| r.say(format!("names a region that is not there; there are: {names}")));
+        report.within("in", |r| {
+            r.say(format!("names {outer:?}, which is none of the arrangement's `regions`; there are: {names}"))
+        });
     }
     let fraction = "a fraction of what holds it";
     let numbers = [
@@ -97,7 +100,9 @@ pub(super) fn check_region(report: &mut Report, region: &Region, known: &Known) 
         Some(_) => {
             for (name, given) in [("x", &region.x), ("y", &region.y)] {
                 if given.is_some() {
-                    report.within(name, |r| r.say("is beside `anchor`, which says the same; leave one out".to_owned()));
+                    report.within(name, |r| {
+                        r.say("stands beside `anchor`, and both say where it is; leave one out".to_owned())
+                    });
                 }
             }
         }
@@ -113,12 +118,16 @@ pub(super) fn check_region(report: &mut Report, region: &Region, known: &Known) 
             for arguments in &known.arguments {
                 let number = |given: &Option<Given<f64>>| given.as_ref().and_then(|given| given.value(arguments));
                 let sides = [
-                    ("width", "right", number(&region.x), region.width.value(arguments)),
-                    ("height", "bottom", number(&region.y), region.height.value(arguments)),
+                    ("width", "right", number(&region.x), &region.width),
+                    ("height", "bottom", number(&region.y), &region.height),
                 ];
-                for (name, edge, from, length) in sides {
-                    if let (Some(from), Some(length)) = (from, length) {
-                        reach(report, [(name, edge, from, length)], "what holds it");
+                for (name, edge, from, given) in sides {
+                    if let (Some(from), Some(length)) = (from, given.value(arguments)) {
+                        let named = match given {
+                            Given::Value(_) => String::new(),
+                            Given::Parameter(Reference { parameter }) => format!(" (what {parameter:?} may be)"),
+                        };
+                        reach(report, [(name, edge, from, length)], &named, "what holds it");
                     }
                 }
             }
@@ -127,13 +136,15 @@ pub(super) fn check_region(report: &mut Report, region: &Region, known: &Known) 
 }
 
 /// Sides that are fine by themselves must not end beyond an edge.
-fn reach<const N: usize>(report: &mut Report, sides: [(&str, &str, f64, f64); N], whole: &str) {
+fn reach<const N: usize>(report: &mut Report, sides: [(&str, &str, f64, f64); N], why: &str, whole: &str) {
     for (name, edge, from, length) in sides {
         let alone_fine = (0.0..=1.0).contains(&from) && (LEAST..=1.0).contains(&length);
         if alone_fine && from + length > 1.0 + SLACK {
             let most = 1.0 - from;
             report.within(name, |r| {
-                r.say(format!("is {length}, which reaches beyond the {edge} edge of {whole}; give at most {most:.4}"));
+                r.say(format!(
+                    "is {length}{why}, which reaches beyond the {edge} edge of {whole}; give at most {most:.4}"
+                ));
             });
         }
     }
@@ -148,9 +159,19 @@ fn values<'a>(given: &'a Given<f64>, known: &'a Known) -> impl Iterator<Item = f
 fn check_reference<T: FromArgument>(report: &mut Report, name: &str, given: Option<&Given<T>>, known: &Known) {
     let Some(Given::Parameter(Reference { parameter })) = given else { return };
     let detail = match known.parameters.get(parameter) {
-        None => "is not one of the template's `parameters`",
-        Some(found) if T::from_argument(&found.default_argument()).is_none() => "is a parameter of another type",
+        None => {
+            let names: Vec<&str> = known.parameters.keys().map(String::as_str).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            format!("names {parameter:?}, which is not one of the template's `parameters`; there are: {names}")
+        }
+        Some(found) if T::from_argument(&found.default_argument()).is_none() => {
+            let (is, wanted) = match found {
+                Parameter::Number { .. } => ("a number", "an anchor"),
+                Parameter::Anchor { .. } => ("an anchor", "a number"),
+            };
+            format!("names {parameter:?}, which is {is}; `{name}` takes {wanted}")
+        }
         Some(_) => return,
     };
-    report.within(name, |r| r.within("parameter", |r| r.say(detail.to_owned())));
+    report.within(name, |r| r.within("parameter", |r| r.say(detail)));
 }

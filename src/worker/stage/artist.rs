@@ -47,8 +47,8 @@ pub enum Subject {
         style: Text,
         /// What it says.
         said: String,
-        /// Before the words.
-        badges: Vec<Badge>,
+        /// Before the words of a label; none of an overlay's.
+        badges: Option<Vec<Badge>>,
         /// What it has to fit in, px.
         room: Size,
     },
@@ -149,7 +149,11 @@ impl Studio {
                 picture(&Sheet::from_rgb(&card, Format::I420)).map_or(Drawn::Nothing, Drawn::Picture)
             }
             Subject::Words { style, said, badges, room } => {
-                let drawn = draw::words(self.fonts(), style, said, badges, *room);
+                let fonts = self.fonts();
+                let drawn = match badges {
+                    Some(badges) => draw::label(fonts, style, said, badges, *room),
+                    None => draw::words(fonts, style, said, *room),
+                };
                 drawn.map_or(Drawn::Nothing, |drawn| sheet(&drawn))
             }
             Subject::Image { asset, fit, size } => {

@@ -152,7 +152,7 @@ impl Contents {
         let subject = match &overlay.content {
             Content::Plain => return,
             Content::Image(Image { asset, fit }) => Subject::Image { asset: *asset, fit: *fit, size },
-            Content::Text(text) => words(text, Vec::new(), size, utc),
+            Content::Text(text) => words(text, None, size, utc),
         };
         let Some(drawn) = wardrobe.get(&subject) else { return };
         self.0.retain(|(id, content, _)| *id != overlay.id || *content != overlay.content);
@@ -169,7 +169,7 @@ impl Contents {
 }
 
 /// Words as they are to be drawn at a moment.
-pub fn words(text: &Text, badges: Vec<Badge>, room: Size, utc: i64) -> Subject {
+pub fn words(text: &Text, badges: Option<Vec<Badge>>, room: Size, utc: i64) -> Subject {
     let style = Text { parts: Vec::new(), ..text.clone() };
     Subject::Words { style, said: draw::say(&text.parts, utc), badges, room }
 }

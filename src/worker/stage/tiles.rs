@@ -146,7 +146,7 @@ impl Tile {
             self.label = None;
             return;
         };
-        match wardrobe.get(&words(&label.text, marks.badges(label), room, utc)) {
+        match wardrobe.get(&words(&label.text, Some(marks.badges(label)), room, utc)) {
             Some(Drawn::Sheet(sheet)) => self.label = Some(sheet),
             Some(_) => self.label = None,
             None => {}

@@ -99,7 +99,7 @@ impl Actor {
             return;
         }
         self.scene = scene;
-        let transition = self.document.layout.transition(&self.layout);
+        let transition = self.document.layout.transition(self.director.transition(&self.layout));
         self.send_images();
         let at = self.moment.and_then(|moment| self.production.worker_time(moment));
         self.production.control(Control::Scene { scene: self.scene.clone(), transition, at });

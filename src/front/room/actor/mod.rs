@@ -72,6 +72,8 @@ pub(super) enum Command {
     Pulled(ParticipantId, oneshot::Sender<Option<Seat>>),
     /// Templates or assets.
     LibraryChanged,
+    /// Something that whoever listens to the room is to know.
+    Tell(Event),
 }
 
 /// How a room comes in.
@@ -260,6 +262,7 @@ impl Actor {
                 };
                 let _ = reply.send(door.and_then(|door| self.seat(&id, door)));
             }
+            Command::Tell(event) => self.say(event),
             Command::LibraryChanged => {
                 self.take_up_layout();
                 self.recast();

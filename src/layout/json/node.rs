@@ -18,6 +18,8 @@ pub(super) enum Refusal {
     Unknown { field: String, expected: &'static [&'static str] },
     /// A field that must be there.
     Missing(&'static str),
+    /// A word that means something only with a value beside it.
+    Bare,
     /// Anything else, in words.
     Other(String),
 }
@@ -39,7 +41,7 @@ impl Refusal {
                 place.push(field.to_owned());
                 (place, "this field is required".to_owned())
             }
-            Self::Other(text) => (place, text),
+            other => (place, other.to_string()),
         }
     }
 }
@@ -62,6 +64,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Unknown { field, expected } => f.write_str(&unknown(field, expected)),
             Self::Missing(field) => write!(f, "{field} is required"),
+            Self::Bare => f.write_str("needs a value of its own"),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -77,6 +80,9 @@ fn expected(expected: &dyn de::Expected) -> String {
         "i8" | "i16" | "i32" | "i64" => "a whole number".to_owned(),
         "f32" | "f64" => "a number".to_owned(),
         "a boolean" => "true or false".to_owned(),
+        "a string" => "a text in quotes".to_owned(),
+        "a sequence" => "a list in [ ]".to_owned(),
+        "unit" => "the word alone, with nothing beside it".to_owned(),
         _ if text.starts_with("struct ") || text.contains(" enum ") || text == "a map" => "an object".to_owned(),
         _ => text,
     }
@@ -87,6 +93,10 @@ impl de::Error for Refusal {
         Self::Other(text.to_string())
     }
     fn invalid_type(found: de::Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
+        if found == de::Unexpected::UnitVariant {
+            return Self::Bare;
+        }
+        let found = said(found);
         Self::Other(format!("expected {}, found {found}", expected(wanted)))
     }
     fn invalid_value(found: de::Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
@@ -94,13 +104,33 @@ impl de::Error for Refusal {
     }
     fn unknown_variant(found: &str, variants: &'static [&'static str]) -> Self {
         let found: String = found.chars().take(64).collect();
-        Self::Other(format!("{found:?} is not one of {}", variants.join(", ")))
+        // Of these words some want a value: whoever writes a role alone is told how.
+        let hint = match variants.contains(&"role") {
+            true => format!("; somebody of that role is {{\"role\": {found:?}}}"),
+            false => String::new(),
+        };
+        Self::Other(format!("{found:?} is not one of {}{hint}", variants.join(", ")))
     }
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         Self::Unknown { field: field.to_owned(), expected }
     }
     fn missing_field(field: &'static str) -> Self {
         Self::Missing(field)
+    }
+}
+
+/// What serde says it found, in words for people.
+fn said(found: de::Unexpected<'_>) -> String {
+    match found {
+        de::Unexpected::Map => "an object".to_owned(),
+        de::Unexpected::Seq => "a list".to_owned(),
+        de::Unexpected::Unit => "null".to_owned(),
+        de::Unexpected::Unsigned(number) => number.to_string(),
+        de::Unexpected::Signed(number) => number.to_string(),
+        de::Unexpected::Float(number) => number.to_string(),
+        de::Unexpected::Bool(value) => value.to_string(),
+        de::Unexpected::Str(text) => format!("the text {:?}", text.chars().take(64).collect::<String>()),
+        other => other.to_string(),
     }
 }
 
@@ -112,6 +142,21 @@ impl<'de> de::IntoDeserializer<'de, Refusal> for Node<'de> {
     type Deserializer = Self;
     fn into_deserializer(self) -> Self {
         self
+    }
+}
+
+fn kind(value: &Value) -> de::Unexpected<'_> {
+    match value {
+        Value::Null => de::Unexpected::Unit,
+        Value::Bool(value) => de::Unexpected::Bool(*value),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(value), _) => de::Unexpected::Unsigned(value),
+            (None, Some(value)) => de::Unexpected::Signed(value),
+            (None, None) => de::Unexpected::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => de::Unexpected::Str(text),
+        Value::Array(_) => de::Unexpected::Seq,
+        Value::Object(_) => de::Unexpected::Map,
     }
 }
 
@@ -157,7 +202,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
     ) -> Result<V::Value, Refusal> {
         match self.0 {
             Value::Object(_) => self.deserialize_any(visitor),
-            _ => Err(Refusal::Other("expected an object".to_owned())),
+            other => Err(Refusal::Other(format!("expected an object in {{ }}, found {}", said(kind(other))))),
         }
     }
 
@@ -168,12 +213,25 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor: V,
     ) -> Result<V::Value, Refusal> {
         match self.0 {
-            Value::String(text) => visitor.visit_enum(de_value::BorrowedStrDeserializer::new(text)),
+            Value::String(text) => {
+                let read = visitor.visit_enum(de_value::BorrowedStrDeserializer::<Refusal>::new(text));
+                read.map_err(|refusal| match refusal {
+                    Refusal::Bare => Refusal::Other(format!("{text:?} needs a value: write {{{text:?}: …}}")),
+                    other => other,
+                })
+            }
+            Value::Object(object) if object.len() != 1 => {
+                let count = object.len();
+                Err(Refusal::Other(format!("has {count} fields; give exactly one of {}", variants.join(", "))))
+            }
             Value::Object(object) => {
                 let map = de_value::MapDeserializer::new(fields(object));
                 visitor.visit_enum(de_value::MapAccessDeserializer::new(map))
             }
-            _ => Err(Refusal::Other(format!("expected one of {}", variants.join(", ")))),
+            other => {
+                let found = said(kind(other));
+                Err(Refusal::Other(format!("expected one of {}, found {found}", variants.join(", "))))
+            }
         }
     }
 
