@@ -9,6 +9,7 @@ use bytes::Bytes;
 use str0m::{
     format::Codec as Format,
     media::{MediaData, MediaTime, Mid, Rid, SenderFeedback},
+    rtp::Ssrc,
 };
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
     h264::FromAnnexB,
     keyframes::Keyframes,
     layers::{Layer, Layers, MAX_LAYERS},
+    patience::Patience,
     peer::Sections,
     timeline::{Lane, SOUND, Timeline},
 };
@@ -39,6 +41,28 @@ const SOUND_RATE: u64 = 80_000;
 
 /// How often a layer whose size is unknown is asked for a keyframe, which tells it: its first was lost.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+/// What an RTP packet says of itself in clear (RFC 3550 §5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its stream.
+    pub ssrc: Ssrc,
+    /// Its number in the stream, which wraps.
+    pub number: u16,
+    /// RTP time of its frame, which wraps.
+    pub time: u32,
+}
+
+impl Head {
+    /// Of a datagram, if it is RTP.
+    pub fn read(datagram: &[u8]) -> Option<Self> {
+        let head: &[u8; 12] = datagram.first_chunk()?;
+        // Others on the port begin otherwise (RFC 7983 §7), and RTCP has its own second bytes (RFC 5761 §4).
+        let is_rtp = head[0] >> 6 == 2 && !(192..=223).contains(&head[1]);
+        let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        is_rtp.then(|| Self { ssrc: word(8).into(), number: u16::from_be_bytes([head[2], head[3]]), time: word(4) })
+    }
+}
 
 /// What comes out, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +98,9 @@ pub struct Intake {
 #[derive(Debug)]
 struct Stream {
     rid: Option<Rid>,
+    /// Its name on the wire, as of its last frame.
+    ssrc: Option<Ssrc>,
+    patience: Patience,
     framer: FromAnnexB,
 }
 
@@ -125,7 +152,7 @@ impl Intake {
         if self.layers.current() != wanted {
             self.keyframes.want();
         }
-        if self.keyframes.ask(now) {
+        if self.keyframes.ask(self.doubt(), now) {
             return Some(rid);
         }
         let unknown = self.layers.unknown(now).filter(|_| self.streams.len() > 1)?;
@@ -138,7 +165,36 @@ impl Intake {
 
     /// When to look at [`Intake::keyframe_to_ask`] again.
     pub fn next_keyframe(&self, now: Instant) -> Option<Instant> {
-        self.keyframes.next(now).filter(|_| !self.streams.is_empty())
+        self.keyframes.next(self.doubt(), now).filter(|_| !self.streams.is_empty())
+    }
+
+    /// When to look at [`Intake::gives_up`] again.
+    pub fn next_end(&self) -> Option<Instant> {
+        self.streams.iter().filter_map(|stream| stream.patience.ends_at()).min()
+    }
+
+    /// A layer that now goes on without what it misses, if any. It counts as done.
+    pub fn gives_up(&mut self, now: Instant) -> Option<Option<Rid>> {
+        self.streams.iter_mut().find_map(|stream| stream.patience.gives_up(now).then_some(stream.rid))
+    }
+
+    /// When a keyframe of the layer that goes to the room would be good to have, as what it misses may never come.
+    fn doubt(&self) -> Option<Instant> {
+        self.streams.get(self.layers.current()?)?.patience.asks_at()
+    }
+
+    /// A packet came; frames follow from it when they are whole. What it says of itself is not verified yet.
+    pub fn hear(&mut self, head: Head, now: Instant) {
+        if let Some(stream) = self.streams.iter_mut().find(|stream| stream.ssrc == Some(head.ssrc)) {
+            stream.patience.heard(head.number, head.time, now);
+        }
+    }
+
+    /// What a question to the sender of this layer and its answer take.
+    pub fn measured(&mut self, rid: Option<Rid>, round_trip: Duration) {
+        if let Some(stream) = self.streams.iter_mut().find(|stream| stream.rid == rid) {
+            stream.patience.measured(round_trip);
+        }
     }
 
     /// Names of the layers that were heard, for feedback.
@@ -146,8 +202,8 @@ impl Intake {
         self.streams.iter().map(|stream| stream.rid)
     }
 
-    /// Takes a frame.
-    pub fn take(&mut self, data: MediaData, now: Instant) {
+    /// Takes a frame, and the name on the wire of the stream that it came by.
+    pub fn take(&mut self, data: MediaData, ssrc: Option<Ssrc>, now: Instant) {
         let codec = data.params.spec().codec;
         if Some(data.mid) == self.sections.audio && codec == Format::Opus {
             let pts = self.timeline.place(SOUND, nanos(data.time), data.network_time);
@@ -160,7 +216,7 @@ impl Intake {
                 Format::Av1 => VideoCodec::Av1,
                 _ => return,
             };
-            self.picture(codec, data, now);
+            self.picture(codec, data, ssrc, now);
         }
     }
 
@@ -181,8 +237,10 @@ impl Intake {
         }
     }
 
-    fn picture(&mut self, codec: VideoCodec, data: MediaData, now: Instant) {
+    fn picture(&mut self, codec: VideoCodec, data: MediaData, ssrc: Option<Ssrc>, now: Instant) {
         let Some(layer) = self.layer(data.rid, now) else { return };
+        self.streams[layer].ssrc = ssrc;
+        self.streams[layer].patience.came(**data.seq_range.end() as u16);
         let pts = self.timeline.place(lane_of(layer), nanos(data.time), data.network_time);
         let framer = &mut self.streams[layer].framer;
         let bytes = data.data.len();
@@ -271,7 +329,7 @@ impl Intake {
         if self.streams.is_empty() {
             self.keyframes.begins(now);
         }
-        self.streams.push(Stream { rid, framer: FromAnnexB::default() });
+        self.streams.push(Stream { rid, ssrc: None, patience: Patience::default(), framer: FromAnnexB::default() });
         Some(self.streams.len() - 1)
     }
 

@@ -17,6 +17,7 @@ mod intake;
 mod keyframes;
 mod layers;
 mod outlet;
+mod patience;
 mod peer;
 pub mod port;
 mod request;

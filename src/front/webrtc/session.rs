@@ -10,13 +10,13 @@ use std::{
 use str0m::{
     Event, Input, Output as Stack, Rtc,
     bwe::Bitrate,
-    media::KeyframeRequestKind,
+    media::{KeyframeRequestKind, Rid},
     net::{Protocol, Receive, Transmit},
 };
 
 use super::{
     End, Error,
-    intake::{Intake, Media},
+    intake::{Head, Intake, Media},
     outlet::Outlet,
     peer::{Made, Maker, Role},
     stage::Stage,
@@ -57,6 +57,8 @@ pub struct Session {
     ready: VecDeque<Output>,
     /// The rate last told, bit/s, and when.
     told: Option<(u64, Instant)>,
+    /// The layer for whose packets the stack may not ask at this moment.
+    waives: Option<Option<Rid>>,
     offer: String,
 }
 
@@ -80,6 +82,7 @@ impl Session {
             way,
             ready: VecDeque::new(),
             told: None,
+            waives: None,
             offer: offer.to_owned(),
         }
     }
@@ -105,6 +108,9 @@ impl Session {
     ) -> Result<(), End> {
         let Ok(received) = Receive::new(proto, source, destination, bytes) else { return Ok(()) };
         self.stage.heard(now);
+        if let (Way::In(intake), Some(head)) = (&mut self.way, Head::read(bytes)) {
+            intake.hear(head, now);
+        }
         Ok(self.rtc.handle_input(Input::Receive(now, received))?)
     }
 
@@ -132,18 +138,19 @@ impl Session {
                         return Err(End::Left);
                     }
                     // The stack is drained, so it may be changed once and is then drained again.
-                    if self.feed_back(now) {
+                    if self.give_up(now)? || self.feed_back(now) {
                         continue;
                     }
                     let own = self.stage.next();
                     self.stage.check(now)?;
-                    let keyframe = match &self.way {
+                    let soonest = now + Duration::from_millis(1);
+                    let asks = match &self.way {
                         Way::In(intake) if self.stage.is_connected() => {
-                            intake.next_keyframe(now + Duration::from_millis(1))
+                            [intake.next_keyframe(soonest), intake.next_end().map(|at| at.max(soonest))]
                         }
-                        _ => None,
+                        _ => [None; 2],
                     };
-                    return Ok(Output::Wait(keyframe.into_iter().fold(at.min(own), Instant::min)));
+                    return Ok(Output::Wait(asks.into_iter().flatten().fold(at.min(own), Instant::min)));
                 }
             }
         }
@@ -209,7 +216,15 @@ impl Session {
             Event::MediaData(data) => {
                 self.stage.media(now);
                 if let Way::In(intake) = &mut self.way {
-                    intake.take(data, now);
+                    let ssrc = self.rtc.direct_api().stream_rx_by_mid(data.mid, data.rid).map(|stream| stream.ssrc());
+                    intake.take(data, ssrc, now);
+                }
+            }
+            Event::MediaIngressStats(stats) => {
+                if let Way::In(intake) = &mut self.way
+                    && let Some(round_trip) = stats.rtt.filter(|_| intake.picture_section() == Some(stats.mid))
+                {
+                    intake.measured(stats.rid, round_trip);
                 }
             }
             Event::SenderFeedback(report) => {
@@ -222,6 +237,29 @@ impl Session {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Has the stack go on without what a layer misses. By itself it waits until it has asked five times and for three round trips
+    /// more, over a second on a line of 120 ms; while it may not ask, it goes on with what came three round trips ago. False when
+    /// there is nothing to change.
+    fn give_up(&mut self, now: Instant) -> Result<bool, End> {
+        let Way::In(intake) = &mut self.way else { return Ok(false) };
+        let Some(mid) = intake.picture_section() else { return Ok(false) };
+        let given_up = intake.gives_up(now);
+        if let Some(rid) = given_up
+            && let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, rid)
+        {
+            stream.suppress_nack(true);
+            self.waives = Some(rid);
+            return Ok(true);
+        }
+        if let Some(rid) = self.waives.take()
+            && let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, rid)
+        {
+            stream.suppress_nack(false);
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// Makes one change of the stack: asks for a keyframe, or tells the rate. False when there is nothing to say.

@@ -96,6 +96,36 @@ fn a_bad_network_freezes_nothing_and_costs_few_keyframes() {
 }
 
 #[test]
+fn what_is_never_sent_again_is_not_waited_for() {
+    let (mut talk, _, video) = publisher();
+    let (mut owes, mut asked) = (true, Vec::new());
+    let mut show = |talk: &mut Talk, from: u64, until: u64| {
+        for number in from..until {
+            let requests = talk.requests();
+            asked.extend(std::iter::repeat_n(talk.passed(), requests));
+            owes |= requests > 0 || talk.connected.is_none();
+            let frame = vp8(owes, 320, 180, if owes { 4_000 } else { 800 });
+            talk.send(video, None, Format::Vp8, at_90khz(number * 40), &frame);
+            owes = false;
+            talk.pass(Duration::from_millis(40));
+        }
+    };
+    show(&mut talk, 0, 75);
+    let mut direct = talk.client.direct_api();
+    let stream = direct.stream_tx_by_mid(video, None).expect("pictures go out");
+    stream.set_rtx_cache(1, Duration::ZERO, None);
+    talk.settle();
+    talk.network = Box::new(|at| (at.as_millis() % 2000 > 20).then_some(Duration::from_millis(45)));
+    let from = talk.passed();
+    show(&mut talk, 75, 75 + 25 * 20);
+    let gap = longest_gap(&talk, Track::Video, from);
+    assert!(gap > Duration::from_millis(300), "nothing was lost: {gap:?}");
+    assert!(gap < Duration::from_millis(650), "{gap:?}");
+    assert!(asked.windows(3).all(|three| three[2] - three[0] >= Duration::from_millis(950)), "{asked:?}");
+    assert!((8..30).contains(&asked.len()), "{asked:?}");
+}
+
+#[test]
 fn pictures_of_vp8_that_a_loss_would_smear_are_held_until_the_next_keyframe() {
     let (mut talk, _, video) = publisher();
     let (mut owes, mut number) = (true, 0_u32);

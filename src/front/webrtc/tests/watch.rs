@@ -34,11 +34,16 @@ fn packet(codec: Codec, role: Part, millis: i64, data: Bytes) -> Packet {
 
 /// The program: 25 pictures a second with a keyframe every 2 s, 50 sounds a second.
 fn show(talk: &mut Talk, seconds: i64) {
+    show_sized(talk, seconds, 30_000, 4_000);
+}
+
+/// The same, of keyframes and other pictures of so many bytes.
+fn show_sized(talk: &mut Talk, seconds: i64, whole: usize, change: usize) {
     const VIDEO: Codec = Codec::Video(VideoCodec::H264);
     let mut framer = FromAnnexB::default();
     for frame in 0..seconds * 25 {
         let key = frame % 50 == 0;
-        let unit = framer.take(&h264(key, if key { 30_000 } else { 4_000 })).expect("a picture");
+        let unit = framer.take(&h264(key, if key { whole } else { change })).expect("a picture");
         let now = talk.now;
         if frame == 0 {
             let config = framer.config().expect("parameters").clone();
@@ -93,6 +98,27 @@ fn what_is_lost_is_sent_again() {
     talk.pass(Duration::from_secs(1));
     let pictures = frames(&talk, Format::H264);
     assert!(pictures.len() >= 236, "{} of 250", pictures.len());
+}
+
+#[test]
+fn a_thin_program_is_sent_again_as_a_thick_one_is() {
+    let mut talk = viewer();
+    talk.network = rough(5);
+    let from = talk.passed();
+    // A still slide: half of what goes out is keyframes.
+    show_sized(&mut talk, 60, 9_000, 150);
+    talk.pass(Duration::from_secs(1));
+    let times: Vec<Duration> = talk
+        .events
+        .iter()
+        .filter(|(at, event)| {
+            *at >= from && matches!(event, Event::MediaData(data) if data.params.spec().codec == Format::H264)
+        })
+        .map(|(at, _)| *at)
+        .collect();
+    let longest = times.windows(2).map(|two| two[1] - two[0]).max().expect("pictures");
+    assert!(longest < Duration::from_millis(800), "{longest:?}");
+    assert!(times.len() > 1495, "{} of 1500", times.len());
 }
 
 #[test]
