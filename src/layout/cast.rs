@@ -16,7 +16,7 @@ pub(super) struct Seating {
     /// Everyone there was.
     people: Vec<ParticipantId>,
     /// For each place, its people in their order, by their number in `people`.
-    seats: Vec<Line>,
+    pub seats: Vec<Line>,
 }
 
 /// What a layout's rules name, numbered: rules compare numbers, not texts.
@@ -113,15 +113,17 @@ impl<'a> Company<'a> {
         })
     }
 
-    /// To be remembered for the next scene.
-    pub fn seating(&self, seats: Vec<Line>) -> Seating {
-        Seating { people: self.people.iter().map(|person| person.id.clone()).collect(), seats }
+    /// Who fills each of `slots`, in line. Rules other than `rest` are tried slot by slot; `rest` shares out who is left then.
+    pub fn seat(&self, slots: &[Slot], before: Seating) -> Seating {
+        let moved = Moved::new(&before, self);
+        let seats = self.fill(slots, &before.seats, &moved);
+        let same = moved.nobody && before.people.len() == self.people.len();
+        let ids = || self.people.iter().map(|person| person.id.clone()).collect();
+        Seating { people: if same { before.people } else { ids() }, seats }
     }
 
-    /// Who fills each of `slots`, in line. Rules other than `rest` are tried slot by slot; `rest` shares out who is left then.
-    pub fn seat(&self, slots: &[Slot], before: &Seating) -> Vec<Line> {
-        let moved = Moved::new(before, self);
-        let mut sat: Vec<Crowd> = before.seats.iter().take(slots.len()).map(|line| moved.crowd(line)).collect();
+    fn fill(&self, slots: &[Slot], before: &[Line], moved: &Moved) -> Vec<Line> {
+        let mut sat: Vec<Crowd> = before.iter().take(slots.len()).map(|line| moved.crowd(line)).collect();
         sat.resize(slots.len(), Crowd::NOBODY);
         let everyone = Crowd::first(self.people.len());
         let mut free = everyone;
@@ -151,10 +153,11 @@ impl<'a> Company<'a> {
             }
         }
         for (index, (seated, slot)) in seated.iter_mut().zip(slots).enumerate() {
-            if !slot.rules.iter().any(|rule| matches!(rule, Rule::Pinned | Rule::Recent)) {
+            let ordered = || slot.rules.iter().any(|rule| matches!(rule, Rule::Pinned | Rule::Recent));
+            if seated.people().len() > 1 && !ordered() {
                 *seated = Line::of(seated.crowd().members());
             }
-            if let Some(before) = before.seats.get(index) {
+            if let Some(before) = before.get(index) {
                 *seated = moved.in_line(seated, before);
             }
         }

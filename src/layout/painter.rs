@@ -82,19 +82,19 @@ impl<'a> Painter<'a> {
         let room = rect(slot.spot.area(&self.areas, self.meeting.canvas), self.size);
         let Slot { pack: shape, aspect, anchor, .. } = *slot;
         let packing = Packing { pack: shape, gap: even(slot.gap, self.short() & !1), aspect, anchor };
-        let rects = pack(&packing, shares, room);
-        for (person, rect) in visible.iter().zip(&rects) {
+        let mut rects = pack(&packing, shares, room);
+        for (person, rect) in visible.iter().zip(rects.by_ref()) {
             if self.tiles.len() < MAX_TILES {
                 let person = usize::from(*person);
-                let tile = self.tile(slot, person, *rect);
+                let tile = self.tile(slot, person, rect);
                 self.tiles.push(Shown { person, twice: slot.twice, tile });
             }
         }
         if slot.beyond == Beyond::Count
             && over
-            && let Some(rect) = rects.get(visible.len())
+            && let Some(rect) = rects.next()
         {
-            self.more(index, slot, *rect, seats.len() - visible.len());
+            self.more(index, slot, rect, seats.len() - visible.len());
         }
     }
 
