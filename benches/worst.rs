@@ -22,10 +22,10 @@ fn list(count: usize, item: impl Fn(usize) -> String) -> String {
     (0..count).map(item).collect::<Vec<_>>().join(",")
 }
 
-/// Everything at its limit: arrangements that do not suit, regions in each other, places that hold everybody again, places whose
-/// first rules find nobody, and as many variables on every tile and overlay as there may be.
+/// Everything at its limit: arrangements that do not suit, regions in each other, places that seat everybody again but leave most
+/// tiles to others, places whose first rules find nobody, and texts in as many pieces as there may be on every tile and overlay.
 pub fn template() -> String {
-    let words = "{name}{role}{room}{participants}{name}{clock}{name}{name}";
+    let words = format!("{}{}", "{clock}".repeat(5), "w".repeat(512 - 5 * 7));
     let text = format!(r##"{{"words": "{words}", "background": "#000000"}}"##);
     let line = r##"{"width": 0.01, "color": "#ffffff"}"##;
     let style = format!(
@@ -40,14 +40,13 @@ pub fn template() -> String {
         format!(r#""r{n:02}": {{{within} "anchor": "center", "inset": 0.001, "width": 0.99, "height": 0.99}}"#)
     });
     let rect = r#"{"in": "r31", "anchor": "top_left", "width": 0.9, "height": 0.9}"#;
-    let crowd = list(8, |n| {
+    let flow = r#"{"pack": "grid", "gap": 0.001, "max": 2, "beyond": "count"}"#;
+    let crowd = list(4, |n| {
         let rules =
             format!(r#"{}, {{"role": "{}"}}, "pinned", "recent", "joined""#, list(4, |m| absent(n * 4 + m)), role(n));
-        format!(
-            r#"{{"rect": {rect}, "twice": true, "aspect": "16:9", "flow": {{"pack": "grid", "gap": 0.001}}, "cast": [{rules}]}}"#
-        )
+        format!(r#"{{"rect": {rect}, "twice": true, "aspect": "16:9", "flow": {flow}, "cast": [{rules}]}}"#)
     });
-    let single = list(56, |n| {
+    let single = list(60, |n| {
         let rules = format!(r#"{}, {{"role": "{}"}}, "recent""#, list(6, |m| absent(64 + n * 6 + m)), role(64 + n));
         format!(r#"{{"rect": {rect}, "aspect": "16:9", "z": {n}, "cast": [{rules}]}}"#)
     });

@@ -1,6 +1,6 @@
 //! Names that come from outside, checked once at the door.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,8 @@ macro_rules! id {
         #[serde(try_from = "String", into = "String")]
         #[schema(value_type = String, pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
         #[schemars(with = "String")]
-        pub struct $name(String);
+        // Shared, because every tile of every scene and every packet bears one.
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The id as text.
@@ -65,7 +66,7 @@ macro_rules! id {
             type Err = InvalidId;
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 check($what, text, &[$($taken),*])?;
-                Ok(Self(text.to_owned()))
+                Ok(Self(text.into()))
             }
         }
 
@@ -73,13 +74,13 @@ macro_rules! id {
             type Error = InvalidId;
             fn try_from(text: String) -> Result<Self, InvalidId> {
                 check($what, &text, &[$($taken),*])?;
-                Ok(Self(text))
+                Ok(Self(text.into()))
             }
         }
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.as_str().to_owned()
             }
         }
 

@@ -1,9 +1,9 @@
 //! Who fills which place.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::{
-    Person,
+    MAX_TILES, Person,
     crowd::{Crowd, Groups, Line},
     plan::{Rule, Slot},
     solve::Meeting,
@@ -16,7 +16,7 @@ pub(super) struct Seating {
     /// Everyone there was.
     people: Vec<ParticipantId>,
     /// For each place, its people in their order, by their number in `people`.
-    seats: Vec<Vec<usize>>,
+    pub seats: Vec<Line>,
 }
 
 /// What a layout's rules name, numbered: rules compare numbers, not texts.
@@ -42,18 +42,18 @@ pub(super) struct Company<'a> {
 impl<'a> Company<'a> {
     /// At most [`MAX_TILES`](super::MAX_TILES) people.
     pub fn new(people: &'a [&'a Person], meeting: &Meeting<'a>, named: &Named) -> Self {
-        let by_id: HashMap<&ParticipantId, usize> =
-            people.iter().zip(0..).map(|(person, at)| (&person.id, at)).collect();
+        let mut by_id = HashMap::with_capacity(people.len());
+        by_id.extend(people.iter().zip(0..).map(|(person, at)| (&person.id, at)));
         let find = |id: &ParticipantId| by_id.get(id).copied();
         let (mut roles, mut persons) = (Groups::default(), Groups::default());
         for (person, at) in people.iter().zip(0..) {
             if let Some(role) = person.role.as_ref().and_then(|role| named.roles.get(role)) {
-                roles.add(*role, at);
+                roles.add(*role, at, named.roles.len());
             }
             // Most layouts name nobody.
             if let Some(number) = Some(&named.people).filter(|named| !named.is_empty()).and_then(|n| n.get(&person.id))
             {
-                persons.add(*number, at);
+                persons.add(*number, at, named.people.len());
             }
         }
         Self {
@@ -76,103 +76,139 @@ impl<'a> Company<'a> {
     }
 
     pub fn has_pinned(&self) -> bool {
-        !self.pinned.order.is_empty()
+        self.pinned.crowd() != Crowd::NOBODY
     }
 
-    /// For whom the rule speaks, most wanted first, at most as many as there is `room` for. Where it does not matter to the
-    /// rule, that is who sat here, then who lost their place to somebody, then who had none, then who can stay elsewhere.
-    fn wanted(&self, rule: &Rule, free: Crowd, stay: &Stay, recents: usize, room: usize, wanted: &mut Vec<usize>) {
-        wanted.clear();
-        let is_free = |index: &usize| free.has(*index);
+    /// Adds those for whom the rule speaks to a line, most wanted first, at most as many as there is `room` for. Where it does not
+    /// matter to the rule, that is who sat here, then who lost their place to somebody, then who had none, then who can stay
+    /// elsewhere.
+    fn invite(&self, rule: &Rule, free: Crowd, stay: &Stay, recents: usize, room: usize, line: &mut Line) {
+        let is_free = |person: &usize| free.has(*person);
+        let one_of = |line: &Line| free.both(line.crowd()) != Crowd::NOBODY;
+        let mut add = |people: &mut dyn Iterator<Item = usize>| people.take(room).for_each(|person| line.push(person));
         match rule {
-            Rule::Floor => wanted.extend(self.floor.filter(is_free)),
-            Rule::Pinned if free.both(self.pinned.crowd) == Crowd::NOBODY => {}
-            Rule::Pinned => wanted.extend(self.pinned.order.iter().copied().filter(is_free)),
-            Rule::Recent if free.both(self.recent.crowd) == Crowd::NOBODY => {}
-            Rule::Recent => {
-                wanted.extend(self.recent.order.iter().copied().filter(is_free).take(room.max(recents)));
+            Rule::Floor => add(&mut self.floor.filter(is_free).into_iter()),
+            Rule::Pinned if one_of(&self.pinned) => add(&mut self.pinned.iter().filter(is_free)),
+            Rule::Recent if one_of(&self.recent) => {
+                let spoke = || self.recent.iter().filter(is_free);
                 // Any of those who will be shown by places like this one may stay here.
-                if let Some(at) = wanted.iter().take(recents).position(|index| stay.here.has(*index)) {
-                    wanted[..=at].rotate_right(1);
-                }
+                let can_stay = free.both(self.recent.crowd()).both(stay.here) != Crowd::NOBODY;
+                let stays = spoke().take(recents).find(|person| can_stay && stay.here.has(*person));
+                add(&mut stays.into_iter().chain(spoke().filter(|person| Some(*person) != stays)));
             }
-            Rule::Joined | Rule::Rest => wanted.extend(stay.order(free).take(room)),
-            Rule::Participant(number) => wanted.extend(free.both(self.named.get(*number)).members()),
-            Rule::Role(role) => wanted.extend(stay.order(free.both(self.roles.get(*role))).take(room)),
+            Rule::Pinned | Rule::Recent => {}
+            Rule::Joined | Rule::Rest => add(&mut stay.order(free)),
+            Rule::Participant(number) => add(&mut free.both(self.named.get(*number)).members()),
+            Rule::Role(role) => add(&mut stay.order(free.both(self.roles.get(*role)))),
         }
-        wanted.truncate(room);
     }
 
     /// The first of whom the rules speak.
     pub fn first(&self, rules: &[Rule]) -> Option<&'a Person> {
         let everyone = Crowd::first(self.people.len());
-        let mut wanted = Vec::new();
+        let mut line = Line::default();
         rules.iter().find_map(|rule| {
-            self.wanted(rule, everyone, &Stay::default(), 1, 1, &mut wanted);
-            wanted.first().map(|index| self.people[*index])
+            self.invite(rule, everyone, &Stay::default(), 1, 1, &mut line);
+            line.iter().next().map(|person| self.people[person])
         })
     }
 
-    /// Where everybody who sat somewhere before is now: for each place, its people in their order, `None` for who is gone.
-    fn sat(&self, before: &Seating, places: usize) -> Vec<Vec<Option<usize>>> {
-        let now: Vec<Option<usize>> = before.people.iter().map(|id| self.by_id.get(id).copied()).collect();
-        let of = |seats: &Vec<usize>| seats.iter().map(|person| now.get(*person).copied().flatten()).collect();
-        let mut sat: Vec<_> = before.seats.iter().take(places).map(of).collect();
-        sat.resize(places, Vec::new());
-        sat
-    }
-
-    /// To be remembered for the next scene.
-    pub fn seating(&self, seats: Vec<Vec<usize>>) -> Seating {
-        Seating { people: self.people.iter().map(|person| person.id.clone()).collect(), seats }
-    }
-
     /// Who fills each of `slots`, in line. Rules other than `rest` are tried slot by slot; `rest` shares out who is left then.
-    pub fn seat(&self, slots: &[Slot], before: &Seating) -> Vec<Vec<usize>> {
-        let sat = self.sat(before, slots.len());
+    pub fn seat(&self, slots: &[Slot], before: Seating) -> Seating {
+        let moved = Moved::new(&before, self);
+        let seats = self.fill(slots, &before.seats, &moved);
+        let same = moved.nobody && before.people.len() == self.people.len();
+        let ids = || self.people.iter().map(|person| person.id.clone()).collect();
+        Seating { people: if same { before.people } else { ids() }, seats }
+    }
+
+    fn fill(&self, slots: &[Slot], before: &[Line], moved: &Moved) -> Vec<Line> {
+        let mut sat: Vec<Crowd> = before.iter().take(slots.len()).map(|line| moved.crowd(line)).collect();
+        sat.resize(slots.len(), Crowd::NOBODY);
         let everyone = Crowd::first(self.people.len());
         let mut free = everyone;
-        let mut seated: Vec<Vec<usize>> = vec![Vec::new(); slots.len()];
-        let mut wanted = Vec::with_capacity(self.people.len());
+        let mut seated = vec![Line::default(); slots.len()];
         for last_call in [false, true] {
             let mut stay = Stay::default();
-            sat.iter().flatten().flatten().for_each(|index| stay.elsewhere.add(*index));
+            sat.iter().for_each(|sat| stay.elsewhere = stay.elsewhere.or(*sat));
             if last_call {
                 let done = slots.iter().zip(&sat).filter(|(slot, _)| !slot.rules.contains(&Rule::Rest));
-                done.for_each(|(_, sat)| stay.lose(sat));
+                done.for_each(|(_, sat)| stay.lose(*sat));
             }
-            for (index, slot) in slots.iter().enumerate() {
-                stay.here = Crowd::of(sat[index].iter().flatten().copied());
+            for ((slot, seated), sat) in slots.iter().zip(&mut seated).zip(&sat) {
+                stay.here = *sat;
                 let of_this_call = |rule: &&Rule| (**rule == Rule::Rest) == last_call;
                 for rule in slot.rules.iter().filter(of_this_call) {
-                    let allowed = if slot.twice { everyone } else { free };
-                    let allowed = allowed.without(Crowd::of(seated[index].iter().copied()));
-                    let room = slot.capacity.saturating_sub(seated[index].len());
+                    let allowed = if slot.twice { everyone } else { free }.without(seated.crowd());
+                    let room = slot.capacity.saturating_sub(seated.crowd().count());
                     if room == 0 || allowed == Crowd::NOBODY {
                         break;
                     }
-                    self.wanted(rule, allowed, &stay, slot.recents, room, &mut wanted);
-                    for person in wanted.drain(..) {
-                        seated[index].push(person);
-                        if !slot.twice {
-                            free = free.without(Crowd::of([person]));
-                        }
-                    }
+                    self.invite(rule, allowed, &stay, slot.recents, room, seated);
                 }
                 if !slot.twice {
-                    stay.lose(&sat[index]);
+                    free = free.without(seated.crowd());
+                    stay.lose(*sat);
                 }
             }
         }
-        for ((seated, sat), slot) in seated.iter_mut().zip(&sat).zip(slots) {
-            if !slot.rules.iter().any(|rule| matches!(rule, Rule::Pinned | Rule::Recent)) {
-                seated.sort_unstable();
+        for (index, (seated, slot)) in seated.iter_mut().zip(slots).enumerate() {
+            let ordered = || slot.rules.iter().any(|rule| matches!(rule, Rule::Pinned | Rule::Recent));
+            if seated.people().len() > 1 && !ordered() {
+                *seated = Line::of(seated.crowd().members());
             }
-            if !sat.is_empty() {
-                *seated = in_line(seated, sat);
+            if let Some(before) = before.get(index) {
+                *seated = moved.in_line(seated, before);
             }
         }
         seated
+    }
+}
+
+/// Where people of the scene before are in this one.
+struct Moved {
+    /// By their number then, their number now.
+    now: [Option<u8>; MAX_TILES],
+    /// Everybody has the same number.
+    nobody: bool,
+}
+
+impl Moved {
+    fn new(before: &Seating, company: &Company<'_>) -> Self {
+        let mut now = [None; MAX_TILES];
+        for (at, (now, id)) in now.iter_mut().zip(&before.people).enumerate() {
+            let same = company.people.get(at).is_some_and(|person| person.id == *id);
+            *now = if same { Some(at as u8) } else { company.by_id.get(id).map(|at| *at as u8) };
+        }
+        let nobody = (0..).zip(&now).take(before.people.len()).all(|(at, now)| *now == Some(at));
+        Self { now, nobody }
+    }
+
+    /// Those of a line of then who are here now, in their order; `None` for who is gone.
+    fn places(&self, line: &Line) -> impl Iterator<Item = Option<usize>> {
+        line.iter().map(|person| self.now[person].map(usize::from))
+    }
+
+    /// Those of a line of then who are here now.
+    fn crowd(&self, line: &Line) -> Crowd {
+        if self.nobody { line.crowd() } else { Crowd::of(self.places(line).flatten()) }
+    }
+
+    /// People in the line they were in before, newcomers where somebody left it, then at its end.
+    fn in_line(&self, people: &Line, before: &Line) -> Line {
+        if self.nobody && people.crowd() == before.crowd() {
+            return *before;
+        }
+        let here = people.crowd();
+        let known = self.crowd(before);
+        let mut newcomers = people.iter().filter(|person| !known.has(*person));
+        let mut line = Line::default();
+        for place in self.places(before) {
+            let stays = place.filter(|person| here.has(*person));
+            stays.or_else(|| newcomers.next()).into_iter().for_each(|person| line.push(person));
+        }
+        newcomers.for_each(|person| line.push(person));
+        line
     }
 }
 
@@ -188,11 +224,9 @@ struct Stay {
 }
 
 impl Stay {
-    fn lose(&mut self, sat: &[Option<usize>]) {
-        for person in sat.iter().flatten() {
-            self.lost.add(*person);
-            self.elsewhere = self.elsewhere.without(Crowd::of([*person]));
-        }
+    fn lose(&mut self, sat: Crowd) {
+        self.lost = self.lost.or(sat);
+        self.elsewhere = self.elsewhere.without(sat);
     }
 
     fn order(&self, free: Crowd) -> impl Iterator<Item = usize> {
@@ -202,14 +236,4 @@ impl Stay {
         let new = free.without(here).without(lost).without(elsewhere);
         here.members().chain(lost.members()).chain(new.members()).chain(elsewhere.members())
     }
-}
-
-/// People in the line they were in before, newcomers where somebody left it, then at its end.
-fn in_line(people: &[usize], before: &[Option<usize>]) -> Vec<usize> {
-    let (here, known) = (Crowd::of(people.iter().copied()), Crowd::of(before.iter().flatten().copied()));
-    let mut newcomers = people.iter().copied().filter(|person| !known.has(*person));
-    let stays = before.iter().map(|person| person.filter(|person| here.has(*person)));
-    let mut line: Vec<usize> = stays.filter_map(|person| person.or_else(|| newcomers.next())).collect();
-    line.extend(newcomers);
-    line
 }

@@ -28,13 +28,13 @@ impl Director {
         let people = layout.admit(meeting.people);
         let company = Company::new(&people, meeting, &layout.named);
         let Some(suited) = layout.suited(&company, meeting) else { return Scene::default() };
-        let on = match self.on.take() {
+        let On { rung, since, seating } = match self.on.take() {
             Some(on) if on.rung == suited || now.saturating_sub(on.since) < layout.dwell => on,
             _ => On { rung: suited, since: now, seating: Seating::default() },
         };
-        let shown = now.saturating_sub(on.since);
-        let solved = layout.arrange(on.rung, &company, meeting, &on.seating, shown);
-        self.on = Some(On { seating: solved.seating, ..on });
+        let shown = now.saturating_sub(since);
+        let solved = layout.arrange(rung, &company, meeting, seating, shown);
+        self.on = Some(On { rung, since, seating: solved.seating });
         solved.scene
     }
 

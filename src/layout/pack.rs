@@ -63,10 +63,7 @@ pub(super) struct Packing {
 }
 
 /// The rectangles of `count` tiles in `room`, in their order; fewer where they would be smaller than 2x2 px.
-pub(super) fn pack(packing: &Packing, count: usize, room: Rect) -> Vec<Rect> {
-    if count == 0 {
-        return Vec::new();
-    }
+pub(super) fn pack(packing: &Packing, count: usize, room: Rect) -> impl Iterator<Item = Rect> {
     let most = match packing.pack {
         Pack::Grid => (room.width / 2) * (room.height / 2),
         Pack::Row => room.width / 2,
@@ -76,10 +73,11 @@ pub(super) fn pack(packing: &Packing, count: usize, room: Rect) -> Vec<Rect> {
     // Where gaps leave no room for the tiles, tiles matter more.
     let grid =
         Grid::best(packing, count, room.size(), packing.gap).or_else(|| Grid::best(packing, count, room.size(), 0));
-    grid.map_or_else(Vec::new, |grid| (0..count).map(|index| grid.rect(index, room)).collect())
+    grid.into_iter().flat_map(move |grid| (0..count).map(move |index| grid.rect(index, room)))
 }
 
 /// Equal tiles in rows and columns.
+#[derive(Clone, Copy)]
 struct Grid {
     count: u32,
     columns: u32,
@@ -115,9 +113,14 @@ impl Grid {
         };
         let wide = room.width >= room.height;
         let mut best: Option<(f64, Self)> = None;
+        let mut tried = 0;
         for step in rows.clone() {
             let rows = if wide { step } else { *rows.start() + *rows.end() - step };
             let columns = count.div_ceil(rows);
+            // Most numbers of rows make as many columns as the one before.
+            if std::mem::replace(&mut tried, columns) == columns {
+                continue;
+            }
             let rows = count.div_ceil(columns);
             let Some(cell) = cell(room, columns, rows, gap) else { continue };
             let seen = shaped(aspect.unwrap_or(Aspect::WIDE), cell);

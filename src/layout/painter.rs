@@ -6,11 +6,12 @@ use super::{
     Anchor, Backdrop, Border, Color, Content, Label, MAX_OVERLAYS, MAX_TILES, Overlay, Paint, Part, Scene, Shadow,
     Text, Tile, Weight,
     cast::Company,
+    crowd::Line,
     pack::{Area, Packing, even, pack, rect},
     place::Beyond,
     plan::{Cover, Holds, Look, Rung, Slot, Writing},
     solve::{Face, Meeting, Person},
-    style::Line,
+    style,
     words::{Facts, fill},
 };
 use crate::media::{Rect, Size};
@@ -64,7 +65,8 @@ impl<'a> Painter<'a> {
     }
 
     /// Adds the tiles of a place in which these people sit; the arrangement has been `shown` for so long.
-    pub fn slot(&mut self, index: usize, slot: &Slot, seats: &[usize], shown: Duration) {
+    pub fn slot(&mut self, index: usize, slot: &Slot, seats: &Line, shown: Duration) {
+        let seats = seats.people();
         if seats.is_empty() || (self.tiles.len() >= MAX_TILES && slot.beyond != Beyond::Count) {
             // Nothing of it would be seen.
             return;
@@ -83,18 +85,19 @@ impl<'a> Painter<'a> {
         let room = rect(slot.spot.area(&self.areas, self.meeting.canvas), self.size);
         let Slot { pack: shape, aspect, anchor, .. } = *slot;
         let packing = Packing { pack: shape, gap: even(slot.gap, self.short() & !1), aspect, anchor };
-        let rects = pack(&packing, shares, room);
-        for (person, rect) in visible.iter().zip(&rects) {
+        let mut rects = pack(&packing, shares, room);
+        for (person, rect) in visible.iter().zip(rects.by_ref()) {
             if self.tiles.len() < MAX_TILES {
-                let tile = self.tile(slot, *person, *rect);
-                self.tiles.push(Shown { person: *person, twice: slot.twice, tile });
+                let person = usize::from(*person);
+                let tile = self.tile(slot, person, rect);
+                self.tiles.push(Shown { person, twice: slot.twice, tile });
             }
         }
         if slot.beyond == Beyond::Count
             && over
-            && let Some(rect) = rects.get(visible.len())
+            && let Some(rect) = rects.next()
         {
-            self.more(index, slot, *rect, seats.len() - visible.len());
+            self.more(index, slot, rect, seats.len() - visible.len());
         }
     }
 
@@ -135,7 +138,7 @@ impl<'a> Painter<'a> {
         self.px(fraction).min(rect.width.min(rect.height) / 2)
     }
 
-    fn line(&self, line: Option<Line>) -> Option<Border> {
+    fn line(&self, line: Option<style::Line>) -> Option<Border> {
         line.map(|line| Border { px: self.px(line.width), color: line.color }).filter(|border| border.px > 0)
     }
 

@@ -110,7 +110,7 @@ impl Layout {
         rung: usize,
         company: &Company<'_>,
         meeting: &Meeting<'_>,
-        before: &Seating,
+        before: Seating,
         shown: Duration,
     ) -> Solved {
         let Some(rung) = self.rungs.get(rung) else { return Solved::nothing() };
@@ -118,15 +118,15 @@ impl Layout {
         if size.width == 0 || size.height == 0 {
             return Solved::nothing();
         }
-        let seats = company.seat(&rung.slots, before);
+        let seating = company.seat(&rung.slots, before);
         let mut painter = Painter::new(rung, company, meeting, size);
-        for (index, (slot, seats)) in rung.slots.iter().zip(&seats).enumerate() {
+        for (index, (slot, seats)) in rung.slots.iter().zip(&seating.seats).enumerate() {
             painter.slot(index, slot, seats, shown);
         }
         for cover in &rung.covers {
             painter.cover(cover);
         }
-        Solved { scene: painter.finish(), seating: company.seating(seats) }
+        Solved { scene: painter.finish(), seating }
     }
 }
 

@@ -13,9 +13,9 @@ use crate::base::AssetName;
 
 /// Longest text of a label or an overlay, bytes: some lines of a caption.
 pub const MAX_TEXT_BYTES: usize = 512;
-/// Most variables of a text: every one there is, and some of them again. Each may stand for 256 bytes on each of 64 tiles, which is
-/// written out for every scene.
-pub const MAX_VARIABLES: usize = 8;
+/// Most variables of a text: as many as there are. Each may stand for 256 bytes on each of 64 tiles, which is written out for every
+/// scene.
+pub const MAX_VARIABLES: usize = 5;
 
 /// How tiles look. What is left out is as the template's style says, and there as it is without any dress.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema, JsonSchema)]

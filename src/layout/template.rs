@@ -26,8 +26,8 @@ pub const MAX_ARRANGEMENTS: usize = 32;
 pub const MAX_PLACES: usize = super::MAX_TILES;
 /// Most places of an arrangement that show people whom other places show too, and more than one of them: each may hold the whole
 /// meeting again, so they, not the places, would decide how long a scene takes to work out. A strip of everyone for each side of
-/// the canvas is half as many.
-pub const MAX_CROWDS: usize = 8;
+/// the canvas is as many.
+pub const MAX_CROWDS: usize = 4;
 /// Most regions of an arrangement: more than this nobody can follow by eye.
 pub const MAX_REGIONS: usize = 32;
 /// Most parameters of a template: each is a question to whoever uses it.

@@ -1,5 +1,7 @@
 //! Texts with variables: `{name}` and the like.
 
+use std::fmt::Write;
+
 use super::{Part, style::ClockSpec};
 
 /// A piece of a text as a template writes it.
@@ -87,37 +89,48 @@ pub(super) fn parse(text: &str) -> Result<Vec<Word>, String> {
 
 /// The text with its variables filled in, but for the clock; empty when there is nothing to read.
 pub(super) fn fill(words: &[Word], clock: ClockSpec, facts: Facts<'_>) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::with_capacity(1);
-    let length = |word: &Word| match word {
-        Word::Plain(text) => text.len(),
-        Word::Name => facts.name.len(),
-        Word::Role => facts.role.len(),
-        Word::Room => facts.room.len(),
-        Word::Participants | Word::Clock => 2,
-    };
-    let mut said = String::with_capacity(words.iter().map(length).sum());
-    for word in words {
-        match word {
-            Word::Plain(text) => said.push_str(text),
-            Word::Name => said.push_str(facts.name),
-            Word::Role => said.push_str(facts.role),
-            Word::Room => said.push_str(facts.room),
-            Word::Participants => said.push_str(&facts.participants.to_string()),
-            Word::Clock => {
-                if !said.is_empty() {
-                    parts.push(Part::Words(std::mem::take(&mut said)));
-                }
-                let ClockSpec { seconds, utc_offset_minutes } = clock;
-                parts.push(Part::Clock { seconds, utc_offset_minutes });
-            }
+    let ClockSpec { seconds, utc_offset_minutes } = clock;
+    let clocks = words.iter().filter(|word| **word == Word::Clock).count();
+    let mut parts: Vec<Part> = Vec::with_capacity(2 * clocks + 1);
+    for (piece, words) in words.split(|word| *word == Word::Clock).enumerate() {
+        if piece > 0 {
+            parts.push(Part::Clock { seconds, utc_offset_minutes });
+        }
+        let said = facts.said(words);
+        // A line for a role that nobody has would be an empty one.
+        let said = if clocks == 0 && said.trim().len() < said.len() { said.trim().to_owned() } else { said };
+        if !said.is_empty() {
+            parts.push(Part::Words(said));
         }
     }
-    // A line for a role that nobody has would be an empty one.
-    let said = if parts.is_empty() { said.trim().to_owned() } else { said };
-    if !said.is_empty() {
-        parts.push(Part::Words(said));
-    }
     parts
+}
+
+impl Facts<'_> {
+    /// Words without a clock among them.
+    fn said(self, words: &[Word]) -> String {
+        let length = |word: &Word| match word {
+            Word::Plain(text) => text.len(),
+            Word::Name => self.name.len(),
+            Word::Role => self.role.len(),
+            Word::Room => self.room.len(),
+            Word::Participants => 2,
+            Word::Clock => 0,
+        };
+        // Written for every tile of every scene: in one piece.
+        let mut said = String::with_capacity(words.iter().map(length).sum());
+        for word in words {
+            match word {
+                Word::Plain(text) => said.push_str(text),
+                Word::Name => said.push_str(self.name),
+                Word::Role => said.push_str(self.role),
+                Word::Room => said.push_str(self.room),
+                Word::Participants => write!(said, "{}", self.participants).unwrap_or_default(),
+                Word::Clock => {}
+            }
+        }
+        said
+    }
 }
 
 #[cfg(test)]

@@ -200,13 +200,13 @@ impl Resampler {
         let at = at - Timestamp::from_units(held, frame.rate()).since(Timestamp::ZERO);
         let channels = usize::from(self.output.channels());
         let bytes = &self.output.data(0)[..self.output.samples() * channels * size_of::<f32>()];
-        let mut values = bytes.as_chunks::<4>().0.iter().map(|raw| tame(f32::from_ne_bytes(*raw)));
-        let mut samples = Vec::with_capacity(self.output.samples());
-        while let Some(left) = values.next() {
-            // One channel is heard at full strength on both sides; a mixing matrix would take 3 dB off.
-            let right = if channels == 1 { left } else { values.next().unwrap_or(left) };
-            samples.push([left, right]);
-        }
+        let value = |raw: &[u8; 4]| tame(f32::from_ne_bytes(*raw));
+        let values = bytes.as_chunks::<4>().0;
+        // One channel is heard at full strength on both sides; a mixing matrix would take 3 dB off.
+        let samples = match channels {
+            1 => values.iter().map(|raw| [value(raw); 2]).collect(),
+            _ => values.as_chunks::<2>().0.iter().map(|[left, right]| [value(left), value(right)]).collect(),
+        };
         Ok((at, samples))
     }
 }

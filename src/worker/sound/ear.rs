@@ -6,6 +6,7 @@
 //! speech does, and speech that never takes a breath, as only a crowd's does.
 
 use earshot::Detector;
+use wide::f32x4;
 
 use super::Stereo;
 
@@ -21,6 +22,12 @@ const FRAMES_PER_SECOND: f32 = 16_000.0 / FRAME as f32;
 /// Length of the filter before decimation: with a Blackman window flat to 5.5 kHz and 50 dB down at 9.5 kHz, so that what folds
 /// back falls where little of speech is.
 const TAPS: usize = 49;
+
+/// The same in vectors, of which the first begins with taps of nothing.
+const VECTORS: usize = TAPS.div_ceil(4);
+
+/// Samples that one output sample reaches over.
+const REACH: usize = VECTORS * 4;
 
 /// Where that filter has lost half, Hz.
 const CUT: f64 = 7200.0;
@@ -68,7 +75,7 @@ const AUDIBLE_DBFS: f32 = -58.0;
 
 /// Gathers sound until it is read as one figure.
 pub struct Ear {
-    taps: [f32; TAPS],
+    taps: [f32x4; VECTORS],
     /// Samples not decimated yet, mono, behind those that the filter still reaches.
     samples: Vec<f32>,
     frame: Vec<i16>,
@@ -125,7 +132,7 @@ impl Default for Ear {
     fn default() -> Self {
         Self {
             taps: taps(),
-            samples: vec![0.0; TAPS - 1],
+            samples: vec![0.0; REACH - 1],
             frame: Vec::with_capacity(FRAME),
             detector: Detector::default_boxed(),
             high_pass: (0.0, 0.0),
@@ -142,10 +149,10 @@ impl Default for Ear {
 }
 
 /// A low pass: a sinc under a Blackman window, with a gain of one.
-fn taps() -> [f32; TAPS] {
+fn taps() -> [f32x4; VECTORS] {
     let turn = std::f64::consts::TAU;
     let middle = (TAPS - 1) as f64 / 2.0;
-    let mut taps = std::array::from_fn(|i| {
+    let taps: [f32; TAPS] = std::array::from_fn(|i| {
         let (t, x) = (i as f64 - middle, i as f64 / (TAPS - 1) as f64);
         let window = 0.42 - 0.5 * (turn * x).cos() + 0.08 * (2.0 * turn * x).cos();
         let angle = turn * CUT / f64::from(super::RATE) * t;
@@ -153,18 +160,23 @@ fn taps() -> [f32; TAPS] {
         (sinc * window) as f32
     });
     let gain: f32 = taps.iter().sum();
-    taps.iter_mut().for_each(|tap| *tap /= gain);
-    taps
+    let mut all = [0.0; REACH];
+    all[REACH - TAPS..].copy_from_slice(&taps.map(|tap| tap / gain));
+    std::array::from_fn(|vector| f32x4::new(std::array::from_fn(|lane| all[vector * 4 + lane])))
 }
 
 impl Ear {
     /// Listens to more samples.
     pub fn add(&mut self, samples: &[Stereo]) {
         self.samples.extend(samples.iter().map(|[left, right]| (left + right) / 2.0));
-        let whole = (self.samples.len() + 1 - TAPS) / DECIMATION;
+        let whole = (self.samples.len() + 1 - REACH) / DECIMATION;
         for i in 0..whole {
-            let reached = &self.samples[i * DECIMATION..][..TAPS];
-            let sum: f32 = reached.iter().zip(&self.taps).map(|(sample, tap)| sample * tap).sum();
+            let reached = self.samples[i * DECIMATION..][..REACH].as_chunks::<4>().0;
+            let sums = reached
+                .iter()
+                .zip(&self.taps)
+                .fold(f32x4::ZERO, |sums, (samples, taps)| sums + f32x4::new(*samples) * *taps);
+            let sum = sums.reduce_add();
             // Saturates, and what is no number becomes silence.
             self.frame.push((sum * 32_767.0) as i16);
             if self.frame.len() == FRAME {

@@ -1,7 +1,7 @@
 //! The program's sound: every feed decoded, read at its playout clock's pace, mixed in float, measured, and encoded
 //! once.
 //!
-//! One thread does it all, every 10 ms: [`decode`] to 48 kHz, [`timeline`] by media time, [`reader`] against drift,
+//! One thread does it all, every 20 ms: [`decode`] to 48 kHz, [`timeline`] by media time, [`reader`] against drift,
 //! [`voice`] for gain, [`ear`] for who speaks, [`mixer`] and [`limiter`] for the sum, [`super::encode::Audio`] for AAC
 //! and, while somebody listens (`listeners`), Opus. It never waits for a participant: what is not there is silence. It
 //! stops when [`Sound::stop`] is called or the [`Sound`] is dropped, and
@@ -56,14 +56,14 @@ pub type Stereo = [f32; 2];
 /// 10 ms of the mix.
 pub type Block = [Stereo; BLOCK];
 
-/// Sound of program time `t` is mixed this long after `t`, and stamped `t`. The picture of `t` leaves at `t`; a player
+/// Sound of program time `t` is mixed this long after `t`, or one block later, and stamped `t`. The picture of `t` leaves at `t`; a player
 /// lines the two up by their stamps, so lips match whatever this is. A frame of AAC begins 21 ms before it is whole (43
 /// ms at 24 kHz) and leaves its encoder one frame later; RTMP senders hold it for the next picture besides: FFmpeg's
 /// comes up to 40 ms after the picture of its time. 80 ms has that in time without holding the picture, and is less
 /// than any player buffers.
 pub const LAG: Duration = Duration::from_millis(80);
 
-/// Most commands waiting for the thread: 2 s of sixteen feeds with 8 ms frames. It empties the queue every 10 ms.
+/// Most commands waiting for the thread: 2 s of sixteen feeds with 8 ms frames. It empties the queue every 20 ms.
 const MAX_WAITING: usize = 4096;
 
 /// Longest packet taken, bytes: AAC of eight channels has at most 6 KiB, and what waits is bounded with it.
@@ -199,7 +199,7 @@ impl Sound {
     /// Finishes what is in the encoder, at most 1 s, and ends the thread.
     pub fn stop(self) {}
 
-    /// Control must not be lost. The wait for room in the queue is one turn of the thread, 10 ms.
+    /// Control must not be lost. The wait for room in the queue is one turn of the thread, 20 ms.
     fn control(&self, command: Command) {
         if self.commands.send(command).is_err() {
             tracing::error!("the sound thread has ended");

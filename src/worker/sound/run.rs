@@ -15,6 +15,10 @@ use crate::{
 /// Blocks mixed in one turn after the machine stood still, so that commands are heard in between: 0.5 s.
 const MAX_BLOCKS: usize = 50;
 
+/// Blocks that a turn waits for: half the wake-ups, of this thread and of the encoder's, for sound that leaves 5 ms later on
+/// average. No codec's frame is shorter than these 20 ms.
+const TURN_BLOCKS: i64 = 2;
+
 /// Time from one attempt to start a broken encoder to the next.
 pub const RETRY: Duration = Duration::from_secs(1);
 
@@ -41,7 +45,8 @@ impl Run {
     /// Runs until told to stop or the owner is gone.
     pub fn run(mut self, queue: &Receiver<Command>) {
         loop {
-            std::thread::sleep(self.clock.until(time_of(self.next) + LAG));
+            let last = self.next + (TURN_BLOCKS - 1) * BLOCK as i64;
+            std::thread::sleep(self.clock.until(time_of(last) + LAG));
             if !self.obey(queue) {
                 break;
             }

@@ -51,17 +51,40 @@ impl Sinc {
 
     /// The value `fraction`, in parts of 2^32, after `samples[TAPS / 2 - 1]`; `samples` holds at least [`TAPS`].
     pub fn at(&self, samples: &[Stereo], fraction: u32) -> Stereo {
+        let (low, high, between) = self.around(fraction);
+        let taps = low.iter().zip(high).map(|(low, high)| *low + (*high - *low) * between);
+        sum(taps, samples)
+    }
+
+    /// The values `fraction`, in parts of 2^32, after `samples[TAPS / 2 - 1]` and as many after it; `samples` holds at least
+    /// [`TAPS`] more.
+    pub fn shift(&self, samples: &[Stereo], fraction: u32, out: &mut [Stereo]) {
+        if fraction == 0 {
+            return out.copy_from_slice(&samples[TAPS / 2 - 1..][..out.len()]);
+        }
+        let (low, high, between) = self.around(fraction);
+        let taps: [f32x4; VECTORS] = std::array::from_fn(|at| low[at] + (high[at] - low[at]) * between);
+        for (sample, samples) in out.iter_mut().zip(samples.windows(TAPS)) {
+            *sample = sum(taps.iter().copied(), samples);
+        }
+    }
+
+    /// The filters before and after a place between samples, and how far it is from the first to the second.
+    fn around(&self, fraction: u32) -> (&[f32x4; VECTORS], &[f32x4; VECTORS], f32x4) {
         const REST: u32 = u32::BITS - PHASES.ilog2();
         let phase = (fraction >> REST) as usize;
-        let between = f32x4::splat((fraction & ((1 << REST) - 1)) as f32 / (1u32 << REST) as f32);
-        let (low, high) = (&self.phases[phase], &self.phases[phase + 1]);
-        let mut sums = f32x4::ZERO;
-        for ((low, high), samples) in low.iter().zip(high).zip(samples.as_flattened().as_chunks::<LANES>().0) {
-            sums += (*low + (*high - *low) * between) * f32x4::new(*samples);
-        }
-        let [left, right, left_too, right_too] = sums.to_array();
-        [left + left_too, right + right_too]
+        let between = (fraction & ((1 << REST) - 1)) as f32 / (1u32 << REST) as f32;
+        (&self.phases[phase], &self.phases[phase + 1], f32x4::splat(between))
     }
+}
+
+fn sum(taps: impl Iterator<Item = f32x4>, samples: &[Stereo]) -> Stereo {
+    let mut sums = f32x4::ZERO;
+    for (taps, samples) in taps.zip(samples.as_flattened().as_chunks::<LANES>().0) {
+        sums += taps * f32x4::new(*samples);
+    }
+    let [left, right, left_too, right_too] = sums.to_array();
+    [left + left_too, right + right_too]
 }
 
 fn kernel(x: f64) -> f64 {

@@ -113,8 +113,12 @@ impl Timeline {
         out.fill([0.0; 2]);
         let skip = usize::try_from(self.first.saturating_sub(from)).unwrap_or(0).min(out.len());
         let begin = usize::try_from(from.saturating_sub(self.first)).unwrap_or(0).min(self.samples.len());
-        for (to, sample) in out[skip..].iter_mut().zip(self.samples.range(begin..)) {
-            *to = *sample;
+        let mut out = &mut out[skip..];
+        let (early, late) = self.samples.as_slices();
+        for part in [early.get(begin..).unwrap_or_default(), &late[begin.saturating_sub(early.len())..]] {
+            let (to, rest) = out.split_at_mut(part.len().min(out.len()));
+            to.copy_from_slice(&part[..to.len()]);
+            out = rest;
         }
     }
 

@@ -65,15 +65,17 @@ impl Ramp {
         }
     }
 
-    fn step(&mut self) -> f32 {
-        match self.left {
-            0 => self.now = self.target,
-            left => {
-                self.now += (self.target - self.now) / left as f32;
-                self.left -= 1;
-            }
+    fn apply(&mut self, block: &mut Block) {
+        let (moving, still) = block.split_at_mut(self.left.min(BLOCK));
+        for sample in moving {
+            self.now += (self.target - self.now) / self.left as f32;
+            self.left -= 1;
+            *sample = sample.map(|value| value * self.now);
         }
-        self.now
+        if self.left == 0 {
+            self.now = self.target;
+            still.as_flattened_mut().iter_mut().for_each(|value| *value *= self.now);
+        }
     }
 }
 
@@ -193,10 +195,7 @@ impl Voice {
         }
         self.meter.add(&block);
         self.ear.add(&block);
-        for sample in &mut block {
-            let gain = self.gain.step();
-            *sample = sample.map(|value| value * gain);
-        }
+        self.gain.apply(&mut block);
         block
     }
 

@@ -3,22 +3,44 @@
 use super::*;
 
 #[test]
-fn a_lone_tone_between_samples_is_not_distorted() {
+fn a_lone_tone_is_not_distorted_between_samples_nor_on_its_way_there() {
     for (hertz, limit) in [(100.0, 1e-4), (1000.0, 1e-4), (6000.0, 5e-4)] {
         let mut timeline = timeline::Timeline::default();
         let turn = std::f64::consts::TAU * f64::from(hertz) / 48e3;
-        let samples: Vec<Stereo> = (0..96_000).map(|i| [((turn * f64::from(i)).sin() * 0.25) as f32; 2]).collect();
-        timeline.push(Timestamp::ZERO, &samples);
+        let tone = |at: usize| [((turn * at as f64).sin() * 0.25) as f32; 2];
         let (mut reader, mut limiter, sinc) = (reader::Reader::default(), limiter::Limiter::new(), sinc::Sinc::new());
-        let read = (0..150).flat_map(|n| {
-            let mut block = [[0.0; 2]; BLOCK];
-            reader.read(&mut timeline, (n * BLOCK) as f64 + 100.37, &sinc, &mut block);
-            limiter.limit(&mut block);
-            block.map(|s| s[0])
-        });
-        let read: Vec<f32> = read.skip(4800).collect();
-        assert!((db(amplitude(&read, hertz)) + 12.04).abs() < 0.05);
-        assert!(rest(&read, hertz) < limit, "{hertz} Hz: {}", rest(&read, hertz));
+        // Half a second on the samples, then 3 ms later, which takes seconds to reach and ends between two.
+        let read: Vec<f32> = (0..1000)
+            .flat_map(|n| {
+                let samples: Vec<Stereo> = (0..BLOCK).map(|i| tone(n * BLOCK + i)).collect();
+                timeline.push(time_of((n * BLOCK) as i64), &samples);
+                let late = if n < 50 { 960.0 } else { 816.0 };
+                let mut block = [[0.0; 2]; BLOCK];
+                reader.read(&mut timeline, (n * BLOCK) as f64 - late, &sinc, &mut block);
+                limiter.limit(&mut block);
+                block.map(|s| s[0])
+            })
+            .collect();
+        let (before, after) = (&read[8 * BLOCK..50 * BLOCK], &read[850 * BLOCK..]);
+        for read in [before, after] {
+            assert!((db(amplitude(read, hertz)) + 12.04).abs() < 0.05);
+            assert!(rest(read, hertz) < limit, "{hertz} Hz: {}", rest(read, hertz));
+        }
+        assert!(roughness(&read[8 * BLOCK..]) < 0.25 * (turn * turn) as f32 * 1.05);
+    }
+}
+
+#[test]
+fn one_filter_for_all_makes_what_a_filter_for_each_makes() {
+    let samples: Vec<Stereo> = (0..100).map(|i| [(i * i % 17) as f32 / 17.0, (i * 7 % 13) as f32 / 13.0]).collect();
+    let sinc = sinc::Sinc::new();
+    for fraction in [0, 1, 1 << 20, 1 << 31, u32::MAX] {
+        let mut shifted = [[0.0; 2]; 50];
+        sinc.shift(&samples, fraction, &mut shifted);
+        for (i, shifted) in shifted.iter().enumerate() {
+            let each = sinc.at(&samples[i..], fraction);
+            assert!((0..2).all(|side| (shifted[side] - each[side]).abs() < 1e-6), "{fraction}: {shifted:?}, {each:?}");
+        }
     }
 }
 

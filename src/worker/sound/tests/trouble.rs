@@ -27,7 +27,9 @@ fn a_hole_in_the_timestamps_is_silence_of_its_length() {
     room.join(1, packets.collect(), |_| 30);
     room.mixer.participants(room.everyone());
     room.run(3800);
-    let quiet = room.left(1500, 3000).iter().filter(|s| s.abs() < 1e-3).count() / 48;
+    // In a row: a tone goes through zero all the time.
+    let heard = room.left(1500, 3000);
+    let quiet = heard.split(|s| s.abs() >= 1e-3).map(<[f32]>::len).max().unwrap_or(0) / 48;
     assert!((280..=330).contains(&quiet), "{quiet} ms of silence");
     let own = 0.25 * (std::f32::consts::TAU / 48.0).powi(2);
     // What a decoder makes of the first frame after lost ones is its own; no step may come on top.
