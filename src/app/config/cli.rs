@@ -111,9 +111,14 @@ pub struct ServeArgs {
     /// Where workers connect [default: 0.0.0.0:8190]
     #[arg(long, value_name = "IP:PORT")]
     pub swarm_listen: Option<String>,
-    /// Where workers find this front, such as front:8190 on their network
+    /// Where workers find this front, such as front:8190 on their network; of several fronts, a name that leads to all of them, or
+    /// all of them with commas between
     #[arg(long, value_name = "HOST:PORT")]
     pub swarm_advertise: Option<String>,
+    /// Be one of several fronts, which share their rooms through the Swarm: a file with a secret of 32 characters or more, the
+    /// same for all of them
+    #[arg(long, value_name = "FILE")]
+    pub swarm_fleet_key_file: Option<String>,
     /// The secret that SRS sends with its callbacks to /hooks/srs, which makes SRS a neighbour: see docs/srs.md; others on this
     /// machine see it: rather use TILECAST_SRS_SECRET or the file
     #[arg(long, value_name = "SECRET")]

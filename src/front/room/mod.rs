@@ -26,7 +26,7 @@ pub mod store;
 pub mod templates;
 
 pub use assets::Assets;
-pub use context::Context;
+pub use context::{Context, Keeping};
 pub use document::RoomDocument;
 pub use error::{Change, RoomError};
 pub use ledger::Ledger;

@@ -138,7 +138,7 @@ impl Rooms {
                 (Err(shortage), Crowded::Wait) if !shortage.is_hopeless() => Entry::Waiting,
                 (Err(shortage), _) => return Err(RoomError::NoCapacity(shortage)),
             };
-            if let Err(error) = self.context.keep(id, &document).await {
+            if let Err(error) = self.context.keep_new(id, &document).await {
                 self.context.ledger.remove(id);
                 return Err(error);
             }
@@ -175,6 +175,30 @@ impl Rooms {
             self.context.ledger.remove(id);
         }
         Ok(())
+    }
+
+    /// Closes a room that goes on elsewhere: publishers and outputs are closed, and its document and its worker's service stay.
+    /// With `gone` nothing of it stays.
+    pub async fn close(&self, id: &RoomId, gone: bool) {
+        let Ok(room) = self.find(id) else { return };
+        // A keeper that has ended has closed the room itself.
+        let _ = room.keep(Request::Close).await;
+        let _ = tokio::time::timeout(CLOSING, room.actor.closed()).await;
+        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+        if rooms.get(id).is_some_and(|present| present.keeper.same_channel(&room.keeper)) {
+            rooms.remove(id);
+            if gone {
+                self.context.engine.remove(id)
+            } else {
+                self.context.engine.release(id)
+            }
+            self.context.ledger.remove(id);
+        }
+    }
+
+    /// Whether the room is open at this front.
+    pub fn is_open(&self, id: &RoomId) -> bool {
+        self.find(id).is_ok()
     }
 
     /// One room.

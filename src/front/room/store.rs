@@ -188,6 +188,19 @@ impl Store {
     }
 }
 
+/// A room as every store keeps it.
+pub fn write_room(document: &RoomDocument) -> Vec<u8> {
+    serde_json::to_vec(&Stored { version: FORMAT, document }).expect("a document has text keys and finite numbers")
+}
+
+/// What [`write_room`] wrote, now or by another version.
+///
+/// # Errors
+/// Why it does not read, for people.
+pub fn read_room(text: &[u8]) -> Result<RoomDocument, String> {
+    parse(text).map(|stored: Stored<RoomDocument>| stored.document)
+}
+
 /// Only the service's own user may look: documents hold keys.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::DirBuilderExt;
