@@ -15,7 +15,7 @@ use super::{
     config::{Config, EngineConfig},
 };
 use crate::{
-    base::{RoomId, Secret, tasks::Tasks},
+    base::{Secret, tasks::Tasks},
     cost::Budget,
     front::{
         api::{self, ApiState, Settings},
@@ -28,7 +28,7 @@ use crate::{
             Engine, Local, Swarm,
             swarm::{Several, SwarmError, SwarmSettings, api::Api},
         },
-        fleet::{self, Fleet, FleetKey, FrontId, Index, Membership, NEWS, Records, Shelf},
+        fleet::{self, Fleet, FleetKey, FrontId, Index, Membership, NEWS, News, Records, Shelf},
         metrics::Counters,
         room::{
             Assets, Context, Keeping, Ledger, Rooms, Templates,
@@ -167,7 +167,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 struct Others {
     shelf: Shelf,
     membership: Membership,
-    news: mpsc::Receiver<RoomId>,
+    news: mpsc::Receiver<News>,
     callers: mpsc::Receiver<TlsStream<TcpStream>>,
 }
 

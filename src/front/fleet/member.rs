@@ -22,7 +22,7 @@ use super::{
     index::{FrontId, Index, Living, Place, Step},
     pulse::{BEAT, LET_GO, Pulse},
     record::{Kind, Labels, Record, RecordError},
-    shelf::{GONE, OWNER, Shelf},
+    shelf::{GONE, News, OWNER, Shelf},
 };
 use crate::{
     base::{RoomId, tasks::Tasks},
@@ -35,14 +35,19 @@ const BEATS: &str = "tilecast.beat";
 const ADDRESS: &str = "tilecast.address";
 /// Label of a front that is about to go.
 const LEAVING: &str = "tilecast.leaving";
-/// Label with how often a front has changed a record.
+/// Label with how often a front has changed a room's record.
 const CHANGES: &str = "tilecast.changes";
+/// Label with how often a front has changed templates or images.
+const LIBRARY: &str = "tilecast.library";
 
 /// How often the fronts are looked at: a second is half a beat.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How often all rooms are read although no front says that anything has changed.
 const LOOK_AT_ALL: Duration = Duration::from_secs(15);
+
+/// The same for templates and images, which change by the week.
+const LOOK_AT_LIBRARY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store in a look: shorter than [`LET_GO`], so that a beat is tried again in time.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -81,6 +86,8 @@ pub(super) struct Shared {
     pub caller: Caller,
     membership: Membership,
     leaving: AtomicBool,
+    /// Look at the library next time.
+    library: AtomicBool,
     /// Look now.
     poke: Notify,
     /// When this front last told the others that it lives; none before it has.
@@ -96,8 +103,10 @@ pub(super) struct Shared {
 struct Memory {
     pulse: Pulse,
     beat: u64,
-    changes: BTreeMap<FrontId, String>,
+    /// What the other fronts say of how often they have changed rooms, and the library.
+    changes: [BTreeMap<FrontId, String>; 2],
     all_at: Instant,
+    library_at: Instant,
     away: bool,
 }
 
@@ -112,6 +121,7 @@ impl Fleet {
             caller,
             membership,
             leaving: AtomicBool::new(false),
+            library: AtomicBool::new(false),
             poke: Notify::new(),
             told: watch::channel(None).0,
             taking: Mutex::default(),
@@ -122,14 +132,14 @@ impl Fleet {
     }
 
     /// Takes part until the tasks stop; `news` are rooms that this front has changed.
-    pub async fn run(self, mut news: mpsc::Receiver<RoomId>) {
+    pub async fn run(self, mut news: mpsc::Receiver<News>) {
         let tasks = self.0.tasks.clone();
         tasks.spawn("fleet fence", self.clone().fence());
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let now = Instant::now();
-        let mut memory =
-            Memory { pulse: Pulse::default(), beat: 0, changes: BTreeMap::new(), all_at: now, away: false };
+        let (pulse, changes) = Default::default();
+        let mut memory = Memory { pulse, beat: 0, changes, all_at: now, library_at: now, away: false };
         let mut changed = Vec::new();
         loop {
             tokio::select! {
@@ -137,8 +147,7 @@ impl Fleet {
                 _ = ticks.tick() => {}
                 () = self.0.poke.notified() => {}
                 _ = news.recv_many(&mut changed, MAX_NAMED) => {
-                    let call = Call::Look(std::mem::take(&mut changed));
-                    self.tell_others(&call);
+                    self.tell_others(changed.drain(..));
                     continue;
                 }
             }
@@ -177,13 +186,18 @@ impl Fleet {
         if all {
             tracing::info!(fronts = count, "the fleet has changed");
         }
-        let changes: BTreeMap<FrontId, String> = fronts
-            .iter()
-            .filter_map(|(id, record)| Some((id.clone(), record.label(CHANGES)?.to_owned())))
-            .filter(|(id, _)| id != index.me())
-            .collect();
-        all |= changes != memory.changes;
+        let changes = [CHANGES, LIBRARY].map(|label| {
+            let others = fronts.iter().filter(|(id, _)| *id != index.me());
+            others.filter_map(|(id, record)| Some((id.clone(), record.label(label)?.to_owned()))).collect()
+        });
+        all |= changes[0] != memory.changes[0];
+        let library = changes[1] != memory.changes[1] || self.0.library.swap(false, Ordering::Relaxed);
         memory.changes = changes;
+        // Before rooms are opened that use it.
+        if (library || now >= memory.library_at) && index.may_own() {
+            memory.library_at = now + LOOK_AT_LIBRARY;
+            self.look_at_library().await?;
+        }
         if (all || now >= memory.all_at) && index.may_own() {
             memory.all_at = now + LOOK_AT_ALL;
             self.look_at_all().await?;
@@ -211,6 +225,7 @@ impl Fleet {
             (ADDRESS, address),
             (LEAVING, if self.is_leaving() { "1".to_owned() } else { String::new() }),
             (CHANGES, shelf.changes().to_string()),
+            (LIBRARY, shelf.library_changes().to_string()),
         ];
         // From before it was sent: the others count from when they see it.
         let sent = Instant::now();
@@ -231,7 +246,7 @@ impl Fleet {
                 told.send_replace(Some(sent));
                 if !shelf.index.may_own() {
                     shelf.index.set_lost(false);
-                    memory.all_at = now;
+                    (memory.all_at, memory.library_at) = (now, now);
                     tracing::info!(front = %shelf.index.me(), "this front is one of the fleet");
                 }
                 Ok(())
@@ -240,6 +255,11 @@ impl Fleet {
             Err(RecordError::Changed | RecordError::Taken) => Ok(()),
             Err(RecordError::Api(error)) => Err(error),
         }
+    }
+
+    async fn look_at_library(&self) -> Result<(), ApiError> {
+        let read = timeout(PATIENCE, self.0.rooms.refresh_library()).await.map_err(|_| slow())?;
+        read.map_err(|error| ApiError::Nonsense(error.to_string()))
     }
 
     /// Reads every room's record.
@@ -359,15 +379,32 @@ impl Fleet {
         }
     }
 
-    fn tell_others(&self, call: &Call) {
+    fn tell_others(&self, news: impl Iterator<Item = News>) {
+        let (mut rooms, mut library) = (Vec::new(), false);
+        for news in news {
+            match news {
+                News::Room(room) => rooms.push(room),
+                News::Library => library = true,
+            }
+        }
+        let look = (!rooms.is_empty()).then_some(Call::Look(rooms));
+        let calls: Vec<Call> = look.into_iter().chain(library.then_some(Call::Library)).collect();
         for address in self.0.index.others() {
-            let (fleet, call) = (self.clone(), call.clone());
+            let (fleet, calls) = (self.clone(), calls.clone());
             self.0.tasks.spawn("fleet call", async move {
-                if let Err(error) = fleet.0.caller.call(&address, call).await {
-                    tracing::debug!("{error}");
+                for call in calls {
+                    if let Err(error) = fleet.0.caller.call(&address, call).await {
+                        tracing::debug!("{error}");
+                    }
                 }
             });
         }
+    }
+
+    /// Another front says that templates or images have changed.
+    pub(super) fn hear_of_library(&self) {
+        self.0.library.store(true, Ordering::Relaxed);
+        self.look_soon();
     }
 
     /// Lets go of every room when this front could not tell the others in time that it lives: they are about to take them.

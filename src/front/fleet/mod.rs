@@ -10,6 +10,7 @@
 mod call;
 mod index;
 mod key;
+mod library;
 mod member;
 mod proxy;
 mod pulse;
@@ -24,4 +25,4 @@ pub use member::{Fleet, Membership};
 pub use proxy::{Inward, serve};
 pub use record::{Kind, Records};
 pub use relay::{MOVING, Playback, Publication};
-pub use shelf::{NEWS, Shelf, ShelfError};
+pub use shelf::{NEWS, News, Shelf, ShelfError};

@@ -121,7 +121,7 @@ async fn answer(fleet: &Fleet, mut stream: TlsStream<TcpStream>, router: Router,
             }
         }
         Ok(Call::Look(rooms)) => fleet.hear_of(rooms).await,
-        Ok(Call::Library) => fleet.look_soon(),
+        Ok(Call::Library) => fleet.hear_of_library(),
         Err(reason) => tracing::warn!("somebody who is no front of the fleet called: {reason}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,6 +13,7 @@ use tokio::{sync::mpsc, time::timeout};
 use super::{
     index::{FrontId, Index, Owned},
     key::FleetKey,
+    library::{MAX_ASSET_BYTES, MAX_ASSETS_BYTES, Seen},
     record::{Kind, Labels, Record, RecordError, Records},
 };
 use crate::{
@@ -56,6 +57,13 @@ pub enum ShelfError {
     /// Larger than [`MAX_SEALED_BYTES`].
     #[error("it takes {0} bytes, and what several fronts share may take {MAX_SEALED_BYTES}")]
     TooLarge(usize),
+    /// Larger than what several fronts can share.
+    #[error(
+        "several fronts share images of at most {} KiB each and {} KiB together; make it smaller, or delete some first",
+        MAX_ASSET_BYTES / 1024,
+        MAX_ASSETS_BYTES / 1024
+    )]
+    ImageTooLarge,
     /// Another front changed it at the same time.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -76,14 +84,26 @@ pub struct Shelf {
     pub(super) records: Records,
     pub(super) key: FleetKey,
     pub(super) index: Index,
-    news: mpsc::Sender<RoomId>,
+    news: mpsc::Sender<News>,
     changes: Arc<AtomicU64>,
+    library_changes: Arc<AtomicU64>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What this front has changed, for the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A room.
+    Room(RoomId),
+    /// Templates or images.
+    Library,
 }
 
 impl Shelf {
     /// What was written is told to `news`, for the other fronts.
-    pub fn new(records: Records, key: FleetKey, index: Index, news: mpsc::Sender<RoomId>) -> Self {
-        Self { records, key, index, news, changes: Arc::default() }
+    pub fn new(records: Records, key: FleetKey, index: Index, news: mpsc::Sender<News>) -> Self {
+        let (changes, library_changes, seen) = Default::default();
+        Self { records, key, index, news, changes, library_changes, seen }
     }
 
     /// The records themselves.
@@ -99,7 +119,27 @@ impl Shelf {
     pub(super) fn tell(&self, room: &RoomId) {
         self.changes.fetch_add(1, Ordering::Relaxed);
         // Who is not told sees it within seconds.
-        let _ = self.news.try_send(room.clone());
+        let _ = self.news.try_send(News::Room(room.clone()));
+    }
+
+    /// How often this front has changed templates or images.
+    pub fn library_changes(&self) -> u64 {
+        self.library_changes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn tell_library(&self) {
+        self.library_changes.fetch_add(1, Ordering::Relaxed);
+        let _ = self.news.try_send(News::Library);
+    }
+
+    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
+        // A map is whole between its operations.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The documents of rooms that are not open here.
+    pub fn elsewhere(&self) -> Vec<(RoomId, Arc<RoomDocument>)> {
+        self.index.elsewhere()
     }
 
     /// Makes a room this front's that nobody has.
@@ -256,6 +296,6 @@ fn purpose(room: &RoomId) -> String {
     format!("room {room}")
 }
 
-async fn soon<T, E: Into<ShelfError>>(answer: impl Future<Output = Result<T, E>>) -> Result<T, ShelfError> {
+pub(super) async fn soon<T, E: Into<ShelfError>>(answer: impl Future<Output = Result<T, E>>) -> Result<T, ShelfError> {
     timeout(PATIENCE, answer).await.map_err(|_| ShelfError::Slow)?.map_err(Into::into)
 }

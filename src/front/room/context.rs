@@ -134,21 +134,33 @@ impl Context {
     }
 
     pub(super) async fn keep_template(&self, name: &TemplateName, kept: &Kept) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.put_template(name, kept).await.map_err(unkept);
+        }
         let (name, kept) = (name.clone(), kept.clone());
         self.write(move |store| store.put_template(&name, &kept)).await
     }
 
     pub(super) async fn keep_asset(&self, name: &AssetName, file: &Bytes) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.put_asset(name, file).await.map_err(unkept);
+        }
         let (name, file) = (name.clone(), file.clone());
         self.write(move |store| store.put_asset(&name, &file)).await
     }
 
     pub(super) async fn forget_asset(&self, name: &AssetName) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.delete_asset(name).await.map_err(unkept);
+        }
         let name = name.clone();
         self.write(move |store| store.delete_asset(&name)).await
     }
 
     pub(super) async fn forget_template(&self, name: &TemplateName) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.delete_template(name).await.map_err(unkept);
+        }
         let name = name.clone();
         self.write(move |store| store.delete_template(&name)).await
     }
@@ -171,6 +183,10 @@ impl Context {
 fn refused(id: &RoomId, error: ShelfError) -> RoomError {
     match error {
         ShelfError::Lost | ShelfError::Moved => RoomError::Moving(id.clone(), error.to_string()),
-        other => RoomError::Store(other.to_string()),
+        other => unkept(other),
     }
+}
+
+fn unkept(error: ShelfError) -> RoomError {
+    RoomError::Store(error.to_string())
 }

@@ -1,13 +1,14 @@
 //! What rooms share over REST: templates with their versions, and images. One change after the other.
 
+use std::sync::Arc;
+
 use super::{
-    RoomError, Rooms,
+    Keeping, RoomDocument, RoomError, Rooms,
     assets::Asset,
-    status::RoomView,
     templates::{Entry, Kept, MAX_TEMPLATES},
 };
 use crate::{
-    base::{AssetName, TemplateName},
+    base::{AssetName, RoomId, TemplateName},
     layout::{Template, TemplateChoice},
 };
 
@@ -52,13 +53,13 @@ impl Rooms {
         template: Template,
         only: &Precondition,
     ) -> Result<(Entry, bool), RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         self.store_template(name, template, only).await
     }
 
     /// Stores an earlier version again, as the newest one.
     pub async fn roll_back(&self, name: &TemplateName, number: u64, only: &Precondition) -> Result<Entry, RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         let version = self.versions(name)?.and_then(|kept| kept.version(number).cloned());
         let version = version.ok_or_else(|| RoomError::NoVersion(name.clone(), number))?;
         Ok(self.store_template(name, (*version.template).clone(), only).await?.0)
@@ -80,9 +81,9 @@ impl Rooms {
             return Err(RoomError::TemplateInUse(name.clone(), why));
         }
         // A room that sets parameters must not be left with ones that mean nothing.
-        for view in self.users(name).await {
-            if let Some(fault) = view.document.layout.check_parameters(&template).first() {
-                let why = format!("is used by room {}, whose {} {}", view.id, fault.pointer, fault.detail);
+        for (id, document) in self.users(name).await {
+            if let Some(fault) = document.layout.check_parameters(&template).first() {
+                let why = format!("is used by room {id}, whose {} {}", fault.pointer, fault.detail);
                 return Err(RoomError::TemplateInUse(name.clone(), why));
             }
         }
@@ -96,7 +97,7 @@ impl Rooms {
 
     /// Forgets a stored template. One that a room uses is refused, unless a built-in of the same name takes over.
     pub async fn delete_template(&self, name: &TemplateName, only: &Precondition) -> Result<(), RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         let templates = &self.context.templates;
         let present = self.template(name)?;
         if !only.holds(Some(&present)) {
@@ -107,9 +108,9 @@ impl Rooms {
             return Err(RoomError::TemplateInUse(name.clone(), why));
         }
         if !templates.is_fixed(name)
-            && let Some(view) = self.users(name).await.first()
+            && let Some((id, _)) = self.users(name).await.first()
         {
-            let why = format!("is used by room {}; give that room another layout first", view.id);
+            let why = format!("is used by room {id}; give that room another layout first");
             return Err(RoomError::TemplateInUse(name.clone(), why));
         }
         self.context.forget_template(name).await?;
@@ -118,13 +119,13 @@ impl Rooms {
         Ok(())
     }
 
-    async fn users(&self, name: &TemplateName) -> Vec<RoomView> {
+    async fn users(&self, name: &TemplateName) -> Vec<(RoomId, Arc<RoomDocument>)> {
         let named = |choice: &TemplateChoice| matches!(choice, TemplateChoice::Named(n) if n == name);
-        let uses = |view: &RoomView| {
-            named(&view.document.layout.template)
-                || view.document.next_layout.as_ref().is_some_and(|next| named(&next.layout.template))
+        let uses = |(_, document): &(RoomId, Arc<RoomDocument>)| {
+            named(&document.layout.template)
+                || document.next_layout.as_ref().is_some_and(|next| named(&next.layout.template))
         };
-        self.list().await.into_iter().filter(uses).collect()
+        self.documents().await.into_iter().filter(uses).collect()
     }
 
     /// Every uploaded image.
@@ -139,7 +140,7 @@ impl Rooms {
 
     /// Keeps an image that was read; rooms that show one of its name change at once. The flag is true when it is new.
     pub async fn put_asset(&self, name: &AssetName, asset: Asset) -> Result<bool, RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         if let Some(why) = self.context.assets.refusal(name, &asset.file) {
             return Err(RoomError::AssetInUse(name.clone(), why));
         }
@@ -151,21 +152,21 @@ impl Rooms {
 
     /// Forgets an image, unless a template or a room shows it.
     pub async fn delete_asset(&self, name: &AssetName) -> Result<(), RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         self.asset(name)?;
         let used = |why| Err(RoomError::AssetInUse(name.clone(), why));
         if let Some((by, _)) = self.templates().into_iter().find(|(_, entry)| entry.template.assets().contains(&name)) {
             return used(format!("is shown by layout {by}; change that first"));
         }
-        let shows = |view: &RoomView| {
-            let next = view.document.next_layout.as_ref().map(|next| &next.layout);
-            std::iter::once(&view.document.layout).chain(next).any(|layout| match &layout.template {
+        let shows = |(_, document): &(RoomId, Arc<RoomDocument>)| {
+            let next = document.next_layout.as_ref().map(|next| &next.layout);
+            std::iter::once(&document.layout).chain(next).any(|layout| match &layout.template {
                 TemplateChoice::Inline(template) => template.assets().contains(&name),
                 TemplateChoice::Named(_) => false,
             })
         };
-        if let Some(view) = self.list().await.into_iter().find(shows) {
-            return used(format!("is shown by room {}; change its layout first", view.id));
+        if let Some((id, _)) = self.documents().await.into_iter().find(shows) {
+            return used(format!("is shown by room {id}; change its layout first"));
         }
         self.context.forget_asset(name).await?;
         self.context.assets.forget(name);
@@ -173,8 +174,17 @@ impl Rooms {
         Ok(())
     }
 
+    /// The same for one who is about to change what is there, and so must know what other fronts have made of it.
+    async fn turn_to_change(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RoomError> {
+        let turn = self.turn().await?;
+        if let Keeping::Fleet(shelf) = &self.context.keeping {
+            self.read_library(shelf).await?;
+        }
+        Ok(turn)
+    }
+
     /// Waits until nobody else changes the library, so that what is on disk is what was stored last.
-    async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RoomError> {
+    pub(super) async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RoomError> {
         self.library.clone().acquire_owned().await.map_err(|_| RoomError::Stopping)
     }
 }

@@ -21,6 +21,7 @@ mod program;
 mod quote;
 pub mod rooms;
 pub mod seat;
+mod shared;
 pub mod status;
 pub mod store;
 pub mod templates;
