@@ -60,7 +60,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "IP:PORT")]
     pub webrtc: Option<String>,
     /// An address of this machine at which browsers reach it, where that is not the one it listens on: behind address
-    /// translation, or when listening on 0.0.0.0; may be given several times
+    /// translation, or when listening on 0.0.0.0; or a name that leads there; may be given several times
     #[arg(long, value_name = "IP")]
     pub public_address: Vec<String>,
     /// A STUN or TURN server for browsers, such as turn:turn.example.org:3478; may be given several times
