@@ -132,7 +132,7 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
         Kind::SlowBody | Kind::TooLarge => body,
         Kind::NotStored => change && keyed && !is_quote,
         Kind::Stopping => in_room || (change && keyed) || path == "/readyz",
-        Kind::Moving => in_room || (method == "GET" && path == "/v1/rooms"),
+        Kind::Moving => in_room || (method == "GET" && matches!(path, "/v1/rooms" | "/readyz")),
         Kind::TooManyRooms | Kind::NoCapacity => method == "PUT" && path.ends_with("{room}"),
         Kind::LayoutInUse => change && path.starts_with("/v1/layouts/{name}"),
         Kind::NoPicture => path.ends_with("/snapshot.jpg"),

@@ -105,6 +105,8 @@ struct View {
     rooms: BTreeMap<RoomId, Owned>,
     /// Rooms that are open here, with the epoch since which they are.
     held: BTreeMap<RoomId, u64>,
+    /// Rooms that this front is about to make: on record they may be its own before they are open.
+    making: BTreeSet<RoomId>,
     /// What this front believes may be out of date by more than a lease.
     lost: bool,
     /// This front is about to go.
@@ -217,6 +219,16 @@ impl Index {
         view.held.remove(room);
     }
 
+    /// This front is about to make a room, or has tried to.
+    pub fn set_making(&self, room: &RoomId, making: bool) {
+        let mut view = self.write();
+        if making {
+            view.making.insert(room.clone())
+        } else {
+            view.making.remove(room)
+        };
+    }
+
     /// A room is open here, since it became this front's with this epoch.
     pub fn hold(&self, room: &RoomId, owned: Owned) {
         let mut view = self.write();
@@ -264,7 +276,7 @@ impl Index {
         if let Some(epoch) = view.held.get(room) {
             return if owned.epoch > *epoch && !mine { Step::Close } else { Step::Leave };
         }
-        if view.lost || view.leaving {
+        if view.lost || view.leaving || view.making.contains(room) {
             return Step::Leave;
         }
         match &owned.owner {

@@ -13,7 +13,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use tokio::{
     net::{UdpSocket, lookup_host},
-    sync::{Notify, Semaphore, mpsc, watch},
+    sync::{Notify, Semaphore, mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval, sleep_until, timeout},
 };
 
@@ -468,7 +468,14 @@ impl Fleet {
         let Shared { shelf, index, rooms, .. } = &*self.0;
         // First, so that whoever is cut off sees why.
         index.let_go(room);
-        let _ = timeout(CLOSING, rooms.close(room, false)).await;
+        let (closed, closing) = oneshot::channel::<()>();
+        let (rooms, id) = (rooms.clone(), room.clone());
+        self.0.tasks.spawn("fleet close", async move {
+            rooms.close(&id, false).await;
+            drop(closed);
+        });
+        // It closes in any case; what is waited for is that pushes have said goodbye before another front takes their place.
+        let _ = timeout(CLOSING, closing).await;
         match shelf.give(room, index.heir_of(room).as_ref()).await {
             Ok(()) => shelf.tell(room),
             Err(error) => tracing::warn!(%room, "the room could not be handed over: {error}"),
@@ -497,6 +504,11 @@ impl Fleet {
             Place::Nowhere => Place::Moving,
             place => place,
         }
+    }
+
+    /// Whether rooms may be made at this front.
+    pub fn is_ready(&self) -> bool {
+        self.0.index.may_take()
     }
 
     /// Somebody found a front not to answer.

@@ -151,6 +151,17 @@ impl Shelf {
             return Err(ShelfError::Lost);
         }
         let labels = self.labels(room, document)?;
+        self.index.set_making(room, true);
+        let made = self.make(room, labels).await;
+        if made.is_ok() {
+            self.index.hold(room, self.mine(1, document));
+            self.tell(room);
+        }
+        self.index.set_making(room, false);
+        made
+    }
+
+    async fn make(&self, room: &RoomId, labels: Labels) -> Result<(), ShelfError> {
         match soon(self.records.create(Kind::Room, room.as_str(), labels.clone(), None)).await {
             Err(ShelfError::Record(RecordError::Taken)) => {
                 // One whose front was cut off while it removed it is in nobody's way.
@@ -163,8 +174,6 @@ impl Shelf {
             }
             other => other?,
         }
-        self.index.hold(room, self.mine(1, document));
-        self.tell(room);
         Ok(())
     }
 

@@ -28,8 +28,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 pub(super) enum Request {
     /// A change of the document.
     Change(Change, oneshot::Sender<Result<RoomView, RoomError>>),
-    /// The end of the room at this front; its document stays.
-    Close(oneshot::Sender<()>),
     /// The end of the room.
     Delete(oneshot::Sender<Result<(), RoomError>>),
 }
@@ -65,11 +63,6 @@ impl Keeper {
                 Some(Request::Change(change, reply)) => {
                     let answer = self.change(change).await;
                     let _ = reply.send(answer);
-                }
-                Some(Request::Close(reply)) => {
-                    self.stop.cancel();
-                    let _ = reply.send(());
-                    return;
                 }
                 Some(Request::Delete(reply)) => {
                     let answer = self.context.forget(&self.id).await;

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Context, Door, Program, Quote, RoomDocument, RoomError, Seat,
@@ -64,6 +65,8 @@ struct Room {
     actor: mpsc::Sender<Command>,
     events: broadcast::Sender<Event>,
     program: Fanout,
+    /// Ends actor and keeper, whatever they wait for.
+    stop: CancellationToken,
 }
 
 impl Rooms {
@@ -109,9 +112,9 @@ impl Rooms {
         self.tasks.spawn("room", actor.run(document.clone(), outlets, stop.clone()));
         let (keeper, requests) = mpsc::channel(MAILBOX);
         let context = self.context.clone();
-        let keeping = Keeper { id: id.clone(), context, document, actor: commands.clone(), stop };
+        let keeping = Keeper { id: id.clone(), context, document, actor: commands.clone(), stop: stop.clone() };
         self.tasks.spawn("room keeper", keeping.run(requests));
-        let room = Room { keeper, actor: commands, events, program };
+        let room = Room { keeper, actor: commands, events, program, stop };
         rooms.insert(id.clone(), room.clone());
         (room, true)
     }
@@ -181,8 +184,8 @@ impl Rooms {
     /// With `gone` nothing of it stays.
     pub async fn close(&self, id: &RoomId, gone: bool) {
         let Ok(room) = self.find(id) else { return };
-        // A keeper that has ended has closed the room itself.
-        let _ = room.keep(Request::Close).await;
+        // At once, even if the keeper waits for the store.
+        room.stop.cancel();
         let _ = tokio::time::timeout(CLOSING, room.actor.closed()).await;
         let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
         if rooms.get(id).is_some_and(|present| present.keeper.same_channel(&room.keeper)) {
