@@ -1,19 +1,21 @@
 //! `tilecast serve`: the front, assembled in order, each step with its reason.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tokio::{
-    net::{TcpListener, UdpSocket},
+    net::{TcpListener, TcpStream, UdpSocket},
     signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
 };
+use tokio_rustls::server::TlsStream;
 
 use super::{
     calibrate::{self, machine::Machine},
     config::{Config, EngineConfig},
 };
 use crate::{
-    base::tasks::Tasks,
+    base::{Secret, tasks::Tasks},
     cost::Budget,
     front::{
         api::{self, ApiState, Settings},
@@ -22,10 +24,14 @@ use crate::{
             keys::ApiKeys,
         },
         door::RtmpDoor,
-        engine::{Engine, Local, Swarm},
+        engine::{
+            Engine, Local, Swarm,
+            swarm::{Several, SwarmError, SwarmSettings, api::Api},
+        },
+        fleet::{self, Fleet, FleetKey, FrontId, Index, Membership, NEWS, News, Records, Shelf},
         metrics::Counters,
         room::{
-            Assets, Context, Ledger, Rooms, Templates,
+            Assets, Context, Keeping, Ledger, Rooms, Templates,
             check::{AddressRule, Rules},
             store::Store,
         },
@@ -61,12 +67,17 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let outward = connector.clone();
     let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
     let capacity = Machine::here().capacity(config.capacity_cores);
-    let engine = engine(config.engine, capacity, &config.state, &config.log, &tasks).await?;
+    let (engine, others) = engine(config.engine, capacity, &config.state, &config.log, &tasks).await?;
     // Rooms that come back are let in whatever they cost, so nothing waits for prices.
     let ledger = Ledger::default();
     calibrate::in_background(&config.state, ledger.clone(), &tasks);
     let counters = Counters::default();
 
+    let (keeping, others) = match others {
+        // What is in the folder is this front's alone; what several share is elsewhere.
+        Some(others) => (Keeping::Fleet(others.shelf.clone()), Some(others)),
+        None => (Keeping::Folder(Arc::new(store)), None),
+    };
     let rooms = Rooms::new(
         Context {
             engine,
@@ -76,7 +87,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             rules: rules.clone(),
             templates,
             assets,
-            store: Some(Arc::new(store)),
+            keeping,
             stage: config.pipelines.stage,
             video_encoders: config.pipelines.video,
             audio_encoder: config.pipelines.audio,
@@ -85,13 +96,23 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tasks.clone(),
     );
     // Rooms before doors, so that whoever reconnects finds the place that was promised.
-    for (id, document) in loaded.rooms {
-        rooms.restore(id, document);
-    }
+    let fleet = match others {
+        Some(others) => {
+            let fleet = Fleet::new(others.shelf, rooms.clone(), others.membership, tasks.clone());
+            tasks.spawn("fleet", fleet.clone().run(others.news));
+            Some((fleet, others.callers))
+        }
+        None => {
+            loaded.rooms.into_iter().for_each(|(id, document)| rooms.restore(id, document));
+            None
+        }
+    };
+    let (fleet, callers) = fleet.unzip();
 
-    let door = RtmpDoor { rooms: rooms.clone(), limits: Limits::default(), counters: counters.clone() };
+    let door =
+        RtmpDoor { rooms: rooms.clone(), limits: Limits::default(), counters: counters.clone(), fleet: fleet.clone() };
     tracing::info!("RTMP on {}", rtmp.local_addr()?);
-    tasks.spawn("rtmp door", door.serve(rtmp, tasks.clone()));
+    tasks.spawn("rtmp door", door.clone().serve(rtmp, tasks.clone()));
 
     let webrtc = Port::new(webrtc, &config.public_address, counters.clone())?;
     tracing::info!(
@@ -116,21 +137,38 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         counters,
         webrtc,
         srs,
+        fleet: fleet.clone(),
         stopping: tasks.token(),
     };
-    tasks.spawn("http", api::serve(http, api::router(ApiState::new(settings)), tasks.clone()));
+    let router = api::router(ApiState::new(settings));
+    tasks.spawn("http", api::serve(http, router.clone(), tasks.clone()));
+    if let Some((fleet, callers)) = fleet.clone().zip(callers) {
+        tasks.spawn("fleet door", fleet::serve(fleet, callers, router, door));
+    }
 
     signals.wait().await;
     tracing::info!("stopping; a second signal stops at once");
-    tokio::select! {
-        closed = tasks.join(DRAIN) => {
-            if !closed {
-                tracing::warn!("some connections did not close in time and were cut");
-            }
-            Ok(())
+    let stop = async {
+        // The others go on with its rooms while this front still answers, so that nobody finds them nowhere.
+        if let Some(fleet) = &fleet {
+            fleet.leave().await;
         }
+        if !tasks.join(DRAIN).await {
+            tracing::warn!("some connections did not close in time and were cut");
+        }
+    };
+    tokio::select! {
+        () = stop => Ok(()),
         () = signals.wait() => bail!("stopped at once by a second signal"),
     }
+}
+
+/// What a front that is one of several is given to be it.
+struct Others {
+    shelf: Shelf,
+    membership: Membership,
+    news: mpsc::Receiver<News>,
+    callers: mpsc::Receiver<TlsStream<TcpStream>>,
 }
 
 async fn engine(
@@ -139,27 +177,49 @@ async fn engine(
     state: &Path,
     log: &str,
     tasks: &Tasks,
-) -> anyhow::Result<Engine> {
+) -> anyhow::Result<(Engine, Option<Others>)> {
     match config {
         EngineConfig::Local => {
             let program = std::env::current_exe().context("this program's own path is not known")?;
-            Ok(Engine::Local(Local::new(program, log.to_owned(), tasks.clone()).within(capacity)))
+            Ok((Engine::Local(Local::new(program, log.to_owned(), tasks.clone()).within(capacity)), None))
         }
-        EngineConfig::Swarm { settings, listen } => {
+        EngineConfig::Swarm { settings, listen, fleet } => {
             let listener = TcpListener::bind(listen).await.with_context(|| {
                 format!("workers cannot be let in at {listen}; choose another address by --swarm-listen")
             })?;
-            tracing::info!("workers on {}, told to come to {}", listener.local_addr()?, settings.advertise);
-            Ok(Engine::Swarm(Swarm::open(settings, listener, state, tasks.clone())?))
+            let door = listener.local_addr()?;
+            tracing::info!("workers on {door}, told to come to {}", settings.advertise);
+            let (several, others) = match fleet {
+                Some(secret) => {
+                    several(&secret, &settings, door).map(|(several, others)| (Some(several), Some(others)))?
+                }
+                None => (None, None),
+            };
+            Ok((Engine::Swarm(Swarm::open(settings, listener, state, several, tasks.clone())?), others))
         }
     }
+}
+
+/// What the engine and the fleet share.
+fn several(secret: &Secret, settings: &SwarmSettings, door: SocketAddr) -> anyhow::Result<(Several, Others)> {
+    /// Connections of other fronts that may wait to be taken up.
+    const CALLERS: usize = 64;
+    let key = FleetKey::new(secret);
+    let api = Api::new(&settings.docker).map_err(SwarmError::Docker)?;
+    let records = Records::new(api, settings.name.clone());
+    let index = Index::new(FrontId::random());
+    let (tell, news) = mpsc::channel(NEWS);
+    let (hand_on, callers) = mpsc::channel(CALLERS);
+    let shelf = Shelf::new(records.clone(), key.clone(), index.clone(), tell);
+    let membership = Membership { door, advertise: settings.advertise.clone() };
+    Ok((Several { key, index, records, callers: hand_on }, Others { shelf, membership, news, callers }))
 }
 
 fn address_rule(connector: Connector) -> AddressRule {
     Box::new(move |url| connector.check_host(url.host_str().unwrap_or_default()).map_err(|error| error.to_string()))
 }
 
-async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let flag = what.to_ascii_lowercase();
     TcpListener::bind(address)
         .await
@@ -167,7 +227,7 @@ async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpLi
 }
 
 /// One number for both, also when the system chooses it.
-async fn bind_webrtc(address: std::net::SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
+async fn bind_webrtc(address: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
     let context = || format!("WebRTC cannot listen on {address}; choose another address by --webrtc");
     let listener = TcpListener::bind(address).await.with_context(context)?;
     let socket = UdpSocket::bind(listener.local_addr()?).await.with_context(context)?;

@@ -1,11 +1,16 @@
 //! The RTMP door: who may publish to which place, who may watch which program.
 //!
-//! Knows addresses and keys; bytes are [`super::rtmp`]'s, places are the rooms'. One task a connection; it ends with the
-//! connection, with its seat, or with the front.
+//! Knows addresses and keys; bytes are [`super::rtmp`]'s, places are the rooms', at this front or another. One task a connection; it
+//! ends with the connection, with its seat, or with the front.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::timeout,
@@ -13,11 +18,15 @@ use tokio::{
 
 use super::{
     accept,
+    fleet::{self, Fleet, Place},
     metrics::Counters,
     room::{Door, Rooms, Seat},
-    rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
+    rtmp::{self, Limits, PlayRequest, Player, PublishRequest, Publisher, Request},
 };
-use crate::base::{ParticipantId, RoomId, Secret, tasks::Tasks};
+use crate::{
+    base::{ParticipantId, RoomId, Secret, tasks::Tasks},
+    media::{GopCache, Packet, fanout::Fanout},
+};
 
 /// Most RTMP connections at once. At 64 KiB for a peer that has not shown its key this bounds strangers to 64 MiB.
 const MAX_CONNECTIONS: usize = 1024;
@@ -25,7 +34,21 @@ const MAX_CONNECTIONS: usize = 1024;
 /// A publisher that sends nothing for this long has lost its cable; its place is freed.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// How long a publisher whose room moves is kept: as long as its room may be nobody's, and some more for the front that takes it.
+const FOLLOW: Duration = Duration::from_secs(20);
+
+/// From one attempt to find the room again to the next.
+const AGAIN: Duration = Duration::from_millis(100);
+
 const EVICTED: &str = "the place was taken over or removed";
+
+/// Where a publisher's packets go.
+enum Target {
+    /// Into a room of this front.
+    Seat(Seat),
+    /// To the front that has the room.
+    Front(Box<fleet::Publication>),
+}
 
 /// How publishing ended.
 enum End {
@@ -35,6 +58,39 @@ enum End {
     Cut(String),
     /// The connection or what came over it.
     Broken(String),
+    /// The room goes on at another front, and the publisher with it.
+    Moved,
+}
+
+/// How a place was lost.
+enum Lost {
+    /// The seat was taken away.
+    Evicted,
+    /// The front that has the room says why.
+    Refused(String),
+    /// The front that has the room is about to go, or gone.
+    Moving,
+}
+
+/// What a player is sent.
+enum Program {
+    /// A program of this front.
+    Here(Fanout),
+    /// One of another.
+    There(Box<fleet::Playback>),
+}
+
+/// What RTMP comes over.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for S {}
+
+/// Whose connection it is.
+#[derive(Debug, Clone, Copy)]
+struct Guest {
+    peer: SocketAddr,
+    /// It came through another front, and goes no further.
+    inward: bool,
 }
 
 /// What the door needs.
@@ -46,6 +102,8 @@ pub struct RtmpDoor {
     pub limits: Limits,
     /// Counts who came and who was refused.
     pub counters: Counters,
+    /// The other fronts, if there are any.
+    pub fleet: Option<Fleet>,
 }
 
 impl RtmpDoor {
@@ -66,7 +124,7 @@ impl RtmpDoor {
             let stop = tasks.clone();
             tasks.spawn("rtmp", async move {
                 tokio::select! {
-                    () = door.meet(stream, peer) => {}
+                    () = door.meet_client(stream, peer) => {}
                     () = stop.stopping() => {}
                 }
                 drop((permit, open));
@@ -74,12 +132,18 @@ impl RtmpDoor {
         }
     }
 
-    async fn meet(&self, stream: TcpStream, peer: SocketAddr) {
+    async fn meet_client(&self, stream: TcpStream, peer: SocketAddr) {
         // Packets are small and late ones are worthless.
         let _ = stream.set_nodelay(true);
+        self.meet(stream, peer, false).await;
+    }
+
+    /// Serves the connection of `peer` until it ends; with `inward` it came through another front.
+    pub(super) async fn meet<S: Wire>(&self, stream: S, peer: SocketAddr, inward: bool) {
+        let guest = Guest { peer, inward };
         match rtmp::accept(stream, &self.limits).await {
-            Ok(Request::Publish(request)) => self.publisher(request, peer).await,
-            Ok(Request::Play(request)) => self.player(request, peer).await,
+            Ok(Request::Publish(request)) => self.publisher(request, guest).await,
+            Ok(Request::Play(request)) => self.player(request, guest).await,
             Err(error) => {
                 self.counters.rtmp_refused("protocol");
                 tracing::info!(%peer, "RTMP connection ended before it asked for anything: {error}");
@@ -87,17 +151,16 @@ impl RtmpDoor {
         }
     }
 
-    async fn publisher(&self, request: PublishRequest<TcpStream>, peer: SocketAddr) {
+    async fn publisher<S: Wire>(&self, request: PublishRequest<S>, guest: Guest) {
+        let peer = guest.peer;
         let place = publish_address(request.app(), request.name());
         let key = Secret::new(request.query("key").unwrap_or_default());
-        let seat = match &place {
-            Some((room, participant)) => {
-                self.rooms.publish(room, participant, &key, Door::Rtmp).await.map_err(|error| error.to_string())
-            }
+        let target = match &place {
+            Some((room, participant)) => self.target(room, participant, &key, guest).await,
             None => Err("publish to rtmp://HOST/in/ROOM/PARTICIPANT?key=KEY".to_owned()),
         };
-        let (seat, (room, participant)) = match (seat, place) {
-            (Ok(seat), Some(place)) => (seat, place),
+        let (mut target, (room, participant)) = match (target, place) {
+            (Ok(target), Some(place)) => (target, place),
             (Err(reason), _) => {
                 self.counters.rtmp_refused("publish");
                 tracing::info!(%peer, app = request.app(), "RTMP publisher refused: {reason}");
@@ -114,13 +177,24 @@ impl RtmpDoor {
             }
         };
         tracing::info!(%peer, %room, %participant, "publishing by RTMP");
-        let end = self.receive(&mut publisher, &seat).await;
+        let mut kept = GopCache::new();
+        let end = loop {
+            let end = self.receive(&mut publisher, &mut target, &room, guest, &mut kept).await;
+            if !matches!(end, End::Moved) {
+                break end;
+            }
+            tracing::info!(%peer, %room, %participant, "the publisher follows its room");
+            match self.follow(&mut publisher, (&room, &participant), &key, guest, &mut kept).await {
+                Ok(next) => target = next,
+                Err(end) => break end,
+            }
+        };
         // The place is free before the peer has said goodbye.
-        drop(seat);
+        target.close().await;
         match &end {
             End::Left => publisher.finish(None).await,
             End::Cut(reason) => publisher.finish(Some(reason)).await,
-            End::Broken(_) => {}
+            End::Broken(_) | End::Moved => {}
         }
         let (End::Cut(end) | End::Broken(end)) = &end else {
             tracing::info!(%peer, %room, %participant, "publishing by RTMP ended: it left");
@@ -129,17 +203,101 @@ impl RtmpDoor {
         tracing::info!(%peer, %room, %participant, "publishing by RTMP ended: {end}");
     }
 
-    /// Hands packets to the room until something ends it.
-    async fn receive(&self, publisher: &mut Publisher<TcpStream>, seat: &Seat) -> End {
+    /// The place of a participant, wherever its room is; the reason why not is for people.
+    async fn target(
+        &self,
+        room: &RoomId,
+        participant: &ParticipantId,
+        key: &Secret,
+        guest: Guest,
+    ) -> Result<Target, String> {
+        if let Some(fleet) = self.fleet.as_ref().filter(|_| !guest.inward)
+            && let Place::There(address) = fleet.settled(room).await?
+        {
+            let published = fleet.publish(&address, guest.peer, (room, participant), key).await;
+            return published.map(|publication| Target::Front(Box::new(publication))).map_err(|error| match error {
+                rtmp::Error::Refused(reason) => reason,
+                error => error.to_string(),
+            });
+        }
+        self.rooms
+            .publish(room, participant, key, Door::Rtmp)
+            .await
+            .map(Target::Seat)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Finds the place again after the room has moved, and gives it what shows a picture at once. What the publisher sends
+    /// meanwhile is read, so that it notices nothing.
+    async fn follow<S: Wire>(
+        &self,
+        publisher: &mut Publisher<S>,
+        (room, participant): (&RoomId, &ParticipantId),
+        key: &Secret,
+        guest: Guest,
+        kept: &mut GopCache,
+    ) -> Result<Target, End> {
+        let find = async {
+            let deadline = Instant::now() + FOLLOW;
+            loop {
+                match self.target(room, participant, key, guest).await {
+                    Ok(target) => return Ok(target),
+                    // A front that is just going, or has just gone, is not the last word.
+                    Err(_) if Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
+                    Err(reason) => return Err(End::Cut(reason)),
+                }
+            }
+        };
+        let mut find = std::pin::pin!(find);
+        let mut target = loop {
+            tokio::select! {
+                target = &mut find => break target?,
+                packet = publisher.next() => match packet {
+                    Ok(Some(packet)) => kept.push(&packet),
+                    Ok(None) => return Err(End::Left),
+                    Err(error) => return Err(End::Broken(error.to_string())),
+                },
+            }
+        };
+        for packet in kept.replay() {
+            // If it moves on at once, the next round sees it.
+            if target.send(packet).await.is_err() {
+                break;
+            }
+        }
+        Ok(target)
+    }
+
+    /// Hands packets on until something ends it.
+    async fn receive<S: Wire>(
+        &self,
+        publisher: &mut Publisher<S>,
+        target: &mut Target,
+        room: &RoomId,
+        guest: Guest,
+        kept: &mut GopCache,
+    ) -> End {
+        let lost = |reason: Lost| match (reason, &self.fleet) {
+            (Lost::Moving, Some(_)) if !guest.inward => End::Moved,
+            (Lost::Evicted, Some(fleet)) if fleet.has_moved(room) => match guest.inward {
+                true => End::Cut(fleet::MOVING.to_owned()),
+                false => End::Moved,
+            },
+            (Lost::Refused(reason), _) => End::Cut(reason),
+            (Lost::Moving | Lost::Evicted, _) => End::Cut(EVICTED.to_owned()),
+        };
         loop {
             let packet = tokio::select! {
                 packet = timeout(SILENCE, publisher.next()) => packet,
-                () = seat.evicted() => return End::Cut(EVICTED.to_owned()),
+                reason = target.lost() => return lost(reason),
             };
             match packet {
                 Ok(Ok(Some(packet))) => {
-                    if seat.send(packet).await.is_err() {
-                        return End::Cut(EVICTED.to_owned());
+                    if self.fleet.is_some() {
+                        kept.push(&packet);
+                    }
+                    if let Err(reason) = target.send(&packet).await {
+                        return lost(reason);
                     }
                 }
                 Ok(Ok(None)) => return End::Left,
@@ -152,12 +310,13 @@ impl RtmpDoor {
         }
     }
 
-    async fn player(&self, request: PlayRequest<TcpStream>, peer: SocketAddr) {
+    async fn player<S: Wire>(&self, request: PlayRequest<S>, guest: Guest) {
+        let peer = guest.peer;
         let token = request.query("token").map(Secret::new);
         let program = match play_address(request.app(), request.name()) {
-            Some(room) => match self.rooms.program(&room, token.as_ref()).await {
+            Some(room) => match self.program(&room, token.as_ref(), guest).await {
                 Ok(program) => Ok((room, program)),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(error),
             },
             None => Err("play rtmp://HOST/out/ROOM".to_owned()),
         };
@@ -172,9 +331,78 @@ impl RtmpDoor {
         };
         let Ok(mut player) = request.accept().await else { return };
         tracing::info!(%peer, %room, "playing by RTMP");
-        match player.carry(&mut program.subscribe()).await {
+        let carried = match program {
+            Program::Here(program) => player.carry(&mut program.subscribe()).await,
+            Program::There(mut playback) => pass_on(&mut playback, &mut player).await,
+        };
+        match carried {
             Ok(()) => player.finish().await,
             Err(error) => tracing::info!(%peer, %room, "playing by RTMP ended: {error}"),
+        }
+    }
+
+    /// A room's program, wherever it is; the reason why not is for people.
+    async fn program(&self, room: &RoomId, token: Option<&Secret>, guest: Guest) -> Result<Program, String> {
+        if let Some(fleet) = self.fleet.as_ref().filter(|_| !guest.inward)
+            && let Place::There(address) = fleet.settled(room).await?
+        {
+            let played = fleet.play(&address, guest.peer, room, token).await;
+            return played.map(|playback| Program::There(Box::new(playback))).map_err(|error| match error {
+                rtmp::Error::Refused(reason) => reason,
+                error => error.to_string(),
+            });
+        }
+        self.rooms.program(room, token).await.map(Program::Here).map_err(|error| error.to_string())
+    }
+}
+
+/// Passes a program on from another front until either end goes.
+async fn pass_on<S: Wire>(playback: &mut fleet::Playback, player: &mut Player<S>) -> Result<(), rtmp::Error> {
+    loop {
+        let packet = tokio::select! {
+            packet = playback.next() => packet,
+            error = player.closed() => return Err(error),
+        };
+        match packet {
+            Ok(Some(packet)) => player.send(&packet).await?,
+            // The player comes again, and then finds the room wherever it is.
+            Ok(None) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+impl Target {
+    async fn send(&mut self, packet: &Packet) -> Result<(), Lost> {
+        match self {
+            Self::Seat(seat) => seat.send(packet.clone()).await.map_err(|_| Lost::Evicted),
+            Self::Front(publication) => publication.send(packet).await.map_err(Lost::of),
+        }
+    }
+
+    /// Resolves when the place is lost. Cancel safe.
+    async fn lost(&mut self) -> Lost {
+        match self {
+            Self::Seat(seat) => {
+                seat.evicted().await;
+                Lost::Evicted
+            }
+            Self::Front(publication) => Lost::of(publication.closed().await),
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Seat(seat) => drop(seat),
+            Self::Front(publication) => publication.finish().await,
+        }
+    }
+}
+
+impl Lost {
+    fn of(error: rtmp::Error) -> Self {
+        match error {
+            rtmp::Error::Refused(reason) if reason != fleet::MOVING => Self::Refused(reason),
+            _ => Self::Moving,
         }
     }
 }

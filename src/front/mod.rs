@@ -1,4 +1,4 @@
-//! Every socket, every decision, every secret: doors, rooms, outputs and the REST API. Safe Rust only.
+//! Every socket, every decision, every secret: doors, rooms, outputs, the REST API, and the other fronts. Safe Rust only.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,7 @@ pub mod auth;
 pub mod door;
 pub mod engine;
 pub mod events;
+pub mod fleet;
 mod get;
 pub mod metrics;
 pub mod output;

@@ -25,7 +25,7 @@ const CUT: Duration = Duration::from_secs(4);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ticket {
-    /// Where its front listens, `HOST:PORT`.
+    /// Where its front listens, `HOST:PORT`, or where its fronts do, with commas between. A name may lead to several.
     pub front: String,
     /// The front's certificate, PEM (RFC 7468): whoever has the key to it is the front.
     pub certificate: String,
@@ -57,6 +57,8 @@ pub enum Answer {
     Welcome,
     /// The room wants no worker at this moment; ask again soon.
     Later(String),
+    /// The room is at the front that listens at this `HOST:PORT`; go there.
+    Elsewhere(String),
     /// Never; end.
     Leave(String),
 }

@@ -18,7 +18,7 @@ use tilecast::{
         },
         engine::{Engine, Local},
         metrics::Counters,
-        room::{Assets, Context, Ledger, Rooms, Templates, check::Rules},
+        room::{Assets, Context, Keeping, Ledger, Rooms, Templates, check::Rules},
         webrtc::{self, IceServers, Port, WebRtc},
     },
 };
@@ -47,7 +47,7 @@ pub fn settings_of(keys: &[&str], engine: impl FnOnce(Local) -> Local) -> Settin
         connector,
         templates: Templates::new(Vec::new(), Vec::new()),
         assets: Assets::default(),
-        store: None,
+        keeping: Keeping::Nothing,
         stage: pipelines.stage,
         video_encoders: pipelines.video,
         audio_encoder: pipelines.audio,
@@ -69,6 +69,7 @@ pub fn settings_of(keys: &[&str], engine: impl FnOnce(Local) -> Local) -> Settin
         allowance: Allowance::REQUESTS,
         counters,
         srs: None,
+        fleet: None,
         stopping: tasks.token(),
     }
 }

@@ -4,14 +4,18 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{
     Json, Router,
-    extract::{Path as Segment, Query, State},
+    extract::{Path as Segment, Query, Request, State},
     http::StatusCode,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
@@ -22,24 +26,27 @@ use tempfile::TempDir;
 use tilecast::app::lab::process::{Process, quiet};
 use tokio::{net::UnixListener, task::JoinHandle};
 
+use super::configs::{self, Configs};
+
 /// As in the service that the engine asks for.
 const RESTART_DELAY: Duration = Duration::from_millis(500);
 
 /// See the module. Dropping it ends every task.
 pub struct Docker {
     shared: Arc<Shared>,
-    server: JoinHandle<()>,
+    servers: Vec<JoinHandle<()>>,
 }
 
-struct Shared {
+pub struct Shared {
     folder: TempDir,
     swarm: Mutex<Swarm>,
 }
 
 /// What a manager keeps.
 #[derive(Default)]
-struct Swarm {
-    next: u64,
+pub struct Swarm {
+    pub next: u64,
+    pub configs: Configs,
     secrets: BTreeMap<String, Value>,
     services: BTreeMap<String, Service>,
     /// The only node has no core.
@@ -56,9 +63,9 @@ struct Service {
     running: BTreeMap<u64, Process>,
 }
 
-type Answer = Result<Response, (StatusCode, Json<Value>)>;
+pub type Answer = Result<Response, (StatusCode, Json<Value>)>;
 
-fn refuse(status: StatusCode, message: &str) -> (StatusCode, Json<Value>) {
+pub fn refuse(status: StatusCode, message: &str) -> (StatusCode, Json<Value>) {
     (status, Json(json!({"message": message})))
 }
 
@@ -68,26 +75,18 @@ impl Docker {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = UnixListener::bind(folder.path().join("docker.sock")).expect("a socket");
         let shared = Arc::new(Shared { folder, swarm: Mutex::default() });
-        let routes = Router::new()
-            .route("/services", get(list_services))
-            .route("/services/create", post(create_service))
-            .route("/services/{name}", get(inspect_service).delete(delete_service))
-            .route("/services/{name}/update", post(update_service))
-            .route("/secrets", get(list_secrets))
-            .route("/secrets/create", post(create_secret))
-            .route("/secrets/{id}", delete(delete_secret))
-            .route("/tasks", get(list_tasks))
-            .route("/nodes", get(list_nodes))
-            .with_state(shared.clone());
-        let keeping = shared.clone();
-        let server = tokio::spawn(async move {
-            let serving = axum::serve(listener, routes).into_future();
-            tokio::select! {
-                _ = serving => {}
-                () = restart(keeping) => {}
-            }
-        });
-        Self { shared, server }
+        let server = serve(shared.clone(), listener, Arc::default());
+        let keeping = tokio::spawn(restart(shared.clone()));
+        Self { shared, servers: vec![server, keeping] }
+    }
+
+    /// Another way to the same API, which can be cut.
+    pub fn way(&mut self, name: &str) -> Way {
+        let path = self.shared.folder.path().join(name);
+        let cut = Arc::new(AtomicBool::new(false));
+        let listener = UnixListener::bind(&path).expect("a socket");
+        self.servers.push(serve(self.shared.clone(), listener, cut.clone()));
+        Way { host: format!("unix://{}", path.display()), cut }
     }
 
     /// Address of its API.
@@ -116,6 +115,13 @@ impl Docker {
         (swarm.services.len(), swarm.secrets.len(), tasks)
     }
 
+    /// Labels of every config of this kind.
+    pub fn records(&self, kind: &str) -> Vec<Value> {
+        let swarm = self.swarm();
+        let labels = swarm.configs.values().map(|config| config["Spec"]["Labels"].clone());
+        labels.filter(|labels| labels["tilecast.kind"] == kind).collect()
+    }
+
     /// What the only service was asked to be.
     pub fn spec(&self) -> Value {
         self.swarm().services.values().next().expect("a service").spec.clone()
@@ -136,15 +142,56 @@ impl Docker {
     }
 }
 
+/// A way to the API.
+pub struct Way {
+    /// Where it begins.
+    pub host: String,
+    cut: Arc<AtomicBool>,
+}
+
+impl Way {
+    /// Nothing comes through any more, or again.
+    pub fn cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::Relaxed);
+    }
+}
+
+fn serve(shared: Arc<Shared>, listener: UnixListener, cut: Arc<AtomicBool>) -> JoinHandle<()> {
+    let routes = Router::new()
+        .route("/services", get(list_services))
+        .route("/services/create", post(create_service))
+        .route("/services/{name}", get(inspect_service).delete(delete_service))
+        .route("/services/{name}/update", post(update_service))
+        .route("/secrets", get(list_secrets))
+        .route("/secrets/create", post(create_secret))
+        .route("/secrets/{id}", delete(delete_secret))
+        .route("/tasks", get(list_tasks))
+        .route("/nodes", get(list_nodes))
+        .merge(configs::routes())
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            let cut = cut.clone();
+            async move {
+                if cut.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+                next.run(request).await
+            }
+        }))
+        .with_state(shared);
+    tokio::spawn(async move {
+        let _ = axum::serve(listener, routes).await;
+    })
+}
+
 impl Drop for Docker {
     fn drop(&mut self) {
-        self.server.abort();
+        self.servers.iter().for_each(JoinHandle::abort);
         self.swarm().services.clear();
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Swarm> {
+    pub fn lock(&self) -> MutexGuard<'_, Swarm> {
         self.swarm.lock().expect("no test panics with it")
     }
 }
@@ -188,13 +235,13 @@ async fn restart(shared: Arc<Shared>) {
 }
 
 #[derive(Deserialize)]
-struct Filters {
+pub struct Filters {
     filters: Option<String>,
 }
 
 impl Filters {
     /// True when `labels` has every label that is asked for.
-    fn admit(&self, labels: &Value) -> bool {
+    pub fn admit(&self, labels: &Value) -> bool {
         let filters: Value =
             self.filters.as_ref().map_or(Value::Null, |text| serde_json::from_str(text).expect("JSON"));
         let wanted = filters["label"].as_array().cloned().unwrap_or_default();
@@ -239,8 +286,8 @@ async fn delete_service(State(shared): State<Arc<Shared>>, Segment(name): Segmen
 }
 
 #[derive(Deserialize)]
-struct Version {
-    version: u64,
+pub struct Version {
+    pub version: u64,
 }
 
 async fn update_service(

@@ -60,7 +60,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "IP:PORT")]
     pub webrtc: Option<String>,
     /// An address of this machine at which browsers reach it, where that is not the one it listens on: behind address
-    /// translation, or when listening on 0.0.0.0; may be given several times
+    /// translation, or when listening on 0.0.0.0; or a name that leads there; may be given several times
     #[arg(long, value_name = "IP")]
     pub public_address: Vec<String>,
     /// A STUN or TURN server for browsers, such as turn:turn.example.org:3478; may be given several times
@@ -111,9 +111,14 @@ pub struct ServeArgs {
     /// Where workers connect [default: 0.0.0.0:8190]
     #[arg(long, value_name = "IP:PORT")]
     pub swarm_listen: Option<String>,
-    /// Where workers find this front, such as front:8190 on their network
+    /// Where workers find this front, such as front:8190 on their network; of several fronts, a name that leads to all of them, or
+    /// all of them with commas between
     #[arg(long, value_name = "HOST:PORT")]
     pub swarm_advertise: Option<String>,
+    /// Be one of several fronts, which share their rooms through the Swarm: a file with a secret of 32 characters or more, the
+    /// same for all of them
+    #[arg(long, value_name = "FILE")]
+    pub swarm_fleet_key_file: Option<String>,
     /// The secret that SRS sends with its callbacks to /hooks/srs, which makes SRS a neighbour: see docs/srs.md; others on this
     /// machine see it: rather use TILECAST_SRS_SECRET or the file
     #[arg(long, value_name = "SECRET")]

@@ -9,7 +9,7 @@ mod swarm;
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     num::NonZeroU32,
     path::{Path, PathBuf},
 };
@@ -114,7 +114,7 @@ impl Config {
         let http = sources.parse("http", HTTP, address, &mut faults);
         let rtmp = sources.parse("rtmp", RTMP, address, &mut faults);
         let webrtc = sources.parse("webrtc", WEBRTC, address, &mut faults);
-        let public_address = sources.list("public_address", public_address, &mut faults);
+        let public_address = sources.list("public_address", public_address, &mut faults).concat();
         let ice_servers = ice_servers(&sources, &mut faults);
         faults.extend(webrtc.and_then(|webrtc| reachable(webrtc, &public_address)));
         let state = sources.text("state", &mut faults).map_or_else(|| default_state(&environment), PathBuf::from);
@@ -197,11 +197,22 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("{text:?} is not an address to listen on; write IP:PORT, such as 127.0.0.1:8080"))
 }
 
-fn public_address(text: &str) -> Result<IpAddr, String> {
-    let address = text.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified() && !ip.is_multicast());
-    address.ok_or_else(|| {
-        format!("{text:?} is not an address that browsers could reach; write one IP, such as 203.0.113.7")
-    })
+/// An address, or those that a name has now: of several servers with one configuration each has its own.
+fn public_address(text: &str) -> Result<Vec<IpAddr>, String> {
+    let usable = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_multicast();
+    let found: Vec<IpAddr> = match text.parse() {
+        Ok(address) => vec![address],
+        Err(_) => {
+            let looked_up = (text, 0).to_socket_addrs();
+            looked_up.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default()
+        }
+    };
+    if !found.is_empty() && found.iter().all(usable) {
+        return Ok(found);
+    }
+    Err(format!(
+        "{text:?} is not an address that browsers could reach, nor a name that leads to one; write an IP, such as 203.0.113.7"
+    ))
 }
 
 /// What is wrong with listening at `webrtc` and being reached at `public`.

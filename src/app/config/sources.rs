@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ServeArgs;
 
 /// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 30] = [
     "http",
     "rtmp",
     "webrtc",
@@ -28,6 +28,7 @@ const KEYS: [&str; 29] = [
     "swarm_constraint",
     "swarm_listen",
     "swarm_advertise",
+    "swarm_fleet_key_file",
     "srs_secret",
     "srs_streams",
     "srs_source",
@@ -158,6 +159,7 @@ impl<'a> Sources<'a> {
             "swarm_constraint" => return args.swarm_constraint.clone(),
             "swarm_listen" => &args.swarm_listen,
             "swarm_advertise" => &args.swarm_advertise,
+            "swarm_fleet_key_file" => &args.swarm_fleet_key_file,
             "srs_secret" => &args.srs_secret,
             "srs_streams" => &args.srs_streams,
             "srs_source" => &args.srs_source,

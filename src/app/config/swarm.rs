@@ -1,9 +1,12 @@
 //! Where workers run, and what a Docker Swarm needs to be told.
 
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr};
 
 use super::{address, sources::Sources};
-use crate::front::engine::swarm::SwarmSettings;
+use crate::{
+    base::Secret,
+    front::{engine::swarm::SwarmSettings, fleet::MIN_SECRET_BYTES},
+};
 
 /// Where workers find the front if nothing else is said: every address of its container or machine.
 const LISTEN: &str = "0.0.0.0:8190";
@@ -22,6 +25,8 @@ pub enum EngineConfig {
         settings: SwarmSettings,
         /// Where workers are let in.
         listen: SocketAddr,
+        /// What all fronts know, when there are several.
+        fleet: Option<Secret>,
     },
 }
 
@@ -47,7 +52,15 @@ pub(super) fn engine(sources: &Sources<'_>, log: &str, faults: &mut Vec<String>)
     let advertise = needed("swarm_advertise", "say where workers find this front, such as front:8190");
     let network = sources.text("swarm_network", faults);
     let constraints = sources.list("swarm_constraint", constraint, faults);
-    let advertise = advertise.and_then(|text| host_and_port(&text).map_err(|fault| faults.push(fault)).ok());
+    let advertise = advertise.and_then(|text| hosts_and_ports(&text).map_err(|fault| faults.push(fault)).ok());
+    let fleet = sources.text("swarm_fleet_key_file", faults);
+    let is_fleet = fleet.is_some();
+    let fleet = fleet.and_then(|path| fleet_key(&path).map_err(|fault| faults.push(fault)).ok());
+    if !is_fleet && advertise.as_ref().is_some_and(|text| text.contains(',')) {
+        faults.push(
+            "swarm_advertise: only several fronts have several addresses; give them a swarm_fleet_key_file".to_owned(),
+        );
+    }
     let settings = SwarmSettings {
         docker: docker?,
         name: name?,
@@ -57,7 +70,7 @@ pub(super) fn engine(sources: &Sources<'_>, log: &str, faults: &mut Vec<String>)
         advertise: advertise?,
         log: log.to_owned(),
     };
-    Some(EngineConfig::Swarm { settings, listen: listen? })
+    Some(EngineConfig::Swarm { settings, listen: listen?, fleet })
 }
 
 fn which(text: &str) -> Result<bool, String> {
@@ -78,8 +91,23 @@ fn installation(text: &str) -> Result<String, String> {
     })
 }
 
-fn host_and_port(text: &str) -> Result<String, String> {
-    let sound = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+/// What the file holds, but for blanks at its ends, which editors leave there.
+fn fleet_key(path: &str) -> Result<Secret, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("swarm_fleet_key_file: {path}: {error}"))?;
+    let text = text.trim();
+    if text.len() < MIN_SECRET_BYTES {
+        return Err(format!(
+            "swarm_fleet_key_file: {path} holds {} characters; make one by openssl rand -hex 32 (at least {MIN_SECRET_BYTES})",
+            text.len()
+        ));
+    }
+    Ok(Secret::new(text))
+}
+
+fn hosts_and_ports(text: &str) -> Result<String, String> {
+    let one =
+        |text: &str| text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let sound = text.split(',').all(one);
     let fault = || format!("swarm_advertise: {text:?} is not HOST:PORT, such as front:8190");
     sound.then(|| text.to_owned()).ok_or_else(fault)
 }

@@ -1,10 +1,12 @@
-//! A worker on another machine: dials its front, then runs the worker proper as a child whose link it carries.
+//! A worker on another machine: dials its front, then runs the worker proper as a child whose link it carries. Of several fronts it
+//! finds the one that has its room.
 //!
 //! When the child or the connection ends it dials again: a child that crashes, or a front that comes back, is answered within
 //! a second and without Swarm. It ends when it is told to leave, when the front stays away, or by SIGTERM.
 
 use std::{
-    fs,
+    fs, io,
+    net::SocketAddr,
     os::fd::OwnedFd,
     path::Path,
     process::Stdio,
@@ -14,9 +16,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use bytes::BytesMut;
+use rand::seq::SliceRandom;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
-    net::{TcpStream, UnixStream},
+    net::{TcpStream, UnixStream, lookup_host},
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
     time::timeout,
@@ -45,6 +48,12 @@ const ATTEMPT: Duration = Duration::from_secs(8);
 /// How long connecting may take. While a front is replaced its name still leads to where it was, from where nothing answers.
 const CONNECT: Duration = Duration::from_secs(1);
 
+/// Most addresses that are tried in one go: a fleet has fewer fronts than that.
+const MAX_ADDRESSES: usize = 32;
+
+/// Most times in a row that a worker goes on at once to where it is sent: rooms move, but not in circles.
+const MAX_HOPS: u32 = 3;
+
 /// Waits between attempts: a front that is replaced is away for about two seconds.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
@@ -60,6 +69,8 @@ enum Attempt {
     Worked,
     /// The front has nothing to do now.
     NotYet(String),
+    /// The room is at the front at this address.
+    Elsewhere(String),
     /// For good.
     Leave(String),
 }
@@ -89,11 +100,25 @@ async fn work(ticket: &Ticket) -> anyhow::Result<()> {
     let task = std::env::var("TILECAST_TASK").unwrap_or_else(|_| format!("process-{}", std::process::id()));
     let mut backoff = Backoff::new(AGAIN.0, AGAIN.1);
     let mut reached = Instant::now();
+    let mut hops = 0;
+    // Where the room was last said to be.
+    let mut hint = None;
     loop {
-        match attempt(ticket, &tls, &task).await {
+        match attempt(ticket, hint.take(), &tls, &task).await {
             Ok(Attempt::Worked) => {
                 reached = Instant::now();
+                hops = 0;
                 backoff.reset();
+            }
+            Ok(Attempt::Elsewhere(address)) => {
+                tracing::info!("the room is at {address}");
+                reached = Instant::now();
+                hint = Some(address);
+                hops += 1;
+                if hops <= MAX_HOPS {
+                    continue;
+                }
+                hops = 0;
             }
             Ok(Attempt::NotYet(reason)) => {
                 reached = Instant::now();
@@ -112,12 +137,14 @@ async fn work(ticket: &Ticket) -> anyhow::Result<()> {
     }
 }
 
-async fn attempt(ticket: &Ticket, tls: &TlsConnector, task: &str) -> anyhow::Result<Attempt> {
-    let (mut link, answer) = match timeout(ATTEMPT, dial(ticket, tls, task)).await {
-        Ok(dialled) => dialled.with_context(|| format!("the front at {} cannot be reached", ticket.front))?,
-        Err(_) => bail!("the front at {} does not answer within {} s", ticket.front, ATTEMPT.as_secs()),
+async fn attempt(ticket: &Ticket, hint: Option<String>, tls: &TlsConnector, task: &str) -> anyhow::Result<Attempt> {
+    let front = hint.as_deref().unwrap_or(&ticket.front);
+    let (mut link, answer) = match timeout(ATTEMPT, dial(ticket, front, tls, task)).await {
+        Ok(dialled) => dialled.with_context(|| format!("the front at {front} cannot be reached"))?,
+        Err(_) => bail!("the front at {front} does not answer within {} s", ATTEMPT.as_secs()),
     };
     match answer {
+        Answer::Elsewhere(address) => return Ok(Attempt::Elsewhere(address)),
         Answer::Later(reason) => return Ok(Attempt::NotYet(reason)),
         Answer::Leave(reason) => return Ok(Attempt::Leave(reason)),
         Answer::Welcome => {}
@@ -138,8 +165,34 @@ async fn attempt(ticket: &Ticket, tls: &TlsConnector, task: &str) -> anyhow::Res
     Ok(Attempt::Worked)
 }
 
-async fn dial(ticket: &Ticket, tls: &TlsConnector, task: &str) -> anyhow::Result<(TlsStream<TcpStream>, Answer)> {
-    let stream = timeout(CONNECT, TcpStream::connect(&ticket.front)).await.context("nobody answers there")??;
+/// Reaches one of the fronts of a list, in an order of chance, so that those who lost a front do not all ask the same one.
+async fn connect(fronts: &str) -> anyhow::Result<TcpStream> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    let mut failure = None;
+    for front in fronts.split(',') {
+        match lookup_host(front).await {
+            Ok(found) => addresses.extend(found),
+            Err(error) => failure = Some(error),
+        }
+    }
+    addresses.shuffle(&mut rand::rng());
+    for address in addresses.into_iter().take(MAX_ADDRESSES) {
+        match timeout(CONNECT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failure = Some(error),
+            Err(_) => failure = Some(io::ErrorKind::TimedOut.into()),
+        }
+    }
+    Err(failure.unwrap_or_else(|| io::ErrorKind::NotFound.into())).context("nobody answers there")
+}
+
+async fn dial(
+    ticket: &Ticket,
+    front: &str,
+    tls: &TlsConnector,
+    task: &str,
+) -> anyhow::Result<(TlsStream<TcpStream>, Answer)> {
+    let stream = connect(front).await?;
     join::notice_cuts(&stream)?;
     let mut stream = tls.connect(ServerName::try_from(FRONT_NAME)?, stream).await?;
     let greeting = Greeting {

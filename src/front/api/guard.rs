@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     convert::Infallible,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::front::{
     auth::{keys::KeyError, origin, rate},
+    fleet::Inward,
     metrics::HttpRequest,
 };
 
@@ -53,6 +54,10 @@ pub(super) async fn pass(
     request: Request,
     next: Next,
 ) -> Result<axum::response::Response, Problem> {
+    if request.extensions().get::<Inward>().is_some() {
+        // The front that the client came to has looked at it.
+        return answered(next.run(request)).await;
+    }
     if is_hook(request.uri().path()) {
         // One SRS tells of everybody's streams, more often than people ask, and is refused for a wrong secret alone.
         return answered(next.run(request)).await;
@@ -137,7 +142,12 @@ fn peer(request: &Request) -> IpAddr {
 }
 
 fn address(extensions: &Extensions) -> IpAddr {
-    extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |Peer(address)| address.ip())
+    socket(extensions).ip()
+}
+
+/// The address and port that a request came from.
+pub(super) fn socket(extensions: &Extensions) -> SocketAddr {
+    extensions.get::<Peer>().map_or((Ipv4Addr::LOCALHOST, 0).into(), |Peer(address)| *address)
 }
 
 /// The method as a metric's label: a client may send any word, a label must not be one.

@@ -1,8 +1,14 @@
 //! `/hooks/srs`: what SRS tells when streams begin and end.
 
-use std::time::Instant;
+use std::{convert::Infallible, net::SocketAddr, time::Instant};
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    body::Body,
+    extract::{FromRequestParts, State},
+    http::{Request, Uri, header, request::Parts},
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,6 +22,7 @@ use crate::{
     base::Secret,
     front::{
         auth::rate,
+        fleet::{Inward, Place},
         srs::{Hook, Verdict},
     },
 };
@@ -47,11 +54,11 @@ pub struct Answer {
 )]
 pub async fn srs(
     State(state): State<ApiState>,
-    from: guard::From,
+    came: Came,
     Asked(shared): Asked<Shared>,
     JsonBody(body): JsonBody,
-) -> Result<Json<Answer>, Problem> {
-    take(&state, &from, shared.secret.map(Secret::new), body).await
+) -> Result<Response, Problem> {
+    take(&state, came, shared.secret.map(Secret::new), body).await
 }
 
 /// The same with the secret in the path, for an SRS that leaves queries away (before SRS 4).
@@ -62,26 +69,54 @@ pub async fn srs(
 )]
 pub async fn srs_by_path(
     State(state): State<ApiState>,
-    from: guard::From,
+    came: Came,
     Names(secret): Names<Secret>,
     JsonBody(body): JsonBody,
-) -> Result<Json<Answer>, Problem> {
-    take(&state, &from, Some(secret), body).await
+) -> Result<Response, Problem> {
+    take(&state, came, Some(secret), body).await
+}
+
+/// How a callback came.
+#[derive(Debug)]
+pub struct Came {
+    from: SocketAddr,
+    uri: Uri,
+    inward: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for Came {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let inward = parts.extensions.get::<Inward>().is_some();
+        Ok(Self { from: guard::socket(&parts.extensions), uri: parts.uri.clone(), inward })
+    }
+}
+
+/// Has the front answer that has the room, if that is another.
+async fn elsewhere(state: &ApiState, came: &Came, hook: &Hook, body: &serde_json::Value) -> Option<Response> {
+    let fleet = state.0.fleet.as_ref().filter(|_| !came.inward)?;
+    let room = state.0.srs.as_ref()?.room_of(hook)?;
+    let Ok(Place::There(address)) = fleet.settled(&room).await else { return None };
+    let request = Request::post(came.uri.clone()).header(header::CONTENT_TYPE, "application/json");
+    let request = request.body(Body::from(body.to_string())).ok()?;
+    let passed_on = fleet.forward(&address, came.from, request).await;
+    passed_on.inspect_err(|error| tracing::warn!(%room, "a callback of SRS was not passed on: {error}")).ok()
 }
 
 async fn take(
     state: &ApiState,
-    from: &guard::From,
+    came: Came,
     secret: Option<Secret>,
     body: serde_json::Value,
-) -> Result<Json<Answer>, Problem> {
+) -> Result<Response, Problem> {
     let srs = state.0.srs.as_ref().ok_or_else(|| {
         Problem::new(Kind::NoEndpoint, "this server has no SRS for a neighbour; docs/srs.md says how to give it one")
     })?;
     if !secret.is_some_and(|secret| srs.knows(&secret)) {
-        return Err(match state.0.wrong_keys.take(from.0) {
+        return Err(match state.0.wrong_keys.take(came.from.ip()) {
             Ok(()) => {
-                tracing::warn!(peer = %from.0, "a callback of SRS without the right secret");
+                tracing::warn!(peer = %came.from.ip(), "a callback of SRS without the right secret");
                 let detail =
                     "write the callback's address with the secret, as /hooks/srs?secret=SECRET; see docs/srs.md";
                 Problem::new(Kind::KeyNeeded, detail)
@@ -92,10 +127,14 @@ async fn take(
             }
         });
     }
-    let hook: Hook = serde_json::from_value(body)
+    let hook: Hook = serde_json::from_value(body.clone())
         .map_err(|error| Problem::new(Kind::MalformedJson, format!("no callback of SRS: {error}")))?;
-    Ok(Json(match srs.hear(hook, Instant::now()).await {
+    if let Some(answer) = elsewhere(state, &came, &hook, &body).await {
+        return Ok(answer);
+    }
+    let answer = Json(match srs.hear(hook, Instant::now()).await {
         Verdict::Pass => Answer { code: 0, message: None },
         Verdict::Refuse(reason) => Answer { code: REFUSED, message: Some(reason) },
-    }))
+    });
+    Ok(answer.into_response())
 }

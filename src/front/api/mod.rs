@@ -7,6 +7,7 @@
 
 mod assets;
 mod body;
+mod elsewhere;
 mod events;
 mod guard;
 mod hooks;
@@ -32,7 +33,7 @@ use axum::{Router, http::Uri, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use serve::{Bounds, Peer, serve, serve_within};
+pub use serve::{Bounds, Peer, serve, serve_one, serve_within};
 pub use state::{ApiState, Settings};
 
 use crate::base::{InvalidId, TemplateName};
@@ -54,6 +55,7 @@ pub fn router(state: ApiState) -> Router {
                 _ => Problem::new(Kind::MethodNotAllowed, "the Allow header lists what this path takes; see /docs"),
             }
         })
+        .layer(middleware::from_fn_with_state(state.clone(), elsewhere::pass_on))
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(middleware::from_fn_with_state(state.clone(), guard::pass))
         .layer(middleware::from_fn_with_state(state.clone(), guard::count))

@@ -108,6 +108,8 @@ kinds! {
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";
     /// No program frame has been made yet.
     NoPicture = "no-picture", SERVICE_UNAVAILABLE, "There is no picture yet";
+    /// The room is between two fronts, or this front has lost touch with the others.
+    Moving = "moving", SERVICE_UNAVAILABLE, "The room is moving";
     /// The server is stopping.
     Stopping = "stopping", SERVICE_UNAVAILABLE, "The server is stopping";
     /// What is left of the machine is not enough for the room.
@@ -210,6 +212,7 @@ impl From<RoomError> for Problem {
         let kind = match error {
             RoomError::Faults(faults) => return Self::faults(faults),
             RoomError::NoPicture(_) => return Self::new(Kind::NoPicture, detail).retry_after(1),
+            RoomError::Moving(..) => return Self::new(Kind::Moving, detail).retry_after(1),
             RoomError::Stopping => return Self::new(Kind::Stopping, detail).retry_after(5),
             RoomError::NoCapacity(_) => return Self::new(Kind::NoCapacity, detail).retry_after(CROWDED),
             RoomError::TooManyMixes(_) => return Self::new(Kind::Busy, detail).retry_after(10),

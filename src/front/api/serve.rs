@@ -2,10 +2,11 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, http::Extensions};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
@@ -84,8 +85,25 @@ async fn connection(
     if let Err(error) = prepare(&stream, &bounds) {
         tracing::debug!(%address, %error, "cannot set socket options");
     }
+    let mark = move |extensions: &mut Extensions| {
+        extensions.insert(Peer(address));
+    };
+    serve_one(stream, router, tasks, &bounds, mark).await;
+}
+
+/// Serves one connection that is open already, of any kind, until it ends or the tasks are told to stop. `mark` adds the
+/// extensions of every request: at least its [`Peer`].
+pub async fn serve_one<S>(
+    stream: S,
+    router: Router,
+    tasks: Tasks,
+    bounds: &Bounds,
+    mark: impl Fn(&mut Extensions) + Clone + Send + Sync + 'static,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Peer(address));
+        mark(request.extensions_mut());
         router.clone().oneshot(request)
     });
     let served = http1::Builder::new()
@@ -103,7 +121,7 @@ async fn connection(
         }
     };
     if let Some(Err(error)) = result {
-        tracing::debug!(%address, %error, "HTTP connection ended");
+        tracing::debug!(%error, "HTTP connection ended");
     }
 }
 

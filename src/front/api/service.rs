@@ -35,6 +35,10 @@ pub async fn healthz() -> Json<Health> {
 /// Answers 200 while new rooms and publishers are welcome, 503 once the server is stopping.
 #[utoipa::path(get, path = "/readyz", tag = "service", responses((status = 200, body = Health)))]
 pub async fn readyz(State(state): State<ApiState>) -> Result<Json<Health>, Problem> {
+    if state.0.fleet.as_ref().is_some_and(|fleet| !fleet.is_ready()) {
+        let detail = "this front is not one of the fleet now: it cannot reach the Swarm's store, or is about to stop; ask another";
+        return Err(Problem::new(Kind::Moving, detail).retry_after(1));
+    }
     match state.0.stopping.is_cancelled() {
         true => Err(Problem::new(Kind::Stopping, "this server is stopping; ask another")),
         false => Ok(Json(Health { status: "ready" })),

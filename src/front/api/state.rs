@@ -13,6 +13,7 @@ use crate::{
             keys::ApiKeys,
             rate::{Allowance, Rates},
         },
+        fleet::Fleet,
         metrics::Counters,
         room::{RoomDocument, RoomError, Rooms, check::Rules, status::RoomView},
         srs::Srs,
@@ -44,6 +45,8 @@ pub struct Settings {
     pub webrtc: WebRtc,
     /// The neighbour, if there is one.
     pub srs: Option<Srs>,
+    /// The other fronts, if there are any.
+    pub fleet: Option<Fleet>,
     /// Cancelled when the server stops; event streams end then.
     pub stopping: CancellationToken,
 }
@@ -62,6 +65,7 @@ pub(super) struct Shared {
     pub counters: Counters,
     pub webrtc: WebRtc,
     pub srs: Option<Srs>,
+    pub fleet: Option<Fleet>,
     pub stopping: CancellationToken,
     pub streams: Arc<Semaphore>,
     pub previews: Arc<Semaphore>,
@@ -70,7 +74,7 @@ pub(super) struct Shared {
 impl ApiState {
     /// Fresh allowances, no streams.
     pub fn new(settings: Settings) -> Self {
-        let Settings { rooms, rules, keys, allowance, counters, webrtc, srs, stopping } = settings;
+        let Settings { rooms, rules, keys, allowance, counters, webrtc, srs, fleet, stopping } = settings;
         Self(Arc::new(Shared {
             rooms,
             rules,
@@ -80,6 +84,7 @@ impl ApiState {
             counters,
             webrtc,
             srs,
+            fleet,
             stopping,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             previews: Arc::new(Semaphore::new(MAX_PREVIEWS)),

@@ -71,6 +71,13 @@ impl Engine {
         }
     }
 
+    /// The room goes on at another front: what was made for its workers stays, and they may go there.
+    pub fn release(&self, room: &RoomId) {
+        if let Self::Swarm(swarm) = self {
+            swarm.release(room);
+        }
+    }
+
     /// The room is no more: nothing that was made for its workers stays.
     pub fn remove(&self, room: &RoomId) {
         if let Self::Swarm(swarm) = self {

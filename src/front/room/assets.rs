@@ -96,6 +96,14 @@ impl Assets {
         self.by_name.write().unwrap_or_else(PoisonError::into_inner).insert(name, asset).is_none()
     }
 
+    /// These are there, and no others; true when that is news.
+    pub(super) fn replace(&self, all: BTreeMap<AssetName, Asset>) -> bool {
+        let mut present = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *present != all;
+        *present = all;
+        changed
+    }
+
     /// Forgets one.
     pub(super) fn forget(&self, name: &AssetName) {
         self.by_name.write().unwrap_or_else(PoisonError::into_inner).remove(name);

@@ -13,10 +13,26 @@ use super::{
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
-    front::{auth::address::Connector, engine::Engine, webrtc},
+    front::{
+        auth::address::Connector,
+        engine::Engine,
+        fleet::{Shelf, ShelfError},
+        webrtc,
+    },
     layout::Fault,
     link::message::{self, AudioSettings, Pipelines, Settings, VideoSettings},
 };
+
+/// Where documents are kept.
+#[derive(Debug)]
+pub enum Keeping {
+    /// Nowhere.
+    Nothing,
+    /// In the state folder.
+    Folder(Arc<Store>),
+    /// In the Swarm's store, with other fronts.
+    Fleet(Shelf),
+}
 
 /// See the module.
 pub struct Context {
@@ -32,8 +48,8 @@ pub struct Context {
     pub templates: Templates,
     /// What images layouts may show.
     pub assets: Assets,
-    /// Where documents are kept; `None` keeps nothing.
-    pub store: Option<Arc<Store>>,
+    /// Where documents are kept.
+    pub keeping: Keeping,
     /// Launch text of the stage.
     pub stage: String,
     /// Launch texts of the video encoders, by name.
@@ -93,32 +109,58 @@ impl Context {
         }
     }
 
+    /// Keeps a room that is not there yet.
+    pub(super) async fn keep_new(&self, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
+        match &self.keeping {
+            Keeping::Fleet(shelf) => shelf.create(id, document).await.map_err(|error| refused(id, error)),
+            Keeping::Nothing | Keeping::Folder(_) => self.keep(id, document).await,
+        }
+    }
+
     pub(super) async fn keep(&self, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.put(id, document).await.map_err(|error| refused(id, error));
+        }
         let (id, document) = (id.clone(), document.clone());
         self.write(move |store| store.put_room(&id, &document)).await
     }
 
     pub(super) async fn forget(&self, id: &RoomId) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.delete(id).await.map_err(|error| refused(id, error));
+        }
         let id = id.clone();
         self.write(move |store| store.delete_room(&id)).await
     }
 
     pub(super) async fn keep_template(&self, name: &TemplateName, kept: &Kept) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.put_template(name, kept).await.map_err(unkept);
+        }
         let (name, kept) = (name.clone(), kept.clone());
         self.write(move |store| store.put_template(&name, &kept)).await
     }
 
     pub(super) async fn keep_asset(&self, name: &AssetName, file: &Bytes) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.put_asset(name, file).await.map_err(unkept);
+        }
         let (name, file) = (name.clone(), file.clone());
         self.write(move |store| store.put_asset(&name, &file)).await
     }
 
     pub(super) async fn forget_asset(&self, name: &AssetName) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.delete_asset(name).await.map_err(unkept);
+        }
         let name = name.clone();
         self.write(move |store| store.delete_asset(&name)).await
     }
 
     pub(super) async fn forget_template(&self, name: &TemplateName) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.delete_template(name).await.map_err(unkept);
+        }
         let name = name.clone();
         self.write(move |store| store.delete_template(&name)).await
     }
@@ -128,11 +170,23 @@ impl Context {
         &self,
         write: impl FnOnce(&Store) -> Result<(), E> + Send + 'static,
     ) -> Result<(), RoomError> {
-        let Some(store) = self.store.clone() else { return Ok(()) };
+        let Keeping::Folder(store) = &self.keeping else { return Ok(()) };
+        let store = store.clone();
         match tokio::task::spawn_blocking(move || write(&store)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(RoomError::Store(error.to_string())),
             Err(_) => Err(RoomError::Stopping),
         }
     }
+}
+
+fn refused(id: &RoomId, error: ShelfError) -> RoomError {
+    match error {
+        ShelfError::Lost | ShelfError::Moved => RoomError::Moving(id.clone(), error.to_string()),
+        other => unkept(other),
+    }
+}
+
+fn unkept(error: ShelfError) -> RoomError {
+    RoomError::Store(error.to_string())
 }

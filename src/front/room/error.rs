@@ -59,6 +59,9 @@ pub enum RoomError {
         "the room was not made: {0}; end another, ask for less, or ask with ?wait=1 to have it begin when there is room"
     )]
     NoCapacity(Shortage),
+    /// It belongs to another front, or to none at this moment.
+    #[error("room {0} is not here now: {1}")]
+    Moving(RoomId, String),
     /// There is no program frame yet.
     #[error("room {0} has no picture yet; try again in a second")]
     NoPicture(RoomId),
@@ -66,7 +69,7 @@ pub enum RoomError {
     #[error("the server is stopping")]
     Stopping,
     /// The store could not keep the change, and nothing changed.
-    #[error("the change could not be written to the state folder: {0}")]
+    #[error("the change could not be stored: {0}")]
     Store(String),
 }
 

@@ -1,13 +1,14 @@
 //! What rooms share over REST: templates with their versions, and images. One change after the other.
 
+use std::sync::Arc;
+
 use super::{
-    RoomError, Rooms,
+    Keeping, RoomDocument, RoomError, Rooms,
     assets::Asset,
-    status::RoomView,
     templates::{Entry, Kept, MAX_TEMPLATES},
 };
 use crate::{
-    base::{AssetName, TemplateName},
+    base::{AssetName, RoomId, TemplateName},
     layout::{LayoutChoice, Template, TemplateChoice},
 };
 
@@ -52,13 +53,13 @@ impl Rooms {
         template: Template,
         only: &Precondition,
     ) -> Result<(Entry, bool), RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         self.store_template(name, template, only).await
     }
 
     /// Stores an earlier version again, as the newest one.
     pub async fn roll_back(&self, name: &TemplateName, number: u64, only: &Precondition) -> Result<Entry, RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         let version = self.versions(name)?.and_then(|kept| kept.version(number).cloned());
         let version = version.ok_or_else(|| RoomError::NoVersion(name.clone(), number))?;
         Ok(self.store_template(name, (*version.template).clone(), only).await?.0)
@@ -80,12 +81,12 @@ impl Rooms {
             return Err(RoomError::TemplateInUse(name.clone(), why));
         }
         // A room that sets parameters must not be left with ones that mean nothing, now or when its next layout is due.
-        for view in self.users(name).await {
-            for (at, layout) in layouts(&view) {
+        for (id, document) in self.users(name).await {
+            for (at, layout) in layouts(&document) {
                 if names(layout, name)
                     && let Some(fault) = layout.check_parameters(&template).first()
                 {
-                    let why = format!("is used by room {}, whose {at}{} {}", view.id, fault.pointer, fault.detail);
+                    let why = format!("is used by room {id}, whose {at}{} {}", fault.pointer, fault.detail);
                     return Err(RoomError::TemplateInUse(name.clone(), why));
                 }
             }
@@ -100,7 +101,7 @@ impl Rooms {
 
     /// Forgets a stored template. One that a room uses is refused, unless a built-in of the same name takes over.
     pub async fn delete_template(&self, name: &TemplateName, only: &Precondition) -> Result<(), RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         let templates = &self.context.templates;
         let present = self.template(name)?;
         if !only.holds(Some(&present)) {
@@ -111,9 +112,9 @@ impl Rooms {
             return Err(RoomError::TemplateInUse(name.clone(), why));
         }
         if !templates.is_fixed(name)
-            && let Some(view) = self.users(name).await.first()
+            && let Some((id, _)) = self.users(name).await.first()
         {
-            let why = format!("is used by room {}; give that room another layout first", view.id);
+            let why = format!("is used by room {id}; give that room another layout first");
             return Err(RoomError::TemplateInUse(name.clone(), why));
         }
         self.context.forget_template(name).await?;
@@ -122,9 +123,10 @@ impl Rooms {
         Ok(())
     }
 
-    async fn users(&self, name: &TemplateName) -> Vec<RoomView> {
-        let uses = |view: &RoomView| layouts(view).any(|(_, layout)| names(layout, name));
-        self.list().await.into_iter().filter(uses).collect()
+    async fn users(&self, name: &TemplateName) -> Vec<(RoomId, Arc<RoomDocument>)> {
+        let uses =
+            |(_, document): &(RoomId, Arc<RoomDocument>)| layouts(document).any(|(_, layout)| names(layout, name));
+        self.documents().await.into_iter().filter(uses).collect()
     }
 
     /// Every uploaded image.
@@ -139,7 +141,7 @@ impl Rooms {
 
     /// Keeps an image that was read; rooms that show one of its name change at once. The flag is true when it is new.
     pub async fn put_asset(&self, name: &AssetName, asset: Asset) -> Result<bool, RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         if let Some(why) = self.context.assets.refusal(name, &asset.file) {
             return Err(RoomError::AssetInUse(name.clone(), why));
         }
@@ -151,20 +153,20 @@ impl Rooms {
 
     /// Forgets an image, unless a template or a room shows it.
     pub async fn delete_asset(&self, name: &AssetName) -> Result<(), RoomError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn_to_change().await?;
         self.asset(name)?;
         let used = |why| Err(RoomError::AssetInUse(name.clone(), why));
         if let Some((by, _)) = self.templates().into_iter().find(|(_, entry)| entry.template.assets().contains(&name)) {
             return used(format!("is shown by layout {by}; change that first"));
         }
-        let shows = |view: &RoomView| {
-            layouts(view).any(|(_, layout)| match &layout.template {
+        let shows = |(_, document): &(RoomId, Arc<RoomDocument>)| {
+            layouts(document).any(|(_, layout)| match &layout.template {
                 TemplateChoice::Inline(template) => template.assets().contains(&name),
                 TemplateChoice::Named(_) => false,
             })
         };
-        if let Some(view) = self.list().await.into_iter().find(shows) {
-            return used(format!("is shown by room {}; change its layout first", view.id));
+        if let Some((id, _)) = self.documents().await.into_iter().find(shows) {
+            return used(format!("is shown by room {id}; change its layout first"));
         }
         self.context.forget_asset(name).await?;
         self.context.assets.forget(name);
@@ -172,16 +174,25 @@ impl Rooms {
         Ok(())
     }
 
+    /// The same for one who is about to change what is there, and so must know what other fronts have made of it.
+    async fn turn_to_change(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RoomError> {
+        let turn = self.turn().await?;
+        if let Keeping::Fleet(shelf) = &self.context.keeping {
+            self.read_library(shelf).await?;
+        }
+        Ok(turn)
+    }
+
     /// Waits until nobody else changes the library, so that what is on disk is what was stored last.
-    async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RoomError> {
+    pub(super) async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RoomError> {
         self.library.clone().acquire_owned().await.map_err(|_| RoomError::Stopping)
     }
 }
 
 /// The layouts that a room's document names, and where: the present one, and one that waits.
-fn layouts(view: &RoomView) -> impl Iterator<Item = (&'static str, &LayoutChoice)> {
-    let next = view.document.next_layout.as_ref().map(|next| ("/next_layout/layout", &next.layout));
-    std::iter::once(("/layout", &view.document.layout)).chain(next)
+fn layouts(document: &RoomDocument) -> impl Iterator<Item = (&'static str, &LayoutChoice)> {
+    let next = document.next_layout.as_ref().map(|next| ("/next_layout/layout", &next.layout));
+    std::iter::once(("/layout", &document.layout)).chain(next)
 }
 
 fn names(layout: &LayoutChoice, name: &TemplateName) -> bool {

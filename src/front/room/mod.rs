@@ -21,12 +21,13 @@ mod program;
 mod quote;
 pub mod rooms;
 pub mod seat;
+mod shared;
 pub mod status;
 pub mod store;
 pub mod templates;
 
 pub use assets::Assets;
-pub use context::Context;
+pub use context::{Context, Keeping};
 pub use document::RoomDocument;
 pub use error::{Change, RoomError};
 pub use ledger::Ledger;

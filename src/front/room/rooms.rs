@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Context, Door, Program, Quote, RoomDocument, RoomError, Seat,
@@ -64,6 +65,8 @@ struct Room {
     actor: mpsc::Sender<Command>,
     events: broadcast::Sender<Event>,
     program: Fanout,
+    /// Ends actor and keeper, whatever they wait for.
+    stop: CancellationToken,
 }
 
 impl Rooms {
@@ -109,9 +112,9 @@ impl Rooms {
         self.tasks.spawn("room", actor.run(document.clone(), outlets, stop.clone()));
         let (keeper, requests) = mpsc::channel(MAILBOX);
         let context = self.context.clone();
-        let keeping = Keeper { id: id.clone(), context, document, actor: commands.clone(), stop };
+        let keeping = Keeper { id: id.clone(), context, document, actor: commands.clone(), stop: stop.clone() };
         self.tasks.spawn("room keeper", keeping.run(requests));
-        let room = Room { keeper, actor: commands, events, program };
+        let room = Room { keeper, actor: commands, events, program, stop };
         rooms.insert(id.clone(), room.clone());
         (room, true)
     }
@@ -138,7 +141,7 @@ impl Rooms {
                 (Err(shortage), Crowded::Wait) if !shortage.is_hopeless() => Entry::Waiting,
                 (Err(shortage), _) => return Err(RoomError::NoCapacity(shortage)),
             };
-            if let Err(error) = self.context.keep(id, &document).await {
+            if let Err(error) = self.context.keep_new(id, &document).await {
                 self.context.ledger.remove(id);
                 return Err(error);
             }
@@ -175,6 +178,30 @@ impl Rooms {
             self.context.ledger.remove(id);
         }
         Ok(())
+    }
+
+    /// Closes a room that goes on elsewhere: publishers and outputs are closed, and its document and its worker's service stay.
+    /// With `gone` nothing of it stays.
+    pub async fn close(&self, id: &RoomId, gone: bool) {
+        let Ok(room) = self.find(id) else { return };
+        // At once, even if the keeper waits for the store.
+        room.stop.cancel();
+        let _ = tokio::time::timeout(CLOSING, room.actor.closed()).await;
+        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+        if rooms.get(id).is_some_and(|present| present.keeper.same_channel(&room.keeper)) {
+            rooms.remove(id);
+            if gone {
+                self.context.engine.remove(id)
+            } else {
+                self.context.engine.release(id)
+            }
+            self.context.ledger.remove(id);
+        }
+    }
+
+    /// Whether the room is open at this front.
+    pub fn is_open(&self, id: &RoomId) -> bool {
+        self.find(id).is_ok()
     }
 
     /// One room.

@@ -101,6 +101,13 @@ fn one() -> u64 {
     1
 }
 
+impl From<&Kept> for StoredTemplate {
+    fn from(kept: &Kept) -> Self {
+        let Kept { present: Version { number, stored_at, template }, earlier } = kept.clone();
+        Self { version: FORMAT, document: template, number, stored_at, earlier }
+    }
+}
+
 impl From<StoredTemplate> for Kept {
     fn from(file: StoredTemplate) -> Self {
         let StoredTemplate { document: template, number, stored_at, earlier, .. } = file;
@@ -158,9 +165,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn put_template(&self, name: &TemplateName, kept: &Kept) -> Result<(), StoreError> {
-        let Kept { present: Version { number, stored_at, template }, earlier } = kept.clone();
-        let file = StoredTemplate { version: FORMAT, document: template, number, stored_at, earlier };
-        write_json(&self.layouts, name.as_str(), &file)
+        write_json(&self.layouts, name.as_str(), &StoredTemplate::from(kept))
     }
 
     /// Forgets a template.
@@ -186,6 +191,32 @@ impl Store {
     pub fn delete_asset(&self, name: &AssetName) -> Result<(), StoreError> {
         remove(&self.assets, name.as_str(), "asset")
     }
+}
+
+/// A room as every store keeps it.
+pub fn write_room(document: &RoomDocument) -> Vec<u8> {
+    serde_json::to_vec(&Stored { version: FORMAT, document }).expect("a document has text keys and finite numbers")
+}
+
+/// What [`write_room`] wrote, now or by another version.
+///
+/// # Errors
+/// Why it does not read, for people.
+pub fn read_room(text: &[u8]) -> Result<RoomDocument, String> {
+    parse(text).map(|stored: Stored<RoomDocument>| stored.document)
+}
+
+/// A template as every store keeps it.
+pub fn write_template(kept: &Kept) -> Vec<u8> {
+    serde_json::to_vec(&StoredTemplate::from(kept)).expect("a template has text keys and finite numbers")
+}
+
+/// What [`write_template`] wrote, now or by another version.
+///
+/// # Errors
+/// Why it does not read, for people.
+pub fn read_template(text: &[u8]) -> Result<Kept, String> {
+    parse::<StoredTemplate>(text).map(Kept::from)
 }
 
 /// Only the service's own user may look: documents hold keys.

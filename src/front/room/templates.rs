@@ -149,6 +149,14 @@ impl Templates {
         self.stored.write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
     }
 
+    /// These are stored, and no others; true when that is news.
+    pub(super) fn replace(&self, stored: BTreeMap<TemplateName, Kept>) -> bool {
+        let mut present = self.stored.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *present != stored;
+        *present = stored;
+        changed
+    }
+
     /// What a room's choice means now. A name that is gone, which only a state folder edited by hand brings about, means
     /// the built-in grid.
     pub fn resolve(&self, choice: &TemplateChoice) -> Arc<Template> {

@@ -11,7 +11,7 @@ mod error;
 pub mod flv;
 mod handshake;
 mod limits;
-mod path;
+pub(super) mod path;
 mod receiver;
 mod sender;
 mod session;

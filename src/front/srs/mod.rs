@@ -105,6 +105,11 @@ impl Srs {
         self.0.settings.secret == *secret
     }
 
+    /// The room that a callback is about.
+    pub fn room_of(&self, hook: &Hook) -> Option<RoomId> {
+        Some(self.place(&hook.stream()?)?.0)
+    }
+
     /// Takes a callback of SRS.
     pub async fn hear(&self, hook: Hook, now: Instant) -> Verdict {
         let Some((place, stream)) = hook.stream().and_then(|stream| Some((self.place(&stream)?, stream))) else {
@@ -158,7 +163,7 @@ impl Srs {
             Ok(_) => Verdict::Pass,
             Err(RoomError::NoRoom(_)) if self.0.settings.unknown_room == UnknownRoom::Ignore => Verdict::Pass,
             // What is true only now is no reason to turn a publisher away: the next look at SRS's list brings the stream in.
-            Err(error @ (RoomError::Stopping | RoomError::Store(_))) => {
+            Err(error @ (RoomError::Stopping | RoomError::Store(_) | RoomError::Moving(..))) => {
                 tracing::warn!(%room, participant = %id, "a stream on SRS did not join: {error}");
                 Verdict::Pass
             }

@@ -68,7 +68,8 @@ impl Api {
         Err(format!("{host:?} is no address of Docker's API; write unix:///var/run/docker.sock or tcp://HOST:PORT"))
     }
 
-    fn docker(&self) -> Result<&Docker, ApiError> {
+    /// The daemon, connected to when it is first asked.
+    pub(in crate::front) fn docker(&self) -> Result<&Docker, ApiError> {
         if let Some(docker) = self.docker.get() {
             return Ok(docker);
         }
@@ -81,7 +82,8 @@ impl Api {
         Ok(self.docker.get_or_init(|| made))
     }
 
-    async fn ask<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, ApiError> {
+    /// Waits for an answer, no longer than [`ANSWER`], and says what became of it.
+    pub(in crate::front) async fn ask<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, ApiError> {
         let silent = |how: String| ApiError::Silent(self.host.clone(), how);
         match timeout(ANSWER, answer).await {
             Err(_) => Err(silent(format!(" within {} s", ANSWER.as_secs()))),
@@ -203,7 +205,8 @@ fn unless_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {
     }
 }
 
-fn filters(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
+/// What Docker is asked to list: that which has all of these labels.
+pub(in crate::front) fn filters(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), labels.iter().map(|(key, value)| format!("{key}={value}")).collect())])
 }
 

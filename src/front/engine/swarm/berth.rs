@@ -34,13 +34,26 @@ pub struct Berth {
 #[derive(Debug)]
 struct State {
     budget: Budget,
-    removed: bool,
+    end: Option<End>,
+    /// Whether it is known what was there before this front had the room.
+    looked: bool,
+    /// The service was there before this front had the room, with this budget.
+    found: Option<Budget>,
     /// [`spec::hash`] of the token, once a service has it.
     token: Option<String>,
     lease: Lease,
     wanting: Option<Wanting>,
     /// Ends the present link.
     link: Option<CancellationToken>,
+}
+
+/// Why a berth is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The room is no more.
+    Removed,
+    /// The room is another front's from now on.
+    Released,
 }
 
 /// A room that wants a worker.
@@ -64,7 +77,16 @@ pub struct Admitted {
 impl Berth {
     /// Nobody has it and nobody wants it.
     pub fn new(room: RoomId, budget: Budget) -> Self {
-        let state = State { budget, removed: false, token: None, lease: Lease::default(), wanting: None, link: None };
+        let state = State {
+            budget,
+            end: None,
+            looked: false,
+            found: None,
+            token: None,
+            lease: Lease::default(),
+            wanting: None,
+            link: None,
+        };
         Self { room, state: Mutex::new(state), changed: Notify::new(), wanted: Notify::new() }
     }
 
@@ -76,7 +98,8 @@ impl Berth {
     /// What the worker may use from now on.
     pub fn resize(&self, budget: Budget) {
         let mut state = self.lock();
-        if state.budget != budget {
+        if state.budget != budget && !state.found.is_some_and(|found| will_do(found, budget)) {
+            state.found = None;
             state.budget = budget;
             self.changed.notify_one();
         }
@@ -87,15 +110,34 @@ impl Berth {
         self.lock().budget
     }
 
+    /// A service is there that another front made, with this budget: it is left as it is where that will do. A front that takes
+    /// over a room reckons by what its own machine was measured to take, and starting the worker again would cost more.
+    pub fn find(&self, found: Budget) {
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.looked, true) && will_do(found, state.budget) {
+            state.budget = found;
+            state.found = Some(found);
+        }
+    }
+
     /// The room is no more.
     pub fn remove(&self) {
-        self.lock().removed = true;
+        self.give_up(End::Removed);
+    }
+
+    /// The room is another front's.
+    pub fn release(&self) {
+        self.give_up(End::Released);
+    }
+
+    fn give_up(&self, end: End) {
+        self.lock().end = Some(end);
         self.changed.notify_one();
     }
 
-    /// Whether [`Berth::remove`] was called.
-    pub fn is_removed(&self) -> bool {
-        self.lock().removed
+    /// Whether it was given up.
+    pub fn end(&self) -> Option<End> {
+        self.lock().end
     }
 
     /// The room wants a worker.
@@ -172,6 +214,12 @@ impl Berth {
     }
 }
 
+/// Whether a worker that was given `found` may go on where `wanted` is asked for: limits leave it twice what is reserved.
+fn will_do(found: Budget, wanted: Budget) -> bool {
+    let enough = |found: u32, wanted: u32| u64::from(found) * 4 >= u64::from(wanted) * 3;
+    enough(found.millicores, wanted.millicores) && enough(found.mib, wanted.mib)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -213,6 +261,20 @@ mod tests {
     async fn a_worker_nobody_wants_comes_again_later() {
         let berth = berth();
         assert!(matches!(berth.admit(&greeting("a", "good"), Instant::now()).await, Err(Answer::Later(_))));
+    }
+
+    #[test]
+    fn a_service_that_another_front_made_stays_where_it_will_do() {
+        let budget = |millicores| Budget { millicores, mib: 200 };
+        let berth = berth();
+        berth.find(budget(400));
+        assert_eq!(berth.budget(), budget(400));
+        berth.resize(budget(520));
+        assert_eq!(berth.budget(), budget(400), "reckoned by another machine");
+        berth.resize(budget(700));
+        assert_eq!(berth.budget(), budget(700));
+        berth.find(budget(650));
+        assert_eq!(berth.budget(), budget(700), "what this front asked for itself");
     }
 
     #[tokio::test]

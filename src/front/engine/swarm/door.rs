@@ -16,12 +16,14 @@ use super::{
     berth::{Admitted, Wanting},
 };
 use crate::{
+    base::RoomId,
     front::{
         accept,
         engine::{
             Event, Outbox,
             link::{read_link, write_link},
         },
+        fleet::{FLEET_PROTOCOL, Place},
     },
     link::join::{self, Answer, Greeting},
 };
@@ -57,23 +59,35 @@ pub async fn serve(swarm: Swarm, listener: TcpListener) {
             };
             drop(permit);
             match met {
+                Ok(Met::Front(stream)) => swarm.hand_on(stream),
                 // It sees by itself when the front stops: its room lets go of it.
-                Ok((stream, admitted)) => talk(&swarm, stream, admitted).await,
+                Ok(Met::Worker(stream, admitted)) => talk(&swarm, *stream, admitted).await,
                 Err(reason) => tracing::info!(%peer, "a worker was not let in: {reason}"),
             }
         });
     }
 }
 
-async fn meet(swarm: &Swarm, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Admitted), String> {
+/// Who came.
+enum Met {
+    /// A worker that was let in.
+    Worker(Box<TlsStream<TcpStream>>, Admitted),
+    /// Another front of the fleet, which has yet to show that it is one.
+    Front(TlsStream<TcpStream>),
+}
+
+async fn meet(swarm: &Swarm, stream: TcpStream) -> Result<Met, String> {
     join::notice_cuts(&stream).map_err(|error| error.to_string())?;
     let (mut stream, greeting) = match timeout(GREETING, greet(swarm, stream)).await {
-        Ok(greeted) => greeted?,
+        Ok(greeted) => match greeted? {
+            (stream, Some(greeting)) => (stream, greeting),
+            (stream, None) => return Ok(Met::Front(stream)),
+        },
         Err(_) => return Err(format!("it did not say who it is within {} s", GREETING.as_secs())),
     };
     let admitted = match swarm.find(&greeting.room) {
         Some(berth) => berth.admit(&greeting, Instant::now() + WANTED).await,
-        None => Err(Answer::Leave("there is no such room".to_owned())),
+        None => Err(swarm.whereabouts(&greeting.room)),
     };
     let answer = admitted.as_ref().err().cloned().unwrap_or(Answer::Welcome);
     let sent = async {
@@ -82,28 +96,55 @@ async fn meet(swarm: &Swarm, stream: TcpStream) -> Result<(TlsStream<TcpStream>,
     };
     let sent = timeout(GREETING, sent).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
     match (admitted, sent) {
-        (Ok(admitted), Ok(())) => Ok((stream, admitted)),
+        (Ok(admitted), Ok(())) => Ok(Met::Worker(Box::new(stream), admitted)),
         (Ok(admitted), Err(error)) => {
             let _ = admitted.wanting.events.send(Event::Ended(format!("worker went as it came: {error}"))).await;
             Err(error.to_string())
         }
         (Err(Answer::Later(reason) | Answer::Leave(reason)), _) => Err(reason),
+        (Err(Answer::Elsewhere(address)), _) => Err(format!("its room is at {address}")),
         (Err(Answer::Welcome), _) => unreachable!("a refusal is no welcome"),
     }
 }
 
-async fn greet(swarm: &Swarm, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Greeting), String> {
+/// A worker says who it is; a front has named its protocol, and does not say it here.
+async fn greet(swarm: &Swarm, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Option<Greeting>), String> {
     let mut stream = swarm.shared.acceptor.accept(stream).await.map_err(|error| error.to_string())?;
+    if stream.get_ref().1.alpn_protocol() == Some(FLEET_PROTOCOL) {
+        return Ok((stream, None));
+    }
     let mut input = BytesMut::with_capacity(join::MAX_DOCUMENT + 4);
     loop {
         if let Some(greeting) = join::decode::<Greeting>(&mut input).map_err(|error| format!("it sent {error}"))? {
             // A worker says nothing more before it is answered.
-            return if input.is_empty() { Ok((stream, greeting)) } else { Err("it does not wait".to_owned()) };
+            return if input.is_empty() { Ok((stream, Some(greeting))) } else { Err("it does not wait".to_owned()) };
         }
         match stream.read_buf(&mut input).await {
             Ok(0) => return Err("it hung up".to_owned()),
             Ok(_) => {}
             Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+impl Swarm {
+    fn hand_on(&self, stream: TlsStream<TcpStream>) {
+        // One too many finds its connection closed.
+        if let Some(several) = &self.shared.several {
+            let _ = several.callers.try_send(stream);
+        }
+    }
+
+    /// What a worker is told whose room is not here.
+    fn whereabouts(&self, room: &RoomId) -> Answer {
+        match self.shared.several.as_ref().map(|several| (several.index.may_own(), several.index.place(room))) {
+            Some((true, Place::There(address))) => Answer::Elsewhere(address),
+            Some((true, Place::Here | Place::Moving) | (false, _)) => {
+                Answer::Later("its room is moving to another front".to_owned())
+            }
+            // Of several fronts one may not have heard of it yet; a service that no room needs is swept away.
+            Some((true, Place::Nowhere)) => Answer::Later("no front has its room".to_owned()),
+            None => Answer::Leave("there is no such room".to_owned()),
         }
     }
 }

@@ -8,17 +8,18 @@ use std::{
     sync::Arc,
 };
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use ::aws_lc_rs::signature::Ed25519KeyPair;
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, PKCS_ED25519, generate_simple_self_signed};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
         self, ServerConfig,
         crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
     },
 };
 
-use crate::link::join::FRONT_NAME;
+use crate::{front::fleet::FLEET_PROTOCOL, link::join::FRONT_NAME};
 
 /// Why a front has no identity.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +70,26 @@ impl Identity {
         Self::parse(&text).map_err(|reason| IdentityError::Content { path, reason })
     }
 
+    /// The identity that follows from a seed: the same, to the byte, at every front that has it.
+    pub fn of_seed(seed: &[u8; 32]) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed of 32 bytes");
+        let pkcs8 = pair.to_pkcs8v1().expect("a key pair of ours");
+        let pkcs8 = PrivatePkcs8KeyDer::from(pkcs8.as_ref());
+        let key = KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, &PKCS_ED25519).expect("as it was written");
+        let params = CertificateParams::new(vec![FRONT_NAME.to_owned()]).expect("a name");
+        let certificate = params.self_signed(&key).expect("its own key");
+        Self::parse(&(certificate.pem() + &key.serialize_pem())).expect("as it was written")
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let certificate = CertificateDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
         let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![certificate], key))
             .map_err(|error| error.to_string())?;
+        // A worker names no protocol, and is let in all the same.
+        config.alpn_protocols = vec![FLEET_PROTOCOL.to_vec()];
         let end = text.find("-----BEGIN PRIVATE KEY-----").ok_or("no private key after the certificate")?;
         Ok(Self { certificate: text[..end].to_owned(), acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
@@ -99,6 +113,14 @@ fn write(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seed_is_one_identity_wherever_it_is() {
+        let (one, another, other) =
+            (Identity::of_seed(&[7; 32]), Identity::of_seed(&[7; 32]), Identity::of_seed(&[8; 32]));
+        assert_eq!(one.certificate, another.certificate);
+        assert_ne!(one.certificate, other.certificate);
+    }
 
     #[test]
     fn an_identity_is_made_once_and_kept_from_others() {

@@ -1,14 +1,17 @@
 //! Keeps each room's service as it should be, and removes what no room needs.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     Swarm,
     api::ApiError,
-    berth::Berth,
+    berth::{Berth, End},
     spec::{self, Wanted},
 };
-use crate::base::{Secret, backoff::Backoff};
+use crate::{
+    base::{Secret, backoff::Backoff},
+    front::fleet::Kind,
+};
 
 /// How often a room without a worker asks Swarm what keeps it.
 const WAITING: Duration = Duration::from_secs(2);
@@ -30,7 +33,7 @@ const FIRST_SWEEP: Duration = Duration::from_secs(30);
 pub async fn keep(swarm: Swarm, berth: Arc<Berth>) {
     let stop = swarm.shared.tasks.token();
     let mut backoff = Backoff::new(AWAY.0, AWAY.1);
-    while !berth.is_removed() {
+    while berth.end().is_none() {
         let wait = match see_to(&swarm, &berth).await {
             Ok(()) => {
                 backoff.reset();
@@ -48,6 +51,9 @@ pub async fn keep(swarm: Swarm, berth: Arc<Berth>) {
             () = stop.cancelled() => return,
         }
     }
+    if berth.end() == Some(End::Released) {
+        return;
+    }
     for _ in 0..ATTEMPTS {
         match clear_away(&swarm, &berth).await {
             Ok(()) => return,
@@ -64,9 +70,14 @@ pub async fn keep(swarm: Swarm, berth: Arc<Berth>) {
 async fn see_to(swarm: &Swarm, berth: &Berth) -> Result<(), ApiError> {
     let shared = &swarm.shared;
     let (settings, certificate) = (&shared.settings, shared.certificate.as_str());
-    let wanted = Wanted { settings, certificate, room: &berth.room, budget: berth.budget() };
-    let name = wanted.name();
+    let name = spec::service_name(&settings.name, &berth.room);
     let found = shared.api.find(&name).await?;
+    if shared.several.is_some()
+        && let Some(budget) = found.as_ref().and_then(|found| spec::read_budget(found.labels.get(spec::BUDGET)?))
+    {
+        berth.find(budget);
+    }
+    let wanted = Wanted { settings, certificate, room: &berth.room, budget: berth.budget() };
     let token = found.as_ref().and_then(|found| found.labels.get(spec::TOKEN));
     match (&found, token) {
         (Some(found), Some(token)) if found.labels.get(spec::MADE_FROM) == Some(&wanted.made_from()) => {
@@ -84,9 +95,10 @@ async fn see_to(swarm: &Swarm, berth: &Berth) -> Result<(), ApiError> {
         }
         _ => {}
     }
-    let token = fresh_token();
+    // Every front of several knows a room's token, so that its worker is let in wherever the room goes.
+    let token = shared.several.as_ref().map_or_else(fresh_token, |several| several.key.worker_token(&berth.room));
     let token_hash = spec::hash(&token);
-    let secret = wanted.secret(&token);
+    let secret = wanted.secret(&token, rand::random());
     let secret_name = secret.name.clone().unwrap_or_default();
     let id = shared.api.put_secret(secret).await?;
     let service = wanted.service(&token_hash, (id.clone(), secret_name));
@@ -140,15 +152,21 @@ pub async fn sweep(swarm: Swarm) {
 async fn sweep_once(swarm: &Swarm) -> Result<(), ApiError> {
     let shared = &swarm.shared;
     let ours = [(spec::NAME, shared.settings.name.as_str()), (spec::FRONT, shared.settings.advertise.as_str())];
+    let (services, secrets) = (shared.api.services(&ours).await?, shared.api.secrets(&ours).await?);
+    // After the services: one that is there and whose room is not on record then has lost it.
+    let elsewhere = match &shared.several {
+        Some(several) => several.records.list(Kind::Room).await?.into_iter().map(|record| record.about).collect(),
+        None => BTreeSet::new(),
+    };
     // A label that is no room's id was not written by us.
-    let orphan = |room: &str| room.parse().is_ok_and(|room| swarm.find(&room).is_none());
-    for (name, room) in shared.api.services(&ours).await? {
+    let orphan = |room: &str| room.parse().is_ok_and(|id| swarm.find(&id).is_none()) && !elsewhere.contains(room);
+    for (name, room) in services {
         if orphan(&room) {
             tracing::info!(room, service = name, "removing the service of a room that is no more");
             shared.api.delete(&name).await?;
         }
     }
-    for (id, room) in shared.api.secrets(&ours).await? {
+    for (id, room) in secrets {
         if orphan(&room) {
             shared.api.delete_secret(&id).await?;
         }

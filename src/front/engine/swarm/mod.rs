@@ -5,13 +5,13 @@
 //! the `door` with its ticket, and a `lease` lets one task at a time work. A service outlives the front, which finds it
 //! again by its labels; it goes when its room does.
 
-mod api;
+pub mod api;
 mod berth;
 mod door;
 mod identity;
 mod keep;
 mod lease;
-mod spec;
+pub mod spec;
 
 use std::{
     collections::BTreeMap,
@@ -20,15 +20,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-pub use self::identity::IdentityError;
-use self::{api::Api, berth::Berth, identity::Identity};
+pub use self::identity::{Identity, IdentityError};
+use self::{api::Api, berth::Berth};
 use super::Worker;
 use crate::{
     base::{RoomId, tasks::Tasks},
     cost::{Budget, Capacity},
+    front::fleet::{FleetKey, Index, Records},
 };
 
 /// What an operator says of the Swarm.
@@ -44,10 +48,24 @@ pub struct SwarmSettings {
     pub network: Option<String>,
     /// On which nodes workers may run, as in `docker service create --constraint`.
     pub constraints: Vec<String>,
-    /// Where workers find this front, `HOST:PORT`; two fronts of one installation never have the same.
+    /// Where workers find this front, `HOST:PORT`, or every front of the fleet, with commas between if that is several; two
+    /// installations never have the same.
     pub advertise: String,
     /// Filter of the workers' log.
     pub log: String,
+}
+
+/// What a front knows that is one of several.
+#[derive(Debug, Clone)]
+pub struct Several {
+    /// What they all have.
+    pub key: FleetKey,
+    /// Who owns which room.
+    pub index: Index,
+    /// Where rooms are on record.
+    pub records: Records,
+    /// Takes the connections that other fronts open.
+    pub callers: mpsc::Sender<TlsStream<TcpStream>>,
 }
 
 /// Why the engine cannot be used.
@@ -73,6 +91,7 @@ struct Shared {
     certificate: String,
     acceptor: TlsAcceptor,
     berths: Mutex<BTreeMap<RoomId, Arc<Berth>>>,
+    several: Option<Several>,
     tasks: Tasks,
 }
 
@@ -83,7 +102,8 @@ impl fmt::Debug for Swarm {
 }
 
 impl Swarm {
-    /// Lets workers in at `listener`; the front's certificate is kept in the folder `state`. `tasks` owns what runs.
+    /// Lets workers in at `listener`; the front's certificate is kept in the folder `state`, or is that of the fleet. `tasks`
+    /// owns what runs.
     ///
     /// # Errors
     /// When the API's address is none, or there is no certificate. Docker itself may be away: rooms wait for it.
@@ -91,11 +111,16 @@ impl Swarm {
         settings: SwarmSettings,
         listener: TcpListener,
         state: &Path,
+        several: Option<Several>,
         tasks: Tasks,
     ) -> Result<Self, SwarmError> {
         let api = Api::new(&settings.docker).map_err(SwarmError::Docker)?;
-        let Identity { certificate, acceptor } = Identity::open(state)?;
-        let shared = Shared { settings, api, certificate, acceptor, berths: Mutex::default(), tasks: tasks.clone() };
+        let Identity { certificate, acceptor } = match &several {
+            Some(several) => Identity::of_seed(several.key.identity_seed()),
+            None => Identity::open(state)?,
+        };
+        let berths = Mutex::default();
+        let shared = Shared { settings, api, certificate, acceptor, berths, several, tasks: tasks.clone() };
         let swarm = Self { shared: Arc::new(shared) };
         tasks.spawn("worker door", door::serve(swarm.clone(), listener));
         tasks.spawn("swarm sweep", keep::sweep(swarm.clone()));
@@ -115,6 +140,13 @@ impl Swarm {
     pub fn resize(&self, room: &RoomId, budget: Budget) {
         if let Some(berth) = self.find(room) {
             berth.resize(budget);
+        }
+    }
+
+    /// See [`super::Engine::release`].
+    pub fn release(&self, room: &RoomId) {
+        if let Some(berth) = self.lock().remove(room) {
+            berth.release();
         }
     }
 
@@ -147,6 +179,10 @@ impl Swarm {
             return berth.clone();
         }
         let berth = Arc::new(Berth::new(room.clone(), budget));
+        if let Some(several) = &self.shared.several {
+            // A worker may come before Docker was asked: its room has just moved here.
+            berth.trust(spec::hash(&several.key.worker_token(room)));
+        }
         berths.insert(room.clone(), berth.clone());
         self.shared.tasks.spawn("swarm service", keep::keep(self.clone(), berth.clone()));
         berth

@@ -29,6 +29,9 @@ pub const TOKEN: &str = "tilecast.token";
 /// Label with the SHA-256 of everything the service was made from but the token: as long as it is the same, it may stay.
 pub const MADE_FROM: &str = "tilecast.made-from";
 
+/// Label with what was reserved: millicores, MiB.
+pub const BUDGET: &str = "tilecast.budget";
+
 /// Where a worker finds its ticket.
 const TICKET: &str = "tilecast";
 
@@ -73,11 +76,14 @@ impl Wanted<'_> {
     /// See [`MADE_FROM`].
     pub fn made_from(&self) -> String {
         let Self { settings, certificate, budget, .. } = self;
-        AssetHash::of(format!("{settings:?} {certificate} {budget:?}").as_bytes()).to_string()
+        // Not how this front reaches Docker: another takes the service over as it is.
+        let SwarmSettings { docker: _, name, image, network, constraints, advertise, log } = settings;
+        let service = (name, image, network, constraints, advertise, log);
+        AssetHash::of(format!("{service:?} {certificate} {budget:?}").as_bytes()).to_string()
     }
 
-    /// The secret that holds the ticket, under a name of its own, as Docker's secrets cannot change.
-    pub fn secret(&self, token: &Secret) -> SecretSpec {
+    /// The secret that holds the ticket, under a name of its own, as Docker's secrets cannot change: `nonce` is new each time.
+    pub fn secret(&self, token: &Secret, nonce: u32) -> SecretSpec {
         let ticket = Ticket {
             front: self.settings.advertise.clone(),
             certificate: self.certificate.to_owned(),
@@ -86,7 +92,7 @@ impl Wanted<'_> {
         };
         let text = serde_json::to_vec(&ticket).expect("a ticket is texts");
         SecretSpec {
-            name: Some(format!("{}-{}", self.name(), &hash(token)[..8])),
+            name: Some(format!("{}-{nonce:08x}", self.name())),
             labels: Some(self.labels([])),
             data: Some(STANDARD.encode(text)),
             ..SecretSpec::default()
@@ -97,7 +103,11 @@ impl Wanted<'_> {
     pub fn service(&self, token_hash: &str, secret: (String, String)) -> ServiceSpec {
         ServiceSpec {
             name: Some(self.name()),
-            labels: Some(self.labels([(TOKEN, token_hash.to_owned()), (MADE_FROM, self.made_from())])),
+            labels: Some(self.labels([
+                (TOKEN, token_hash.to_owned()),
+                (MADE_FROM, self.made_from()),
+                (BUDGET, write_budget(self.budget)),
+            ])),
             task_template: Some(self.task(secret)),
             mode: Some(ServiceSpecMode {
                 replicated: Some(ServiceSpecModeReplicated { replicas: Some(1) }),
@@ -201,6 +211,16 @@ pub fn service_name(installation: &str, room: &RoomId) -> String {
     format!("{installation}-{}", &AssetHash::of(room.as_str().as_bytes()).to_string()[..16])
 }
 
+fn write_budget(budget: Budget) -> String {
+    format!("{} {}", budget.millicores, budget.mib)
+}
+
+/// What the label [`BUDGET`] says.
+pub fn read_budget(text: &str) -> Option<Budget> {
+    let (millicores, mib) = text.split_once(' ')?;
+    Some(Budget { millicores: millicores.parse().ok()?, mib: mib.parse().ok()? })
+}
+
 /// What is kept of a token where everybody can read it.
 pub fn hash(token: &Secret) -> String {
     AssetHash::of(token.expose().as_bytes()).to_string()
@@ -229,7 +249,7 @@ mod tests {
         let budget = Budget { millicores: 500, mib: 200 };
         let wanted = Wanted { settings: &settings, certificate: "PEM", room: &room, budget };
         let token = Secret::new("t0ken");
-        let secret = wanted.secret(&token);
+        let secret = wanted.secret(&token, 7);
         let service = wanted.service(&hash(&token), ("id".to_owned(), secret.name.clone().unwrap_or_default()));
         assert!(!serde_json::to_string(&service).expect("JSON").contains("t0ken"));
         let ticket = STANDARD.decode(secret.data.expect("data")).expect("base64");
@@ -246,6 +266,11 @@ mod tests {
         let wanted = Wanted { settings: &settings, certificate: "PEM", room: &room, budget };
         assert_eq!(wanted.made_from(), Wanted { ..wanted }.made_from());
         assert_ne!(wanted.made_from(), Wanted { settings: &other, ..wanted }.made_from());
+        let nearer = SwarmSettings { docker: "tcp://docker-api:2375".to_owned(), ..settings.clone() };
+        assert_eq!(wanted.made_from(), Wanted { settings: &nearer, ..wanted }.made_from());
+        let service = wanted.service("hash", ("id".to_owned(), "name".to_owned()));
+        let label = service.labels.and_then(|mut labels| labels.remove(BUDGET)).expect("a label");
+        assert_eq!(read_budget(&label), Some(budget));
         assert_ne!(wanted.made_from(), Wanted { budget: Budget { millicores: 600, mib: 200 }, ..wanted }.made_from());
         assert!(wanted.name().len() <= 63);
     }

@@ -1,0 +1,163 @@
+//! Templates and images that several fronts share. Each is a record; who changes one has read it before, and is refused when another
+//! was quicker.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{
+    record::{Kind, Labels, Record},
+    shelf::{MAX_SEALED_BYTES, SEALED, Shelf, ShelfError, soon},
+};
+use crate::{
+    base::{AssetHash, AssetName, TemplateName},
+    front::room::{store, templates::Kept},
+};
+
+/// Largest image that several fronts share, bytes: Docker's configs hold 1000 KiB.
+pub const MAX_ASSET_BYTES: usize = 900 * 1024;
+
+/// Most bytes of all images that several fronts share: every manager of the Swarm keeps them in memory, and a list of them must stay
+/// below the 16 MiB of one answer.
+pub const MAX_ASSETS_BYTES: usize = 6 << 20;
+
+/// Most bytes of a template with the versions before it, sealed; older versions are let go beyond that, so that 256 templates stay
+/// below the 16 MiB of one answer.
+const MAX_HISTORY_BYTES: usize = 48 * 1024;
+
+/// What is shared besides rooms.
+#[derive(Debug, Default)]
+pub struct Library {
+    /// Stored templates by name.
+    pub templates: BTreeMap<TemplateName, Kept>,
+    /// Images by name: their files.
+    pub assets: BTreeMap<AssetName, Bytes>,
+}
+
+/// The records of a library as they were last read, by kind and name.
+pub(super) type Seen = BTreeMap<(Kind, String), Record>;
+
+impl Shelf {
+    /// Reads the library.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn library(&self) -> Result<Library, ShelfError> {
+        let mut library = Library::default();
+        let mut seen = Seen::new();
+        for record in soon(self.records().list(Kind::Template)).await? {
+            match self.template(&record) {
+                Ok((name, kept)) => {
+                    seen.insert((Kind::Template, name.as_str().to_owned()), record);
+                    library.templates.insert(name, kept);
+                }
+                Err(reason) => tracing::warn!(about = record.about, "a shared template does not read: {reason}"),
+            }
+        }
+        let mut images = soon(self.records().list(Kind::Asset)).await?;
+        // Of two with one name, which a front that was cut off while it replaced one leaves behind, the newer counts.
+        images.sort_by_key(|record| record.version);
+        for record in images {
+            let name = record.about.split(' ').next().and_then(|name| name.parse::<AssetName>().ok());
+            if let (Some(name), Some(file)) = (name, record.data()) {
+                seen.insert((Kind::Asset, name.as_str().to_owned()), record);
+                library.assets.insert(name, file.into());
+            }
+        }
+        *self.seen() = seen;
+        Ok(library)
+    }
+
+    fn template(&self, record: &Record) -> Result<(TemplateName, Kept), String> {
+        let name: TemplateName = record.about.parse().map_err(|error| format!("{error}"))?;
+        let sealed = record.label(SEALED).ok_or("it has no document")?;
+        let text = self.key.open(&purpose(&name), sealed).map_err(|error| error.to_string())?;
+        Ok((name, store::read_template(&text)?))
+    }
+
+    fn seen_record(&self, kind: Kind, name: &str) -> Option<Record> {
+        self.seen().get(&(kind, name.to_owned())).cloned()
+    }
+
+    /// Keeps a template, in place of the one that was last read.
+    ///
+    /// # Errors
+    /// [`RecordError`](super::record::RecordError) when another front changed it since, and whatever else keeps it from being kept.
+    pub async fn put_template(&self, name: &TemplateName, kept: &Kept) -> Result<(), ShelfError> {
+        let mut kept = kept.clone();
+        let sealed = loop {
+            let sealed = self.key.seal(&purpose(name), &store::write_template(&kept));
+            if sealed.len() <= MAX_HISTORY_BYTES || kept.earlier.is_empty() {
+                break sealed;
+            }
+            kept.earlier.remove(0);
+        };
+        if sealed.len() > MAX_SEALED_BYTES {
+            return Err(ShelfError::TooLarge(sealed.len()));
+        }
+        match self.seen_record(Kind::Template, name.as_str()) {
+            Some(record) => soon(self.records().change(&record, [(SEALED, sealed)])).await?,
+            None => {
+                let labels = Labels::from([(SEALED.to_owned(), sealed)]);
+                soon(self.records().create(Kind::Template, name.as_str(), labels, None)).await?;
+            }
+        }
+        self.tell_library();
+        Ok(())
+    }
+
+    /// Forgets a template.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn delete_template(&self, name: &TemplateName) -> Result<(), ShelfError> {
+        self.delete_seen(Kind::Template, name.as_str()).await
+    }
+
+    /// Keeps an image, in place of the one that was last read.
+    ///
+    /// # Errors
+    /// [`ShelfError::TooLarge`], and whatever else keeps it from being kept.
+    pub async fn put_asset(&self, name: &AssetName, file: &Bytes) -> Result<(), ShelfError> {
+        let before = self.seen_record(Kind::Asset, name.as_str());
+        let size = |((kind, other), record): (&(Kind, String), &Record)| {
+            let counts = *kind == Kind::Asset && other != name.as_str();
+            counts.then(|| record.data()).flatten().map_or(0, |file| file.len())
+        };
+        let taken: usize = self.seen().iter().map(size).sum();
+        if file.len() > MAX_ASSET_BYTES || taken + file.len() > MAX_ASSETS_BYTES {
+            return Err(ShelfError::ImageTooLarge);
+        }
+        // A config's data never change, so another image is another config.
+        let about = format!("{name} {}", &AssetHash::of(file).to_string()[..16]);
+        if before.as_ref().is_some_and(|before| before.about == about) {
+            return Ok(());
+        }
+        soon(self.records().create(Kind::Asset, &about, Labels::new(), Some(file))).await?;
+        if let Some(before) = before {
+            soon(self.records().delete(&before)).await?;
+        }
+        self.tell_library();
+        Ok(())
+    }
+
+    /// Forgets an image.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn delete_asset(&self, name: &AssetName) -> Result<(), ShelfError> {
+        self.delete_seen(Kind::Asset, name.as_str()).await
+    }
+
+    async fn delete_seen(&self, kind: Kind, name: &str) -> Result<(), ShelfError> {
+        if let Some(record) = self.seen_record(kind, name) {
+            soon(self.records().delete(&record)).await?;
+            self.tell_library();
+        }
+        Ok(())
+    }
+}
+
+fn purpose(name: &TemplateName) -> String {
+    format!("template {name}")
+}

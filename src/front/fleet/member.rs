@@ -1,0 +1,551 @@
+//! One front of several: tells the others that it lives, sees who else does, and takes and gives up rooms accordingly.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream};
+use tokio::{
+    net::{UdpSocket, lookup_host},
+    sync::{Notify, Semaphore, mpsc, oneshot, watch},
+    time::{MissedTickBehavior, interval, sleep_until, timeout},
+};
+
+use super::{
+    call::{Call, Caller, MAX_NAMED},
+    index::{FrontId, Index, Living, Place, Step},
+    pulse::{BEAT, LET_GO, Pulse},
+    record::{Kind, Labels, Record, RecordError},
+    shelf::{GONE, News, OWNER, Shelf},
+};
+use crate::{
+    base::{RoomId, tasks::Tasks},
+    front::{engine::swarm::api::ApiError, room::Rooms},
+};
+
+/// Label with a number that rises for as long as a front lives.
+const BEATS: &str = "tilecast.beat";
+/// Label with where a front's door for workers and fronts is.
+const ADDRESS: &str = "tilecast.address";
+/// Label of a front that is about to go.
+const LEAVING: &str = "tilecast.leaving";
+/// Label with how often a front has changed a room's record.
+const CHANGES: &str = "tilecast.changes";
+/// Label with how often a front has changed templates or images.
+const LIBRARY: &str = "tilecast.library";
+
+/// How often the fronts are looked at: a second is half a beat.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often all rooms are read although no front says that anything has changed.
+const LOOK_AT_ALL: Duration = Duration::from_secs(15);
+
+/// The same for templates and images, which change by the week.
+const LOOK_AT_LIBRARY: Duration = Duration::from_secs(60);
+
+/// Longest wait for the store in a look: shorter than [`LET_GO`], so that a beat is tried again in time.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Most rooms that are taken, or handed over, at the same time: each is two calls of the store.
+const AT_ONCE: usize = 16;
+
+/// Most rooms that are looked up because somebody asked for them, at the same time: whoever asks for rooms that are not there costs
+/// no more than that.
+const LOOKUPS: usize = 4;
+
+/// How long a room may take to close before it is handed over all the same: what is left then is a push that says goodbye.
+const CLOSING: Duration = Duration::from_millis(1000);
+
+/// Longest time for handing over everything. With what a front takes to close after, it is within the 10 s that Docker gives.
+const LEAVE: Duration = Duration::from_millis(3500);
+
+/// What a front says of itself.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// Where its door for workers and fronts listens.
+    pub door: SocketAddr,
+    /// Where all fronts are found; says which of this machine's addresses the others reach.
+    pub advertise: String,
+}
+
+/// See the module. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Fleet(pub(super) Arc<Shared>);
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub shelf: Shelf,
+    pub index: Index,
+    pub rooms: Rooms,
+    pub caller: Caller,
+    membership: Membership,
+    leaving: AtomicBool,
+    /// Look at the library next time.
+    library: AtomicBool,
+    /// Look now.
+    poke: Notify,
+    /// When this front last told the others that it lives; none before it has.
+    told: watch::Sender<Option<Instant>>,
+    /// Rooms that are being taken.
+    taking: Mutex<BTreeSet<RoomId>>,
+    places: Semaphore,
+    lookups: Semaphore,
+    pub tasks: Tasks,
+}
+
+/// What one look leaves for the next.
+struct Memory {
+    pulse: Pulse,
+    beat: u64,
+    /// What the other fronts say of how often they have changed rooms, and the library.
+    changes: [BTreeMap<FrontId, String>; 2],
+    all_at: Instant,
+    library_at: Instant,
+    away: bool,
+}
+
+impl Fleet {
+    /// One of the fronts that share `shelf`, with these rooms; `tasks` owns what it runs.
+    pub fn new(shelf: Shelf, rooms: Rooms, membership: Membership, tasks: Tasks) -> Self {
+        let caller = Caller::new(&shelf.key);
+        Self(Arc::new(Shared {
+            index: shelf.index.clone(),
+            shelf,
+            rooms,
+            caller,
+            membership,
+            leaving: AtomicBool::new(false),
+            library: AtomicBool::new(false),
+            poke: Notify::new(),
+            told: watch::channel(None).0,
+            taking: Mutex::default(),
+            places: Semaphore::new(AT_ONCE),
+            lookups: Semaphore::new(LOOKUPS),
+            tasks,
+        }))
+    }
+
+    /// Takes part until the tasks stop; `news` are rooms that this front has changed.
+    pub async fn run(self, mut news: mpsc::Receiver<News>) {
+        let tasks = self.0.tasks.clone();
+        tasks.spawn("fleet fence", self.clone().fence());
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let now = Instant::now();
+        let (pulse, changes) = Default::default();
+        let mut memory = Memory { pulse, beat: 0, changes, all_at: now, library_at: now, away: false };
+        let mut changed = Vec::new();
+        loop {
+            tokio::select! {
+                () = tasks.stopping() => return,
+                _ = ticks.tick() => {}
+                () = self.0.poke.notified() => {}
+                _ = news.recv_many(&mut changed, MAX_NAMED) => {
+                    self.tell_others(changed.drain(..));
+                    continue;
+                }
+            }
+            match timeout(PATIENCE * 2, self.look(&mut memory)).await.unwrap_or_else(|_| Err(slow())) {
+                Ok(()) => memory.away = false,
+                Err(error) => {
+                    if !std::mem::replace(&mut memory.away, true) {
+                        tracing::warn!("the other fronts cannot be seen: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at the fronts, says that this one lives, and does what follows for rooms.
+    async fn look(&self, memory: &mut Memory) -> Result<(), ApiError> {
+        let Shared { shelf, index, .. } = &*self.0;
+        let fronts = timeout(PATIENCE, shelf.records.list(Kind::Front)).await.unwrap_or_else(|_| Err(slow()))?;
+        let now = Instant::now();
+        let fronts: BTreeMap<FrontId, Record> =
+            fronts.into_iter().filter_map(|record| Some((FrontId::read(&record.about)?, record))).collect();
+        let beats = fronts.iter().map(|(id, record)| (id.clone(), number(record, BEATS))).collect();
+        memory.pulse.see(&beats, now);
+        self.beat(memory, fronts.get(index.me()), now).await?;
+
+        let lives = |id: &FrontId| id == index.me() || memory.pulse.lives(id, now);
+        let living = fronts.iter().filter(|(id, _)| lives(id)).map(|(id, record)| {
+            let address = record.label(ADDRESS).unwrap_or_default().to_owned();
+            let leaving = record.label(LEAVING).is_some() || (id == index.me() && self.is_leaving());
+            (id.clone(), Living { address, leaving })
+        });
+        let living: BTreeMap<FrontId, Living> = living.collect();
+        let count = living.len();
+        let dead = fronts.keys().filter(|id| !living.contains_key(*id)).cloned().collect();
+        let mut all = index.set_fronts(living, dead);
+        if all {
+            tracing::info!(fronts = count, "the fleet has changed");
+        }
+        let changes = [CHANGES, LIBRARY].map(|label| {
+            let others = fronts.iter().filter(|(id, _)| *id != index.me());
+            others.filter_map(|(id, record)| Some((id.clone(), record.label(label)?.to_owned()))).collect()
+        });
+        all |= changes[0] != memory.changes[0];
+        let library = changes[1] != memory.changes[1] || self.0.library.swap(false, Ordering::Relaxed);
+        memory.changes = changes;
+        // Before rooms are opened that use it.
+        if (library || now >= memory.library_at) && index.may_own() {
+            memory.library_at = now + LOOK_AT_LIBRARY;
+            self.look_at_library().await?;
+        }
+        if (all || now >= memory.all_at) && index.may_own() {
+            memory.all_at = now + LOOK_AT_ALL;
+            self.look_at_all().await?;
+        }
+        self.step_all();
+        for (id, record) in fronts {
+            if memory.pulse.is_stale(&id, now) && !index.owns_any(&id) {
+                shelf.records.delete(&record).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that this front lives, when it is time to.
+    async fn beat(&self, memory: &mut Memory, record: Option<&Record>, now: Instant) -> Result<(), ApiError> {
+        let Shared { shelf, told, .. } = &*self.0;
+        let due = told.borrow().is_none_or(|told| now.saturating_duration_since(told) + LOOK / 2 >= BEAT);
+        if record.is_some() && !due {
+            return Ok(());
+        }
+        let address = self.address().await;
+        memory.beat += 1;
+        let labels = [
+            (BEATS, memory.beat.to_string()),
+            (ADDRESS, address),
+            (LEAVING, if self.is_leaving() { "1".to_owned() } else { String::new() }),
+            (CHANGES, shelf.changes().to_string()),
+            (LIBRARY, shelf.library_changes().to_string()),
+        ];
+        // From before it was sent: the others count from when they see it.
+        let sent = Instant::now();
+        let done = async {
+            match record {
+                Some(record) => shelf.records.change(record, labels).await,
+                // It has handed over everything and said goodbye.
+                None if self.is_leaving() => Ok(()),
+                None => {
+                    let labels = labels.into_iter().filter(|(_, value)| !value.is_empty());
+                    let labels: Labels = labels.map(|(key, value)| (key.to_owned(), value)).collect();
+                    shelf.records.create(Kind::Front, shelf.index.me().as_str(), labels, None).await
+                }
+            }
+        };
+        match timeout(PATIENCE, done).await.unwrap_or_else(|_| Err(slow().into())) {
+            Ok(()) => {
+                told.send_replace(Some(sent));
+                if !shelf.index.may_own() {
+                    shelf.index.set_lost(false);
+                    (memory.all_at, memory.library_at) = (now, now);
+                    tracing::info!(front = %shelf.index.me(), "this front is one of the fleet");
+                }
+                Ok(())
+            }
+            // The next look sees what it is now.
+            Err(RecordError::Changed | RecordError::Taken) => Ok(()),
+            Err(RecordError::Api(error)) => Err(error),
+        }
+    }
+
+    async fn look_at_library(&self) -> Result<(), ApiError> {
+        let read = timeout(PATIENCE, self.0.rooms.refresh_library()).await.map_err(|_| slow())?;
+        read.map_err(|error| ApiError::Nonsense(error.to_string()))
+    }
+
+    /// Reads every room's record.
+    async fn look_at_all(&self) -> Result<(), ApiError> {
+        let Shared { shelf, index, .. } = &*self.0;
+        let records = timeout(PATIENCE, shelf.records.list(Kind::Room)).await.unwrap_or_else(|_| Err(slow()))?;
+        let mut there = BTreeSet::new();
+        for record in records {
+            let Ok(room) = record.about.parse::<RoomId>() else { continue };
+            if record.label(GONE).is_some() {
+                shelf.records.delete(&record).await?;
+                continue;
+            }
+            index.learn(&room, shelf.understand(&room, &record));
+            there.insert(room);
+        }
+        for room in index.keep_only(&there) {
+            // It may have been made since the list was.
+            if shelf.records.get(Kind::Room, room.as_str()).await?.is_none() && index.held(&room).is_some() {
+                tracing::warn!(%room, "the room's record was removed, so the room ends");
+                index.forget(&room);
+                self.0.rooms.close(&room, true).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn step_all(&self) {
+        for (room, step) in self.0.index.steps() {
+            self.act(room, step);
+        }
+    }
+
+    fn act(&self, room: RoomId, step: Step) {
+        match step {
+            Step::Leave => {}
+            Step::Close => {
+                tracing::warn!(%room, "another front has taken the room");
+                self.0.index.let_go(&room);
+                let fleet = self.clone();
+                self.0.tasks.spawn("fleet close", async move { fleet.0.rooms.close(&room, false).await });
+            }
+            Step::Take => {
+                if self.taking().insert(room.clone()) {
+                    let fleet = self.clone();
+                    self.0.tasks.spawn("fleet take", async move {
+                        fleet.take(&room).await;
+                        fleet.taking().remove(&room);
+                    });
+                }
+            }
+        }
+    }
+
+    fn taking(&self) -> std::sync::MutexGuard<'_, BTreeSet<RoomId>> {
+        // A set is whole between its operations.
+        self.0.taking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a room if it still is for this front to take.
+    async fn take(&self, room: &RoomId) {
+        let Shared { shelf, index, rooms, places, .. } = &*self.0;
+        // The semaphore is never closed.
+        let _place = places.acquire().await.expect("an open semaphore");
+        let taken = async {
+            let record = shelf.records.get(Kind::Room, room.as_str()).await?;
+            let Some(record) = record.filter(|record| record.label(GONE).is_none()) else { return Ok(None) };
+            index.learn(room, shelf.understand(room, &record));
+            if index.step_of(room) != Step::Take || self.has_come_since(&record).await? {
+                return Ok(None);
+            }
+            shelf.take(room, &record).await.map(Some)
+        };
+        let owned = match taken.await {
+            Ok(Some(owned)) => owned,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%room, "the room was not taken over: {error}");
+                return;
+            }
+        };
+        let Some(document) = owned.document.clone() else { return };
+        tracing::info!(%room, epoch = owned.epoch, "taking over the room");
+        index.hold(room, owned);
+        rooms.restore(room.clone(), (*document).clone());
+        if !index.may_own() {
+            index.let_go(room);
+            rooms.close(room, false).await;
+            return;
+        }
+        shelf.tell(room);
+    }
+
+    /// Whether a room's owner is a front that this one has not seen yet, rather than one that is gone.
+    async fn has_come_since(&self, room: &Record) -> Result<bool, ApiError> {
+        let Shared { shelf, index, .. } = &*self.0;
+        let owner = room.label(OWNER).and_then(FrontId::read);
+        match owner.filter(|owner| owner != index.me() && !index.is_dead(owner)) {
+            Some(owner) => Ok(shelf.records.get(Kind::Front, owner.as_str()).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+
+    /// Another front says that these rooms have changed.
+    pub(super) async fn hear_of(&self, rooms: Vec<RoomId>) {
+        let Shared { shelf, index, .. } = &*self.0;
+        for room in rooms {
+            match shelf.records.get(Kind::Room, room.as_str()).await {
+                Ok(Some(record)) if record.label(GONE).is_none() => {
+                    index.learn(&room, shelf.understand(&room, &record));
+                    self.act(room.clone(), index.step_of(&room));
+                }
+                Ok(_) if index.held(&room).is_none() => index.forget(&room),
+                // The next look sees it.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    fn tell_others(&self, news: impl Iterator<Item = News>) {
+        let (mut rooms, mut library) = (Vec::new(), false);
+        for news in news {
+            match news {
+                News::Room(room) => rooms.push(room),
+                News::Library => library = true,
+            }
+        }
+        let look = (!rooms.is_empty()).then_some(Call::Look(rooms));
+        let calls: Vec<Call> = look.into_iter().chain(library.then_some(Call::Library)).collect();
+        for address in self.0.index.others() {
+            let (fleet, calls) = (self.clone(), calls.clone());
+            self.0.tasks.spawn("fleet call", async move {
+                for call in calls {
+                    if let Err(error) = fleet.0.caller.call(&address, call).await {
+                        tracing::debug!("{error}");
+                    }
+                }
+            });
+        }
+    }
+
+    /// Another front says that templates or images have changed.
+    pub(super) fn hear_of_library(&self) {
+        self.0.library.store(true, Ordering::Relaxed);
+        self.look_soon();
+    }
+
+    /// Lets go of every room when this front could not tell the others in time that it lives: they are about to take them.
+    async fn fence(self) {
+        let Shared { index, rooms, told, tasks, .. } = &*self.0;
+        let mut told = told.subscribe();
+        loop {
+            let last = *told.borrow_and_update();
+            let late = async {
+                match last {
+                    Some(last) => sleep_until((last + LET_GO).into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tasks.stopping() => return,
+                _ = told.changed() => continue,
+                () = late => {}
+            }
+            index.set_lost(true);
+            let held = index.all_held();
+            tracing::error!(
+                rooms = held.len(),
+                "this front has lost touch with the Swarm's store and lets go of its rooms"
+            );
+            held.iter().for_each(|room| index.let_go(room));
+            stream::iter(held).for_each_concurrent(None, async |room| rooms.close(&room, false).await).await;
+            if told.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.0.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Hands every room to another front, for as long as [`LEAVE`], while connections are served still.
+    pub async fn leave(&self) {
+        let Shared { shelf, index, poke, .. } = &*self.0;
+        self.0.leaving.store(true, Ordering::Relaxed);
+        index.set_leaving();
+        poke.notify_one();
+        let held = index.all_held();
+        tracing::info!(rooms = held.len(), "handing over the rooms");
+        let hand_over = stream::iter(held).for_each_concurrent(AT_ONCE, async |room| self.hand_over(&room).await);
+        if timeout(LEAVE, hand_over).await.is_err() {
+            tracing::warn!("some rooms could not be handed over in time; the others take them when this front is gone");
+        }
+        let goodbye = async {
+            if let Ok(Some(record)) = shelf.records.get(Kind::Front, index.me().as_str()).await {
+                let _ = shelf.records.delete(&record).await;
+            }
+        };
+        if timeout(PATIENCE, goodbye).await.is_err() {
+            tracing::warn!("this front could not say goodbye to the others");
+        }
+    }
+
+    async fn hand_over(&self, room: &RoomId) {
+        let Shared { shelf, index, rooms, .. } = &*self.0;
+        // First, so that whoever is cut off sees why.
+        index.let_go(room);
+        let (closed, closing) = oneshot::channel::<()>();
+        let (rooms, id) = (rooms.clone(), room.clone());
+        self.0.tasks.spawn("fleet close", async move {
+            rooms.close(&id, false).await;
+            drop(closed);
+        });
+        // It closes in any case; what is waited for is that pushes have said goodbye before another front takes their place.
+        let _ = timeout(CLOSING, closing).await;
+        match shelf.give(room, index.heir_of(room).as_ref()).await {
+            Ok(()) => shelf.tell(room),
+            Err(error) => tracing::warn!(%room, "the room could not be handed over: {error}"),
+        }
+    }
+
+    /// Where a room is; the store is asked about one that this front has not heard of.
+    pub async fn place(&self, room: &RoomId) -> Place {
+        let Shared { shelf, index, lookups, rooms, .. } = &*self.0;
+        let place = index.place(room);
+        match place {
+            Place::Here if !rooms.is_open(room) => Place::Moving,
+            Place::Nowhere if index.may_own() => {
+                let Ok(_permit) = lookups.try_acquire() else { return place };
+                match timeout(PATIENCE, shelf.records.get(Kind::Room, room.as_str())).await {
+                    Ok(Ok(Some(record))) if record.label(GONE).is_none() => {
+                        index.learn(room, shelf.understand(room, &record));
+                        index.place(room)
+                    }
+                    Ok(Ok(_)) => Place::Nowhere,
+                    // It may be there; whoever asks had better ask again than be told that it is not.
+                    Ok(Err(_)) | Err(_) => Place::Moving,
+                }
+            }
+            // What this front has not heard of may be there all the same.
+            Place::Nowhere => Place::Moving,
+            place => place,
+        }
+    }
+
+    /// Whether rooms may be made at this front.
+    pub fn is_ready(&self) -> bool {
+        self.0.index.may_take()
+    }
+
+    /// Somebody found a front not to answer.
+    pub(super) fn look_soon(&self) {
+        self.0.poke.notify_one();
+    }
+
+    /// Where the others reach this front's door; empty while that is not known.
+    async fn address(&self) -> String {
+        let Membership { door, advertise } = &self.0.membership;
+        if !door.ip().is_unspecified() {
+            return door.to_string();
+        }
+        for front in advertise.split(',') {
+            let Ok(Ok(found)) = timeout(PATIENCE / 4, lookup_host(front)).await else { continue };
+            for address in found.take(1) {
+                if let Some(own) = towards(address).await {
+                    return SocketAddr::new(own, door.port()).to_string();
+                }
+            }
+        }
+        String::new()
+    }
+}
+
+/// The address of this machine that packets to `address` leave from. None is sent.
+async fn towards(address: SocketAddr) -> Option<IpAddr> {
+    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).await.ok()?;
+    socket.connect(address).await.ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+fn number(record: &Record, label: &str) -> u64 {
+    record.label(label).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn slow() -> ApiError {
+    ApiError::Silent("the Swarm's store".to_owned(), format!(" within {} s", PATIENCE.as_secs()))
+}

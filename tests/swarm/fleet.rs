@@ -1,0 +1,300 @@
+//! Several fronts: any of them answers for any room, and a room goes on when its front does not.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use reqwest::{Method, StatusCode};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tilecast::app::lab::{
+    clip::{Clip, Recipe},
+    process::free_port,
+    sender::Sender,
+    service::{Service, Setup},
+    watch::{Look, Player, record},
+    webrtc::{Client, Wire},
+};
+
+use super::{CANVAS, LIMIT, docker::Docker, document, eventually};
+
+/// From the loss of a front to its rooms' being open at another: it is noticed after 8 s at most 1 s late.
+const LOST: Duration = Duration::from_secs(12);
+
+/// From the signal that ends a front to its rooms' being open at another.
+const LEFT: Duration = Duration::from_secs(2);
+
+/// Two fronts of one installation.
+struct Fleet {
+    folder: tempfile::TempDir,
+    doors: [u16; 2],
+}
+
+impl Fleet {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("key"), "0123456789abcdef0123456789abcdef\n").expect("written");
+        Self { folder, doors: [free_port().expect("a port"), free_port().expect("a port")] }
+    }
+
+    async fn start(&self, number: usize, docker: &str) -> Service {
+        let [listen, other] = [self.doors[number], self.doors[1 - number]].map(|port| format!("127.0.0.1:{port}"));
+        // Both are told the same, in the same order, as they would be in a Swarm.
+        let advertise = if number == 0 { format!("{listen},{other}") } else { format!("{other},{listen}") };
+        let key = self.folder.path().join("key");
+        let arguments = [
+            ["--engine", "swarm"],
+            ["--swarm-docker", docker],
+            ["--swarm-image", "tilecast:test"],
+            ["--swarm-listen", &listen],
+            ["--swarm-advertise", &advertise],
+            ["--swarm-fleet-key-file", key.to_str().expect("UTF-8")],
+        ];
+        let arguments = arguments.concat().into_iter().map(str::to_owned).collect();
+        let program = Path::new(env!("CARGO_BIN_EXE_tilecast"));
+        Service::start(program, Setup { arguments, ..Setup::default() }).await.expect("the service starts")
+    }
+
+    /// Both fronts, each of which knows of the other.
+    async fn both(&self, docker: &Docker) -> [Service; 2] {
+        let fronts = [self.start(0, &docker.host()).await, self.start(1, &docker.host()).await];
+        eventually("both fronts are on record", || docker.records("front").len() == 2).await;
+        fronts
+    }
+}
+
+/// Puts room `r` at a front.
+async fn make(front: &Service) {
+    front.api().put("/v1/rooms/r", &document()).await.expect("a room");
+    until_runs(front).await;
+}
+
+async fn until_runs(front: &Service) -> Value {
+    let runs = |view: &Value| view["status"]["worker"]["state"] == "running";
+    front.api().until("/v1/rooms/r", LIMIT, runs).await.expect("the room runs")
+}
+
+/// How long it is until a front answers for room `r`, with a worker.
+async fn takes_over(front: &Service, since: Instant, owner: &str, docker: &Docker) -> Duration {
+    eventually("the room has another owner", || docker.records("room")[0]["tilecast.owner"] != owner).await;
+    until_runs(front).await;
+    since.elapsed()
+}
+
+fn owner(docker: &Docker) -> String {
+    docker.records("room")[0]["tilecast.owner"].as_str().expect("an owner").to_owned()
+}
+
+async fn watch(front: &Service) -> usize {
+    let program = format!("{}/out/r", front.rtmp());
+    record(&program, &Look::whole(CANVAS), Duration::from_secs(1)).await.expect("plays").frames.len()
+}
+
+/// Publishes Alice at a front, with this key.
+async fn camera(front: &Service, key: &str) -> anyhow::Result<Sender> {
+    let recipe = Recipe { film: None, size: CANVAS, fps: 30, frames: 60, gop: 30, bitrate_kbps: 300 };
+    let clip = Arc::new(Clip::make(&recipe).await?);
+    Sender::start(clip, &format!("{}/in/r/alice?key={key}", front.rtmp()), 0).await
+}
+
+fn shows(view: &Value) -> bool {
+    view["status"]["participants"]["alice"]["showing"] == true
+}
+
+#[tokio::test]
+async fn any_front_answers_for_any_room() {
+    let docker = Docker::start();
+    let [a, b] = Fleet::new().both(&docker).await;
+    make(&a).await;
+    let view = b.api().get("/v1/rooms/r").await.expect("passed on");
+    assert_eq!(view["participants"]["alice"]["name"], "Alice");
+    b.api().patch("/v1/rooms/r", &json!({"participants": {"alice": {"name": "Alicia"}}})).await.expect("passed on");
+    assert_eq!(a.api().get("/v1/rooms/r").await.expect("a room")["participants"]["alice"]["name"], "Alicia");
+    for front in [&a, &b] {
+        let rooms = front.api().get("/v1/rooms").await.expect("a list")["rooms"].clone();
+        assert_eq!(rooms.as_array().map(Vec::len), Some(1), "{rooms}");
+    }
+    let (status, problem) = b.api().send(Method::GET, "/v1/rooms/none", None).await.expect("answered");
+    assert_eq!((status, problem["type"].as_str()), (StatusCode::NOT_FOUND, Some("/problems/no-room")));
+
+    let records = docker.records("room");
+    assert!(!records[0].to_string().contains("key-alice"), "keys are sealed in the store");
+    let refused = format!("{:#}", camera(&b, "wrong").await.expect_err("a wrong key"));
+    assert!(refused.contains("the key does not fit"), "{refused}");
+    let mut camera = camera(&b, "key-alice").await.expect("publishes");
+    a.api().until("/v1/rooms/r", LIMIT, shows).await.expect("what is published at B is shown by A");
+    assert!(watch(&b).await > 20, "what A makes is played at B");
+    camera.check().expect("publishing");
+    drop(camera);
+
+    let mut client =
+        Client::open(b.api().base(), "/whip/r/alice", "key-alice", Wire::Udp).await.expect("connects to A by B");
+    let whip = |view: &Value| view["status"]["participants"]["alice"]["door"] == "whip";
+    let view = a.api().until("/v1/rooms/r", LIMIT, whip);
+    let (view, _) = tokio::join!(view, client.run(Instant::now() + Duration::from_secs(1)));
+    view.expect("published");
+    let ended = reqwest::Client::new().delete(&client.session).send().await.expect("answered by B");
+    assert_eq!(ended.status(), StatusCode::OK);
+
+    b.api().delete("/v1/rooms/r").await.expect("passed on");
+    eventually("nothing is left", || docker.count() == (0, 0, 0) && docker.records("room").is_empty()).await;
+    b.stop().await.expect("drains");
+    a.stop().await.expect("drains");
+    assert!(docker.records("front").is_empty());
+}
+
+#[tokio::test]
+async fn the_rooms_of_a_front_that_is_lost_go_on_at_another() {
+    let docker = Docker::start();
+    let [mut a, b] = Fleet::new().both(&docker).await;
+    make(&a).await;
+    let (task, first) = (docker.tasks(), owner(&docker));
+    let mut camera = camera(&b, "key-alice").await.expect("publishes");
+    a.api().until("/v1/rooms/r", LIMIT, shows).await.expect("shown");
+    let lost = Instant::now();
+    a.process().signal(Signal::KILL);
+    let took = takes_over(&b, lost, &first, &docker).await;
+    println!("a front lost: its room runs at another after {took:?}");
+    assert!(took < LOST, "{took:?}");
+    b.api().until("/v1/rooms/r", LIMIT, shows).await.expect("the publisher at B has followed the room");
+    camera.check().expect("and has noticed nothing");
+    assert_eq!(docker.tasks(), task, "the worker's task stayed");
+    assert_eq!(docker.count(), (1, 1, 1));
+    assert!(watch(&b).await > 20);
+}
+
+#[tokio::test]
+async fn a_front_that_is_stopped_hands_its_rooms_over() {
+    let docker = Docker::start();
+    let fleet = Fleet::new();
+    let [mut a, b] = fleet.both(&docker).await;
+    make(&a).await;
+    let (task, first) = (docker.tasks(), owner(&docker));
+    let mut camera = camera(&b, "key-alice").await.expect("publishes");
+    a.api().until("/v1/rooms/r", LIMIT, shows).await.expect("shown");
+    let stopped = Instant::now();
+    a.process().signal(Signal::TERM);
+    let took = takes_over(&b, stopped, &first, &docker).await;
+    b.api().until("/v1/rooms/r", LIMIT, shows).await.expect("the publisher at B has followed the room");
+    println!(
+        "a front stopped: its room runs at another after {took:?}, shows its participant after {:?}",
+        stopped.elapsed()
+    );
+    assert!(took < LEFT, "{took:?}");
+    camera.check().expect("and has noticed nothing");
+    assert_eq!(docker.tasks(), task, "the worker's task stayed");
+    assert!(a.process().wait(LIMIT).await.expect("ends").success());
+    drop(a);
+
+    // The one that comes back takes nothing, and gets what the next to go has.
+    let a = fleet.start(0, &docker.host()).await;
+    eventually("both fronts are on record", || docker.records("front").len() == 2).await;
+    until_runs(&a).await;
+    let second = owner(&docker);
+    let mut b = b;
+    let stopped = Instant::now();
+    b.process().signal(Signal::TERM);
+    let took = takes_over(&a, stopped, &second, &docker).await;
+    assert!(took < LEFT, "{took:?}");
+    assert!(watch(&a).await > 20);
+}
+
+#[tokio::test]
+async fn a_front_that_is_cut_off_from_the_store_lets_go_and_comes_back() {
+    let mut docker = Docker::start();
+    let way = docker.way("cut.sock");
+    let fleet = Fleet::new();
+    let a = fleet.start(0, &way.host).await;
+    let b = fleet.start(1, &docker.host()).await;
+    eventually("both fronts are on record", || docker.records("front").len() == 2).await;
+    make(&a).await;
+    let mut player = Player::open(&format!("{}/out/r", a.rtmp()), &Look::whole(CANVAS)).await.expect("plays");
+    player.picture(LIMIT).await.expect("a picture");
+    let first = owner(&docker);
+    let begun = Instant::now();
+    way.cut(true);
+    while player.next().await.is_some() {}
+    let let_go = begun.elapsed();
+    assert_eq!(owner(&docker), first, "it has let go before anybody else had the room");
+    let took = takes_over(&b, begun, &first, &docker).await;
+    println!("cut off from the store: let go after {let_go:?}, runs at another after {took:?}");
+    assert!(took < LOST, "{took:?}");
+    let (status, problem) = a.api().send(Method::GET, "/v1/rooms/r", None).await.expect("answered");
+    let moving = problem["type"] == "/problems/moving";
+    assert!(status.is_success() || moving, "by the other, or not at all: {problem}");
+    let (status, _) = a.api().send(Method::PUT, "/v1/rooms/new", Some(&document())).await.expect("answered");
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "nothing is made that nobody else would know of");
+
+    let second = owner(&docker);
+    way.cut(false);
+    until_runs(&a).await;
+    assert_eq!(owner(&docker), second, "the room stays where it is");
+    assert_eq!(docker.count(), (1, 1, 1));
+    assert!(watch(&a).await > 20, "played from the other");
+}
+
+#[tokio::test]
+async fn layouts_and_images_are_everybodys() {
+    let docker = Docker::start();
+    let [a, b] = Fleet::new().both(&docker).await;
+    make(&a).await;
+    let grid = b.api().get("/v1/layouts/grid").await.expect("built in");
+    b.api().put("/v1/layouts/mine", &grid).await.expect("stored");
+    let there = |view: &Value| view["title"].is_string();
+    a.api().until("/v1/layouts/mine", LIMIT, there).await.expect("known at A");
+    a.api().put("/v1/rooms/r/layout", &json!({"template": "mine"})).await.expect("used at A");
+    b.api().until("/v1/rooms/r", LIMIT, |view| view["layout"]["template"] == "mine").await.expect("told");
+    let refused = b.api().delete("/v1/layouts/mine").await.expect_err("a room of A uses it").to_string();
+    assert!(refused.contains("is used by room r"), "{refused}");
+    a.api().put("/v1/layouts/mine", &grid).await.expect("stored again");
+    let versions = a.api().get("/v1/layouts/mine/versions").await.expect("a list")["versions"].clone();
+    assert_eq!(versions.as_array().map(Vec::len), Some(2), "what B stored is kept as a version");
+
+    let (status, text) = upload(&b, "logo", 16).await;
+    assert_eq!(status, StatusCode::CREATED, "{text}");
+    let known = |list: &Value| list["assets"][0]["name"] == "logo";
+    let first = a.api().until("/v1/assets", LIMIT, known).await.expect("known at A");
+    assert_eq!(upload(&a, "logo", 24).await.0, StatusCode::OK);
+    b.api().until("/v1/assets", LIMIT, |list| known(list) && *list != first).await.expect("replaced at B");
+    assert_eq!(docker.records("asset").len(), 1, "nothing of the first is left");
+    let (status, text) = upload(&b, "wall", 1200).await;
+    assert!(status == StatusCode::INSUFFICIENT_STORAGE && text.contains("share images of at most"), "{status} {text}");
+    b.api().delete("/v1/assets/logo").await.expect("deleted");
+    assert!(docker.records("asset").is_empty());
+}
+
+/// Uploads an image of noise, which PNG cannot make smaller.
+async fn upload(front: &Service, name: &str, side: u32) -> (StatusCode, String) {
+    let mut png = std::io::Cursor::new(Vec::new());
+    let noise = |x: u32, y: u32| {
+        let mixed = (x + y * 7919).wrapping_mul(2_654_435_761);
+        image::Luma([(mixed ^ (mixed >> 15)).wrapping_mul(2_246_822_519).to_be_bytes()[0]])
+    };
+    image::GrayImage::from_fn(side, side, noise).write_to(&mut png, image::ImageFormat::Png).expect("a PNG");
+    let request = reqwest::Client::new().put(format!("{}/v1/assets/{name}", front.api().base()));
+    let request = request.header("content-type", "application/octet-stream").body(png.into_inner());
+    let answer = request.send().await.expect("answered");
+    (answer.status(), answer.text().await.expect("text"))
+}
+
+#[tokio::test]
+async fn two_fronts_that_are_asked_for_one_room_make_one() {
+    let docker = Docker::start();
+    let [a, b] = Fleet::new().both(&docker).await;
+    make(&a).await;
+    let rooms: Vec<String> = (0..8).map(|n| format!("/v1/rooms/x{n}")).collect();
+    for room in &rooms {
+        let body = json!({});
+        let (one, two) =
+            tokio::join!(a.api().send(Method::PUT, room, Some(&body)), b.api().send(Method::PUT, room, Some(&body)));
+        let statuses = [one.expect("answered").0, two.expect("answered").0];
+        let made = statuses.iter().filter(|status| **status == StatusCode::CREATED).count();
+        assert_eq!(made, 1, "{statuses:?}");
+        assert!(statuses.iter().all(|s| s.is_success() || *s == StatusCode::SERVICE_UNAVAILABLE), "{statuses:?}");
+    }
+    assert_eq!(docker.records("room").len(), 9);
+    let rooms = b.api().get("/v1/rooms").await.expect("a list")["rooms"].clone();
+    assert_eq!(rooms.as_array().map(Vec::len), Some(9));
+}
