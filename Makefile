@@ -10,7 +10,7 @@ SECONDS ?=
 # More words for the bench, such as `make bench BENCH="--participants 4 --seconds 10"`.
 BENCH ?=
 
-.PHONY: help setup check-setup build demo layout-pictures test fmt-check lint doc unit image test-image test-cluster test-network bench fmt audit clean
+.PHONY: help setup check-setup build demo layout-pictures test fmt-check lint doc unit image test-image test-cluster bench fmt audit clean
 
 help:
 	@echo 'make setup            install the Debian packages that are missing (needs root or sudo without a password)'
@@ -20,7 +20,6 @@ help:
 	@echo 'make image            the container image tilecast, by Docker'
 	@echo 'make test-image       builds the image and runs it hardened, with streams; as root where there is no Docker daemon or no registry'
 	@echo 'make test-cluster     takes that image to a Swarm of three Docker daemons and breaks things; as root'
-	@echo 'make test-network     browsers over a network that loses and delays packets; wants a machine of its own'
 	@echo 'make bench            Tilecast beside ffmpeg and gst-launch on the same streams; writes docs/bench.md'
 	@echo 'make layout-pictures  the pictures of docs/layouts.md'
 	@echo 'make fmt lint doc     format the code; clippy with warnings as errors; the same for rustdoc'
@@ -69,9 +68,6 @@ test-image:
 
 test-cluster:
 	@tests/cluster/all "$(DOCKER_FOLDER)"
-
-test-network: check-setup
-	$(CARGO) test --locked --test webrtc_browser -- --ignored --nocapture
 
 # Pictures of docs/layouts.md.
 layout-pictures: build
