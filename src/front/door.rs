@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::timeout,
+    time::{Instant, sleep},
 };
 
 use super::{
@@ -131,23 +131,34 @@ impl RtmpDoor {
 
     /// Hands packets to the room until something ends it.
     async fn receive(&self, publisher: &mut Publisher<TcpStream>, seat: &Seat) -> End {
+        let mut last = Instant::now();
+        let (evicted, alarm) = (seat.evicted(), sleep(SILENCE));
+        tokio::pin!(evicted, alarm);
         loop {
             let packet = tokio::select! {
-                packet = timeout(SILENCE, publisher.next()) => packet,
-                () = seat.evicted() => return End::Cut(EVICTED.to_owned()),
+                packet = publisher.next() => packet,
+                () = &mut evicted => return End::Cut(EVICTED.to_owned()),
+                // Set anew when it goes off: with every packet would be seventy times a second.
+                () = &mut alarm => match last + SILENCE {
+                    end if end <= Instant::now() => return End::Cut("nothing came for 30 s".to_owned()),
+                    end => {
+                        alarm.as_mut().reset(end);
+                        continue;
+                    }
+                },
             };
+            last = Instant::now();
             match packet {
-                Ok(Ok(Some(packet))) => {
+                Ok(Some(packet)) => {
                     if seat.send(packet).await.is_err() {
                         return End::Cut(EVICTED.to_owned());
                     }
                 }
-                Ok(Ok(None)) => return End::Left,
-                Ok(Err(error)) => {
+                Ok(None) => return End::Left,
+                Err(error) => {
                     self.counters.rtmp_refused("media");
                     return End::Broken(error.to_string());
                 }
-                Err(_) => return End::Cut("nothing came for 30 s".to_owned()),
             }
         }
     }
