@@ -1,10 +1,10 @@
 //! Media from a peer: one that publishes to us, or a server we play from.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, timeout_at},
+    time::{Instant, Sleep, sleep},
 };
 
 use super::{
@@ -26,6 +26,8 @@ pub struct Receiver<S> {
     serves: bool,
     idle: Duration,
     last: Instant,
+    /// Goes off when `idle` may be over; then it is set anew, since with every message would be too often.
+    alarm: Pin<Box<Sleep>>,
     /// The peer said that the stream is over, or is about to.
     over: bool,
 }
@@ -33,7 +35,7 @@ pub struct Receiver<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
     /// From a peer that was let in to publish.
     pub(super) fn publisher(wire: Wire<S>, stream: u32, idle: Duration) -> Self {
-        Self { wire, incoming: Incoming::default(), stream, serves: true, idle, last: Instant::now(), over: false }
+        Self::new(wire, Incoming::default(), stream, true, idle)
     }
 
     /// From a server that lets us play; `first` may have come before it said so.
@@ -42,7 +44,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
         if let Some(message) = first {
             incoming.take(message, std::time::Instant::now())?;
         }
-        Ok(Self { wire, incoming, stream, serves: false, idle, last: Instant::now(), over: false })
+        Ok(Self::new(wire, incoming, stream, false, idle))
+    }
+
+    fn new(wire: Wire<S>, incoming: Incoming, stream: u32, serves: bool, idle: Duration) -> Self {
+        let alarm = Box::pin(sleep(idle));
+        Self { wire, incoming, stream, serves, idle, last: Instant::now(), alarm, over: false }
     }
 
     /// The next packet; `None` when the peer ended the stream or closed. Cancel safe.
@@ -53,8 +60,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
             if let Some(packet) = self.incoming.pop() {
                 return Ok(Some(packet));
             }
-            let deadline = self.last + self.idle;
-            let message = timeout_at(deadline, self.wire.next()).await.map_err(|_| Error::Idle(self.idle))?;
+            let message = tokio::select! {
+                biased;
+                message = self.wire.next() => message,
+                () = &mut self.alarm => {
+                    let deadline = self.last + self.idle;
+                    if deadline <= Instant::now() {
+                        return Err(Error::Idle(self.idle));
+                    }
+                    self.alarm.as_mut().reset(deadline);
+                    continue;
+                }
+            };
             let message = match message {
                 // An acknowledgement of ours that crossed the farewell, unread, turns it into a reset.
                 Err(Error::Io(_)) if self.over => None,

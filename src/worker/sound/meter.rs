@@ -3,6 +3,9 @@
 use super::Stereo;
 use crate::media::Levels;
 
+/// Sums kept side by side, which is the form the compiler turns into vectors.
+const LANES: usize = 8;
+
 /// Gathers samples until they are read as one figure.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -14,13 +17,18 @@ pub struct Meter {
 impl Meter {
     /// Adds samples.
     pub fn add(&mut self, samples: &[Stereo]) {
-        let (mut squares, mut peak) = (0.0_f32, self.peak);
-        for value in samples.as_flattened() {
-            squares += value * value;
-            peak = peak.max(value.abs());
+        let (chunks, rest) = samples.as_flattened().as_chunks::<LANES>();
+        let (mut squares, mut peaks) = ([0.0_f32; LANES], [self.peak; LANES]);
+        let mut add = |lane: usize, value: f32| {
+            squares[lane] += value * value;
+            peaks[lane] = peaks[lane].max(value.abs());
+        };
+        for chunk in chunks {
+            (0..LANES).for_each(|lane| add(lane, chunk[lane]));
         }
-        self.squares += f64::from(squares);
-        self.peak = peak;
+        rest.iter().for_each(|value| add(0, *value));
+        self.squares += f64::from(squares.iter().sum::<f32>());
+        self.peak = peaks.into_iter().fold(self.peak, f32::max);
         self.count += samples.len() * 2;
     }
 
