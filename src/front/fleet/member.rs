@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join_all, stream};
 use tokio::{
     net::{UdpSocket, lookup_host},
     sync::{Notify, Semaphore, mpsc, oneshot, watch},
@@ -18,9 +18,9 @@ use tokio::{
 };
 
 use super::{
-    call::{Call, Caller, MAX_NAMED},
+    call::{Call, Caller, MAX_NAMED, Word},
     index::{FrontId, Index, Living, Place, Step},
-    pulse::{BEAT, LET_GO, Pulse},
+    pulse::{BEAT, DOUBT, LET_GO, Pulse},
     record::{Kind, Labels, Record, RecordError},
     shelf::{GONE, News, OWNER, Shelf},
 };
@@ -29,7 +29,7 @@ use crate::{
     front::{engine::swarm::api::ApiError, room::Rooms},
 };
 
-/// Label with a number that rises for as long as a front lives.
+/// Label with a number that changes for as long as a front lives.
 const BEATS: &str = "tilecast.beat";
 /// Label with where a front's door for workers and fronts is.
 const ADDRESS: &str = "tilecast.address";
@@ -51,6 +51,9 @@ const LOOK_AT_LIBRARY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store in a look: shorter than [`LET_GO`], so that a beat is tried again in time.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Longest wait for another front's word, and from one attempt to get one to the next.
+const WORD: (Duration, Duration) = (Duration::from_millis(1200), Duration::from_millis(300));
 
 /// Most rooms that are taken, or handed over, at the same time: each is two calls of the store.
 const AT_ONCE: usize = 16;
@@ -92,6 +95,8 @@ pub(super) struct Shared {
     poke: Notify,
     /// When this front last told the others that it lives; none before it has.
     told: watch::Sender<Option<Instant>>,
+    /// When fronts that cannot reach the store were heard of.
+    heard: Mutex<BTreeMap<FrontId, Instant>>,
     /// Rooms that are being taken.
     taking: Mutex<BTreeSet<RoomId>>,
     places: Semaphore,
@@ -102,7 +107,6 @@ pub(super) struct Shared {
 /// What one look leaves for the next.
 struct Memory {
     pulse: Pulse,
-    beat: u64,
     /// What the other fronts say of how often they have changed rooms, and the library.
     changes: [BTreeMap<FrontId, String>; 2],
     all_at: Instant,
@@ -124,6 +128,7 @@ impl Fleet {
             library: AtomicBool::new(false),
             poke: Notify::new(),
             told: watch::channel(None).0,
+            heard: Mutex::default(),
             taking: Mutex::default(),
             places: Semaphore::new(AT_ONCE),
             lookups: Semaphore::new(LOOKUPS),
@@ -139,7 +144,7 @@ impl Fleet {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let now = Instant::now();
         let (pulse, changes) = Default::default();
-        let mut memory = Memory { pulse, beat: 0, changes, all_at: now, library_at: now, away: false };
+        let mut memory = Memory { pulse, changes, all_at: now, library_at: now, away: false };
         let mut changed = Vec::new();
         loop {
             tokio::select! {
@@ -171,6 +176,7 @@ impl Fleet {
             fronts.into_iter().filter_map(|record| Some((FrontId::read(&record.about)?, record))).collect();
         let beats = fronts.iter().map(|(id, record)| (id.clone(), number(record, BEATS))).collect();
         memory.pulse.see(&beats, now);
+        self.take_words(&mut memory.pulse, &fronts);
         self.beat(memory, fronts.get(index.me()), now).await?;
 
         let lives = |id: &FrontId| id == index.me() || memory.pulse.lives(id, now);
@@ -219,9 +225,8 @@ impl Fleet {
             return Ok(());
         }
         let address = self.address().await;
-        memory.beat += 1;
         let labels = [
-            (BEATS, memory.beat.to_string()),
+            (BEATS, rand::random::<u64>().to_string()),
             (ADDRESS, address),
             (LEAVING, if self.is_leaving() { "1".to_owned() } else { String::new() }),
             (CHANGES, shelf.changes().to_string()),
@@ -312,6 +317,18 @@ impl Fleet {
                 }
             }
         }
+    }
+
+    /// Counts among the living who has been heard of by another way than the store.
+    fn take_words(&self, pulse: &mut Pulse, fronts: &BTreeMap<FrontId, Record>) {
+        let mut heard = self.heard();
+        heard.retain(|id, _| fronts.contains_key(id));
+        heard.iter().for_each(|(id, at)| pulse.hear(id, *at));
+    }
+
+    fn heard(&self) -> std::sync::MutexGuard<'_, BTreeMap<FrontId, Instant>> {
+        // A map is whole between its operations.
+        self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn taking(&self) -> std::sync::MutexGuard<'_, BTreeSet<RoomId>> {
@@ -407,12 +424,24 @@ impl Fleet {
         self.look_soon();
     }
 
-    /// Lets go of every room when this front could not tell the others in time that it lives: they are about to take them.
+    /// Sees that this front lets go of every room when neither it nor another could tell the others in time that it lives: they are
+    /// about to take them.
     async fn fence(self) {
         let Shared { index, rooms, told, tasks, .. } = &*self.0;
-        let mut told = told.subscribe();
+        let mut heard = told.subscribe();
         loop {
-            let last = *told.borrow_and_update();
+            let last = *heard.borrow_and_update();
+            let doubt = async {
+                match last {
+                    Some(last) => sleep_until((last + DOUBT).into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tasks.stopping() => return,
+                changed = heard.changed() => if changed.is_ok() { continue } else { return },
+                () = doubt => {}
+            }
             let late = async {
                 match last {
                     Some(last) => sleep_until((last + LET_GO).into()).await,
@@ -421,7 +450,11 @@ impl Fleet {
             };
             tokio::select! {
                 () = tasks.stopping() => return,
-                _ = told.changed() => continue,
+                changed = heard.changed() => if changed.is_ok() { continue } else { return },
+                since = self.vouched() => {
+                    told.send_replace(Some(since));
+                    continue;
+                }
                 () = late => {}
             }
             index.set_lost(true);
@@ -432,10 +465,49 @@ impl Fleet {
             );
             held.iter().for_each(|room| index.let_go(room));
             stream::iter(held).for_each_concurrent(None, async |room| rooms.close(&room, false).await).await;
-            if told.changed().await.is_err() {
+            if heard.changed().await.is_err() {
                 return;
             }
         }
+    }
+
+    /// Asks the other fronts for their word until one gives it; when it was asked for.
+    ///
+    /// One that reaches the store says there that this front lives. When none that answers reaches it, nobody can take anything,
+    /// and all keep what they have. A front that is alone needs nobody's word.
+    async fn vouched(&self) -> Instant {
+        let Shared { index, caller, .. } = &*self.0;
+        loop {
+            let asked = Instant::now();
+            let others = index.others();
+            let ask = async |address: String| {
+                let word = timeout(WORD.0, caller.ask_to_vouch(&address, index.me().as_str())).await;
+                word.ok()?.inspect_err(|error| tracing::debug!("{error}")).ok()
+            };
+            let words: Vec<Option<Word>> = join_all(others.into_iter().map(ask)).await;
+            let said = |word| words.contains(&Some(word));
+            if words.is_empty() || said(Word::Told) || (said(Word::Blind) && !said(Word::No)) {
+                return asked;
+            }
+            tokio::time::sleep(WORD.1).await;
+        }
+    }
+
+    /// Another front cannot reach the store: it is told there, in its name, that it lives.
+    pub(super) async fn vouch(&self, front: &str) -> Word {
+        let Some(id) = FrontId::read(front) else { return Word::No };
+        let records = &self.0.shelf.records;
+        let tell = async {
+            let Some(record) = records.get(Kind::Front, front).await? else { return Err(RecordError::Changed) };
+            records.change(&record, [(BEATS, rand::random::<u64>().to_string())]).await
+        };
+        let word = match timeout(WORD.0 / 2, tell).await {
+            Ok(Ok(())) => Word::Told,
+            Ok(Err(RecordError::Changed | RecordError::Taken)) => return Word::No,
+            Ok(Err(RecordError::Api(_))) | Err(_) => Word::Blind,
+        };
+        self.heard().insert(id, Instant::now());
+        word
     }
 
     fn is_leaving(&self) -> bool {
