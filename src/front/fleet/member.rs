@@ -10,17 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, future::join_all, stream};
 use tokio::{
     net::{UdpSocket, lookup_host},
-    sync::{Notify, Semaphore, mpsc, oneshot, watch},
-    time::{MissedTickBehavior, interval, sleep_until, timeout},
+    sync::{Notify, Semaphore, mpsc, watch},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{
-    call::{Call, Caller, MAX_NAMED, Word},
+    call::{Call, Caller, MAX_NAMED},
     index::{FrontId, Index, Living, Place, Step},
-    pulse::{BEAT, DOUBT, LET_GO, Pulse},
+    pulse::{BEAT, Pulse},
     record::{Kind, Labels, Record, RecordError},
     shelf::{GONE, News, OWNER, Shelf},
 };
@@ -30,7 +29,7 @@ use crate::{
 };
 
 /// Label with a number that changes for as long as a front lives.
-const BEATS: &str = "tilecast.beat";
+pub(super) const BEATS: &str = "tilecast.beat";
 /// Label with where a front's door for workers and fronts is.
 const ADDRESS: &str = "tilecast.address";
 /// Label of a front that is about to go.
@@ -50,23 +49,14 @@ const LOOK_AT_ALL: Duration = Duration::from_secs(15);
 const LOOK_AT_LIBRARY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store in a look: shorter than [`LET_GO`], so that a beat is tried again in time.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Longest wait for another front's word, and from one attempt to get one to the next.
-const WORD: (Duration, Duration) = (Duration::from_millis(1200), Duration::from_millis(300));
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most rooms that are taken, or handed over, at the same time: each is two calls of the store.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// Most rooms that are looked up because somebody asked for them, at the same time: whoever asks for rooms that are not there costs
 /// no more than that.
 const LOOKUPS: usize = 4;
-
-/// How long a room may take to close before it is handed over all the same: what is left then is a push that says goodbye.
-const CLOSING: Duration = Duration::from_millis(1000);
-
-/// Longest time for handing over everything. With what a front takes to close after, it is within the 10 s that Docker gives.
-const LEAVE: Duration = Duration::from_millis(3500);
 
 /// What a front says of itself.
 #[derive(Debug, Clone)]
@@ -88,15 +78,15 @@ pub(super) struct Shared {
     pub rooms: Rooms,
     pub caller: Caller,
     membership: Membership,
-    leaving: AtomicBool,
+    pub leaving: AtomicBool,
     /// Look at the library next time.
     library: AtomicBool,
     /// Look now.
-    poke: Notify,
+    pub poke: Notify,
     /// When this front last told the others that it lives; none before it has.
-    told: watch::Sender<Option<Instant>>,
+    pub told: watch::Sender<Option<Instant>>,
     /// When fronts that cannot reach the store were heard of.
-    heard: Mutex<BTreeMap<FrontId, Instant>>,
+    pub heard: Mutex<BTreeMap<FrontId, Instant>>,
     /// Rooms that are being taken.
     taking: Mutex<BTreeSet<RoomId>>,
     places: Semaphore,
@@ -319,18 +309,6 @@ impl Fleet {
         }
     }
 
-    /// Counts among the living who has been heard of by another way than the store.
-    fn take_words(&self, pulse: &mut Pulse, fronts: &BTreeMap<FrontId, Record>) {
-        let mut heard = self.heard();
-        heard.retain(|id, _| fronts.contains_key(id));
-        heard.iter().for_each(|(id, at)| pulse.hear(id, *at));
-    }
-
-    fn heard(&self) -> std::sync::MutexGuard<'_, BTreeMap<FrontId, Instant>> {
-        // A map is whole between its operations.
-        self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn taking(&self) -> std::sync::MutexGuard<'_, BTreeSet<RoomId>> {
         // A set is whole between its operations.
         self.0.taking.lock().unwrap_or_else(PoisonError::into_inner)
@@ -424,134 +402,8 @@ impl Fleet {
         self.look_soon();
     }
 
-    /// Sees that this front lets go of every room when neither it nor another could tell the others in time that it lives: they are
-    /// about to take them.
-    async fn fence(self) {
-        let Shared { index, rooms, told, tasks, .. } = &*self.0;
-        let mut heard = told.subscribe();
-        loop {
-            let last = *heard.borrow_and_update();
-            let doubt = async {
-                match last {
-                    Some(last) => sleep_until((last + DOUBT).into()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = tasks.stopping() => return,
-                changed = heard.changed() => if changed.is_ok() { continue } else { return },
-                () = doubt => {}
-            }
-            let late = async {
-                match last {
-                    Some(last) => sleep_until((last + LET_GO).into()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = tasks.stopping() => return,
-                changed = heard.changed() => if changed.is_ok() { continue } else { return },
-                since = self.vouched() => {
-                    told.send_replace(Some(since));
-                    continue;
-                }
-                () = late => {}
-            }
-            index.set_lost(true);
-            let held = index.all_held();
-            tracing::error!(
-                rooms = held.len(),
-                "this front has lost touch with the Swarm's store and lets go of its rooms"
-            );
-            held.iter().for_each(|room| index.let_go(room));
-            stream::iter(held).for_each_concurrent(None, async |room| rooms.close(&room, false).await).await;
-            if heard.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Asks the other fronts for their word until one gives it; when it was asked for.
-    ///
-    /// One that reaches the store says there that this front lives. When none that answers reaches it, nobody can take anything,
-    /// and all keep what they have. A front that is alone needs nobody's word.
-    async fn vouched(&self) -> Instant {
-        let Shared { index, caller, .. } = &*self.0;
-        loop {
-            let asked = Instant::now();
-            let others = index.others();
-            let ask = async |address: String| {
-                let word = timeout(WORD.0, caller.ask_to_vouch(&address, index.me().as_str())).await;
-                word.ok()?.inspect_err(|error| tracing::debug!("{error}")).ok()
-            };
-            let words: Vec<Option<Word>> = join_all(others.into_iter().map(ask)).await;
-            let said = |word| words.contains(&Some(word));
-            if words.is_empty() || said(Word::Told) || (said(Word::Blind) && !said(Word::No)) {
-                return asked;
-            }
-            tokio::time::sleep(WORD.1).await;
-        }
-    }
-
-    /// Another front cannot reach the store: it is told there, in its name, that it lives.
-    pub(super) async fn vouch(&self, front: &str) -> Word {
-        let Some(id) = FrontId::read(front) else { return Word::No };
-        let records = &self.0.shelf.records;
-        let tell = async {
-            let Some(record) = records.get(Kind::Front, front).await? else { return Err(RecordError::Changed) };
-            records.change(&record, [(BEATS, rand::random::<u64>().to_string())]).await
-        };
-        let word = match timeout(WORD.0 / 2, tell).await {
-            Ok(Ok(())) => Word::Told,
-            Ok(Err(RecordError::Changed | RecordError::Taken)) => return Word::No,
-            Ok(Err(RecordError::Api(_))) | Err(_) => Word::Blind,
-        };
-        self.heard().insert(id, Instant::now());
-        word
-    }
-
     fn is_leaving(&self) -> bool {
         self.0.leaving.load(Ordering::Relaxed)
-    }
-
-    /// Hands every room to another front, for as long as [`LEAVE`], while connections are served still.
-    pub async fn leave(&self) {
-        let Shared { shelf, index, poke, .. } = &*self.0;
-        self.0.leaving.store(true, Ordering::Relaxed);
-        index.set_leaving();
-        poke.notify_one();
-        let held = index.all_held();
-        tracing::info!(rooms = held.len(), "handing over the rooms");
-        let hand_over = stream::iter(held).for_each_concurrent(AT_ONCE, async |room| self.hand_over(&room).await);
-        if timeout(LEAVE, hand_over).await.is_err() {
-            tracing::warn!("some rooms could not be handed over in time; the others take them when this front is gone");
-        }
-        let goodbye = async {
-            if let Ok(Some(record)) = shelf.records.get(Kind::Front, index.me().as_str()).await {
-                let _ = shelf.records.delete(&record).await;
-            }
-        };
-        if timeout(PATIENCE, goodbye).await.is_err() {
-            tracing::warn!("this front could not say goodbye to the others");
-        }
-    }
-
-    async fn hand_over(&self, room: &RoomId) {
-        let Shared { shelf, index, rooms, .. } = &*self.0;
-        // First, so that whoever is cut off sees why.
-        index.let_go(room);
-        let (closed, closing) = oneshot::channel::<()>();
-        let (rooms, id) = (rooms.clone(), room.clone());
-        self.0.tasks.spawn("fleet close", async move {
-            rooms.close(&id, false).await;
-            drop(closed);
-        });
-        // It closes in any case; what is waited for is that pushes have said goodbye before another front takes their place.
-        let _ = timeout(CLOSING, closing).await;
-        match shelf.give(room, index.heir_of(room).as_ref()).await {
-            Ok(()) => shelf.tell(room),
-            Err(error) => tracing::warn!(%room, "the room could not be handed over: {error}"),
-        }
     }
 
     /// Where a room is; the store is asked about one that this front has not heard of.
