@@ -3,6 +3,8 @@
 //! Knows addresses and keys; bytes are [`super::rtmp`]'s, places are the rooms', at this front or another. One task a connection; it
 //! ends with the connection, with its seat, or with the front.
 
+mod place;
+
 use std::{
     net::SocketAddr,
     sync::Arc,
@@ -16,16 +18,17 @@ use tokio::{
     time::timeout,
 };
 
+use self::place::{Lost, Program, Target, pass_on};
 use super::{
     accept,
     fleet::{self, Fleet, Place},
     metrics::Counters,
     room::{Door, Rooms, Seat},
-    rtmp::{self, Limits, PlayRequest, Player, PublishRequest, Publisher, Request},
+    rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
-    media::{GopCache, Packet, fanout::Fanout},
+    media::GopCache,
 };
 
 /// Most RTMP connections at once. At 64 KiB for a peer that has not shown its key this bounds strangers to 64 MiB.
@@ -42,14 +45,6 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 const EVICTED: &str = "the place was taken over or removed";
 
-/// Where a publisher's packets go.
-enum Target {
-    /// Into a room of this front.
-    Seat(Seat),
-    /// To the front that has the room.
-    Front(Box<fleet::Publication>),
-}
-
 /// How publishing ended.
 enum End {
     /// The publisher said so.
@@ -60,24 +55,6 @@ enum End {
     Broken(String),
     /// The room goes on at another front, and the publisher with it.
     Moved,
-}
-
-/// How a place was lost.
-enum Lost {
-    /// The seat was taken away.
-    Evicted,
-    /// The front that has the room says why.
-    Refused(String),
-    /// The front that has the room is about to go, or gone.
-    Moving,
-}
-
-/// What a player is sent.
-enum Program {
-    /// A program of this front.
-    Here(Fanout),
-    /// One of another.
-    There(Box<fleet::Playback>),
 }
 
 /// What RTMP comes over.
@@ -353,57 +330,6 @@ impl RtmpDoor {
             });
         }
         self.rooms.program(room, token).await.map(Program::Here).map_err(|error| error.to_string())
-    }
-}
-
-/// Passes a program on from another front until either end goes.
-async fn pass_on<S: Wire>(playback: &mut fleet::Playback, player: &mut Player<S>) -> Result<(), rtmp::Error> {
-    loop {
-        let packet = tokio::select! {
-            packet = playback.next() => packet,
-            error = player.closed() => return Err(error),
-        };
-        match packet {
-            Ok(Some(packet)) => player.send(&packet).await?,
-            // The player comes again, and then finds the room wherever it is.
-            Ok(None) | Err(_) => return Ok(()),
-        }
-    }
-}
-
-impl Target {
-    async fn send(&mut self, packet: &Packet) -> Result<(), Lost> {
-        match self {
-            Self::Seat(seat) => seat.send(packet.clone()).await.map_err(|_| Lost::Evicted),
-            Self::Front(publication) => publication.send(packet).await.map_err(Lost::of),
-        }
-    }
-
-    /// Resolves when the place is lost. Cancel safe.
-    async fn lost(&mut self) -> Lost {
-        match self {
-            Self::Seat(seat) => {
-                seat.evicted().await;
-                Lost::Evicted
-            }
-            Self::Front(publication) => Lost::of(publication.closed().await),
-        }
-    }
-
-    async fn close(self) {
-        match self {
-            Self::Seat(seat) => drop(seat),
-            Self::Front(publication) => publication.finish().await,
-        }
-    }
-}
-
-impl Lost {
-    fn of(error: rtmp::Error) -> Self {
-        match error {
-            rtmp::Error::Refused(reason) if reason != fleet::MOVING => Self::Refused(reason),
-            _ => Self::Moving,
-        }
     }
 }
 

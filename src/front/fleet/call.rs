@@ -4,9 +4,9 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -53,6 +53,20 @@ pub enum Call {
     Look(Vec<RoomId>),
     /// Templates or images have changed; nothing follows.
     Library,
+    /// The front of this name cannot tell the store that it lives; a [`Word`] is the answer.
+    Vouch(String),
+}
+
+/// What a front does for another that cannot reach the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// It has told the store in the other's name.
+    Told,
+    /// It cannot reach the store either, and counts the other among the living for as long as if it had seen a beat.
+    Blind,
+    /// It reaches the store, and the other is not there any more as it was.
+    No,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -122,22 +136,33 @@ impl Caller {
         Ok(stream)
     }
 
+    /// Asks the front at `address` to vouch for `front`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ask_to_vouch(&self, address: &str, front: &str) -> Result<Word, Unreachable> {
+        let mut stream = self.call(address, Call::Vouch(front.to_owned())).await?;
+        let word = timeout(HELLO, read(&mut stream)).await.unwrap_or_else(|_| Err("no answer".to_owned()));
+        word.map_err(|reason| Unreachable { address: address.to_owned(), reason })
+    }
+
     /// What the front at the other end wants.
     ///
     /// # Errors
     /// Why it is none, for the log.
     pub async fn hear(&self, stream: &mut server::TlsStream<TcpStream>) -> Result<Call, String> {
-        let hello = timeout(HELLO, read(stream)).await.map_err(|_| "it does not say what it wants".to_owned())??;
+        let hello: Hello =
+            timeout(HELLO, read(stream)).await.map_err(|_| "it does not say what it wants".to_owned())??;
         // Compared in constant time.
         if hello.token == self.token { Ok(hello.call) } else { Err("it is not of this fleet".to_owned()) }
     }
 }
 
-async fn read(stream: &mut server::TlsStream<TcpStream>) -> Result<Hello, String> {
+async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin)) -> Result<T, String> {
     let mut input = BytesMut::new();
     loop {
-        if let Some(hello) = join::decode::<Hello>(&mut input).map_err(|error| error.to_string())? {
-            return Ok(hello);
+        if let Some(document) = join::decode(&mut input).map_err(|error| error.to_string())? {
+            return Ok(document);
         }
         // Byte by byte: what follows belongs to whatever it is for.
         input.extend_from_slice(&[stream.read_u8().await.map_err(|error| error.to_string())?]);

@@ -10,17 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, stream};
 use tokio::{
     net::{UdpSocket, lookup_host},
-    sync::{Notify, Semaphore, mpsc, oneshot, watch},
-    time::{MissedTickBehavior, interval, sleep_until, timeout},
+    sync::{Notify, Semaphore, mpsc, watch},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{
     call::{Call, Caller, MAX_NAMED},
     index::{FrontId, Index, Living, Place, Step},
-    pulse::{BEAT, LET_GO, Pulse},
+    pulse::{BEAT, Pulse},
     record::{Kind, Labels, Record, RecordError},
     shelf::{GONE, News, OWNER, Shelf},
 };
@@ -29,8 +28,8 @@ use crate::{
     front::{engine::swarm::api::ApiError, room::Rooms},
 };
 
-/// Label with a number that rises for as long as a front lives.
-const BEATS: &str = "tilecast.beat";
+/// Label with a number that changes for as long as a front lives.
+pub(super) const BEATS: &str = "tilecast.beat";
 /// Label with where a front's door for workers and fronts is.
 const ADDRESS: &str = "tilecast.address";
 /// Label of a front that is about to go.
@@ -50,20 +49,14 @@ const LOOK_AT_ALL: Duration = Duration::from_secs(15);
 const LOOK_AT_LIBRARY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store in a look: shorter than [`LET_GO`], so that a beat is tried again in time.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most rooms that are taken, or handed over, at the same time: each is two calls of the store.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// Most rooms that are looked up because somebody asked for them, at the same time: whoever asks for rooms that are not there costs
 /// no more than that.
 const LOOKUPS: usize = 4;
-
-/// How long a room may take to close before it is handed over all the same: what is left then is a push that says goodbye.
-const CLOSING: Duration = Duration::from_millis(1000);
-
-/// Longest time for handing over everything. With what a front takes to close after, it is within the 10 s that Docker gives.
-const LEAVE: Duration = Duration::from_millis(3500);
 
 /// What a front says of itself.
 #[derive(Debug, Clone)]
@@ -85,13 +78,15 @@ pub(super) struct Shared {
     pub rooms: Rooms,
     pub caller: Caller,
     membership: Membership,
-    leaving: AtomicBool,
+    pub leaving: AtomicBool,
     /// Look at the library next time.
     library: AtomicBool,
     /// Look now.
-    poke: Notify,
+    pub poke: Notify,
     /// When this front last told the others that it lives; none before it has.
-    told: watch::Sender<Option<Instant>>,
+    pub told: watch::Sender<Option<Instant>>,
+    /// When fronts that cannot reach the store were heard of.
+    pub heard: Mutex<BTreeMap<FrontId, Instant>>,
     /// Rooms that are being taken.
     taking: Mutex<BTreeSet<RoomId>>,
     places: Semaphore,
@@ -102,7 +97,6 @@ pub(super) struct Shared {
 /// What one look leaves for the next.
 struct Memory {
     pulse: Pulse,
-    beat: u64,
     /// What the other fronts say of how often they have changed rooms, and the library.
     changes: [BTreeMap<FrontId, String>; 2],
     all_at: Instant,
@@ -124,6 +118,7 @@ impl Fleet {
             library: AtomicBool::new(false),
             poke: Notify::new(),
             told: watch::channel(None).0,
+            heard: Mutex::default(),
             taking: Mutex::default(),
             places: Semaphore::new(AT_ONCE),
             lookups: Semaphore::new(LOOKUPS),
@@ -139,7 +134,7 @@ impl Fleet {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let now = Instant::now();
         let (pulse, changes) = Default::default();
-        let mut memory = Memory { pulse, beat: 0, changes, all_at: now, library_at: now, away: false };
+        let mut memory = Memory { pulse, changes, all_at: now, library_at: now, away: false };
         let mut changed = Vec::new();
         loop {
             tokio::select! {
@@ -171,6 +166,7 @@ impl Fleet {
             fronts.into_iter().filter_map(|record| Some((FrontId::read(&record.about)?, record))).collect();
         let beats = fronts.iter().map(|(id, record)| (id.clone(), number(record, BEATS))).collect();
         memory.pulse.see(&beats, now);
+        self.take_words(&mut memory.pulse, &fronts);
         self.beat(memory, fronts.get(index.me()), now).await?;
 
         let lives = |id: &FrontId| id == index.me() || memory.pulse.lives(id, now);
@@ -219,9 +215,8 @@ impl Fleet {
             return Ok(());
         }
         let address = self.address().await;
-        memory.beat += 1;
         let labels = [
-            (BEATS, memory.beat.to_string()),
+            (BEATS, rand::random::<u64>().to_string()),
             (ADDRESS, address),
             (LEAVING, if self.is_leaving() { "1".to_owned() } else { String::new() }),
             (CHANGES, shelf.changes().to_string()),
@@ -407,79 +402,8 @@ impl Fleet {
         self.look_soon();
     }
 
-    /// Lets go of every room when this front could not tell the others in time that it lives: they are about to take them.
-    async fn fence(self) {
-        let Shared { index, rooms, told, tasks, .. } = &*self.0;
-        let mut told = told.subscribe();
-        loop {
-            let last = *told.borrow_and_update();
-            let late = async {
-                match last {
-                    Some(last) => sleep_until((last + LET_GO).into()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = tasks.stopping() => return,
-                _ = told.changed() => continue,
-                () = late => {}
-            }
-            index.set_lost(true);
-            let held = index.all_held();
-            tracing::error!(
-                rooms = held.len(),
-                "this front has lost touch with the Swarm's store and lets go of its rooms"
-            );
-            held.iter().for_each(|room| index.let_go(room));
-            stream::iter(held).for_each_concurrent(None, async |room| rooms.close(&room, false).await).await;
-            if told.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-
     fn is_leaving(&self) -> bool {
         self.0.leaving.load(Ordering::Relaxed)
-    }
-
-    /// Hands every room to another front, for as long as [`LEAVE`], while connections are served still.
-    pub async fn leave(&self) {
-        let Shared { shelf, index, poke, .. } = &*self.0;
-        self.0.leaving.store(true, Ordering::Relaxed);
-        index.set_leaving();
-        poke.notify_one();
-        let held = index.all_held();
-        tracing::info!(rooms = held.len(), "handing over the rooms");
-        let hand_over = stream::iter(held).for_each_concurrent(AT_ONCE, async |room| self.hand_over(&room).await);
-        if timeout(LEAVE, hand_over).await.is_err() {
-            tracing::warn!("some rooms could not be handed over in time; the others take them when this front is gone");
-        }
-        let goodbye = async {
-            if let Ok(Some(record)) = shelf.records.get(Kind::Front, index.me().as_str()).await {
-                let _ = shelf.records.delete(&record).await;
-            }
-        };
-        if timeout(PATIENCE, goodbye).await.is_err() {
-            tracing::warn!("this front could not say goodbye to the others");
-        }
-    }
-
-    async fn hand_over(&self, room: &RoomId) {
-        let Shared { shelf, index, rooms, .. } = &*self.0;
-        // First, so that whoever is cut off sees why.
-        index.let_go(room);
-        let (closed, closing) = oneshot::channel::<()>();
-        let (rooms, id) = (rooms.clone(), room.clone());
-        self.0.tasks.spawn("fleet close", async move {
-            rooms.close(&id, false).await;
-            drop(closed);
-        });
-        // It closes in any case; what is waited for is that pushes have said goodbye before another front takes their place.
-        let _ = timeout(CLOSING, closing).await;
-        match shelf.give(room, index.heir_of(room).as_ref()).await {
-            Ok(()) => shelf.tell(room),
-            Err(error) => tracing::warn!(%room, "the room could not be handed over: {error}"),
-        }
     }
 
     /// Where a room is; the store is asked about one that this front has not heard of.

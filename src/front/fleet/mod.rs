@@ -1,15 +1,17 @@
 //! Several fronts as one: every room belongs to one of them, any of them answers for all, and when one is lost the others take its
 //! rooms.
 //!
-//! What they share is on record in the Swarm's own store (`record`): who is there (`member`, by the rules of `pulse`), and each
+//! What they share is on record in the Swarm's own store (`record`): who is there (`member`, by the rules of `pulse` and `fence`), and each
 //! room's document and owner (`shelf`). What this front has seen of that is its `index`. They call each other (`call`) to pass on
 //! requests (`proxy`) and RTMP (`relay`), and to say what has changed. Nothing here decides about rooms, which
 //! [`Rooms`](super::room::Rooms) does: it says which of them are open at this front. It stops with [`Fleet::leave`], which hands the
 //! rooms to others, or with the front's tasks.
 
 mod call;
+mod fence;
 mod index;
 mod key;
+mod leave;
 mod library;
 mod member;
 mod proxy;

@@ -10,15 +10,19 @@ use axum::{
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::AsyncWriteExt,
     net::TcpStream,
     sync::{Semaphore, mpsc},
 };
 use tokio_rustls::server::TlsStream;
 
 use super::{call::Call, member::Fleet};
-use crate::front::{
-    api::{self, Bounds, Peer},
-    door::RtmpDoor,
+use crate::{
+    front::{
+        api::{self, Bounds, Peer},
+        door::RtmpDoor,
+    },
+    link::join,
 };
 
 /// Most connections of other fronts at once: as many as their own clients may open, twice over.
@@ -121,6 +125,12 @@ async fn answer(fleet: &Fleet, mut stream: TlsStream<TcpStream>, router: Router,
             }
         }
         Ok(Call::Look(rooms)) => fleet.hear_of(rooms).await,
+        Ok(Call::Vouch(front)) => {
+            let word = fleet.vouch(&front).await;
+            // One that has gone meanwhile asks again.
+            let _ = stream.write_all(&join::encode(&word)).await;
+            let _ = stream.shutdown().await;
+        }
         Ok(Call::Library) => fleet.hear_of_library(),
         Err(reason) => tracing::warn!("somebody who is no front of the fleet called: {reason}"),
     }

@@ -10,7 +10,10 @@ use super::index::FrontId;
 /// How often a front says that it lives. Each time is a write that the Swarm's managers agree on.
 pub const BEAT: Duration = Duration::from_secs(2);
 
-/// How long after it last said so a front stops what it owns: two beats may be lost.
+/// How long after it last said so a front asks the others to say it: a beat may be lost.
+pub const DOUBT: Duration = Duration::from_secs(3);
+
+/// How long after it last said so, or another said it, a front stops what it owns.
 pub const LET_GO: Duration = Duration::from_secs(6);
 
 /// How long the others wait for the next beat before they take its rooms: longer than [`LET_GO`] by what a room takes to close, so
@@ -45,6 +48,13 @@ impl Pulse {
         }
     }
 
+    /// A front was heard of by another way.
+    pub fn hear(&mut self, front: &FrontId, at: Instant) {
+        if let Some((_, seen)) = self.seen.get_mut(front) {
+            *seen = at.max(*seen);
+        }
+    }
+
     /// Whether a front lives.
     pub fn lives(&self, front: &FrontId, now: Instant) -> bool {
         self.seen.get(front).is_some_and(|(_, seen)| now.saturating_duration_since(*seen) < DEAD)
@@ -73,6 +83,8 @@ mod tests {
         }
         assert!(pulse.lives(&a, at(7)));
         assert!(!pulse.lives(&a, at(8)), "the same beat for 8 s");
+        pulse.hear(&a, at(5));
+        assert!(pulse.lives(&a, at(12)), "another has heard it");
         pulse.see(&beats(8), at(9));
         assert!(pulse.lives(&a, at(16)), "it is back");
         assert!(!pulse.is_stale(&a, at(60)) && pulse.is_stale(&a, at(78)));
@@ -99,7 +111,10 @@ mod tests {
 
     #[test]
     fn a_front_lets_go_before_another_may_take() {
-        const _: () =
-            assert!(LET_GO.as_millis() + 1_000 < DEAD.as_millis() && BEAT.as_millis() * 2 < LET_GO.as_millis());
+        const _: () = assert!(
+            LET_GO.as_millis() + 1_000 < DEAD.as_millis()
+                && BEAT.as_millis() < DOUBT.as_millis()
+                && DOUBT.as_millis() < LET_GO.as_millis()
+        );
     }
 }

@@ -1,0 +1,121 @@
+//! When a front that cannot reach the store must let go of its rooms, and how the others keep it from that.
+
+use std::{
+    collections::BTreeMap,
+    sync::{MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, future::join_all, stream};
+use tokio::time::{sleep_until, timeout};
+
+use super::{
+    call::Word,
+    index::FrontId,
+    member::{BEATS, Fleet, Shared},
+    pulse::{DOUBT, LET_GO, Pulse},
+    record::{Kind, Record, RecordError},
+};
+
+/// Longest wait for another front's word, and from one attempt to get one to the next.
+const WORD: (Duration, Duration) = (Duration::from_millis(1200), Duration::from_millis(300));
+
+impl Fleet {
+    /// Sees that this front lets go of every room when neither it nor another could tell the others in time that it lives: they are
+    /// about to take them.
+    pub(super) async fn fence(self) {
+        let Shared { index, rooms, told, tasks, .. } = &*self.0;
+        let mut heard = told.subscribe();
+        loop {
+            let last = *heard.borrow_and_update();
+            let doubt = async {
+                match last {
+                    Some(last) => sleep_until((last + DOUBT).into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tasks.stopping() => return,
+                changed = heard.changed() => if changed.is_ok() { continue } else { return },
+                () = doubt => {}
+            }
+            let late = async {
+                match last {
+                    Some(last) => sleep_until((last + LET_GO).into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tasks.stopping() => return,
+                changed = heard.changed() => if changed.is_ok() { continue } else { return },
+                since = self.vouched() => {
+                    told.send_replace(Some(since));
+                    continue;
+                }
+                () = late => {}
+            }
+            index.set_lost(true);
+            let held = index.all_held();
+            tracing::error!(
+                rooms = held.len(),
+                "this front has lost touch with the Swarm's store and lets go of its rooms"
+            );
+            held.iter().for_each(|room| index.let_go(room));
+            stream::iter(held).for_each_concurrent(None, async |room| rooms.close(&room, false).await).await;
+            if heard.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Asks the other fronts for their word until one gives it; when it was asked for.
+    ///
+    /// One that reaches the store says there that this front lives. When none that answers reaches it, nobody can take anything,
+    /// and all keep what they have. A front that is alone needs nobody's word.
+    async fn vouched(&self) -> Instant {
+        let Shared { index, caller, .. } = &*self.0;
+        loop {
+            let asked = Instant::now();
+            let others = index.others();
+            let ask = async |address: String| {
+                let word = timeout(WORD.0, caller.ask_to_vouch(&address, index.me().as_str())).await;
+                word.ok()?.inspect_err(|error| tracing::debug!("{error}")).ok()
+            };
+            let words: Vec<Option<Word>> = join_all(others.into_iter().map(ask)).await;
+            let said = |word| words.contains(&Some(word));
+            if words.is_empty() || said(Word::Told) || (said(Word::Blind) && !said(Word::No)) {
+                return asked;
+            }
+            tokio::time::sleep(WORD.1).await;
+        }
+    }
+
+    /// Another front cannot reach the store: it is told there, in its name, that it lives.
+    pub(super) async fn vouch(&self, front: &str) -> Word {
+        let Some(id) = FrontId::read(front) else { return Word::No };
+        let records = &self.0.shelf.records;
+        let tell = async {
+            let Some(record) = records.get(Kind::Front, front).await? else { return Err(RecordError::Changed) };
+            records.change(&record, [(BEATS, rand::random::<u64>().to_string())]).await
+        };
+        let word = match timeout(WORD.0 / 2, tell).await {
+            Ok(Ok(())) => Word::Told,
+            Ok(Err(RecordError::Changed | RecordError::Taken)) => return Word::No,
+            Ok(Err(RecordError::Api(_))) | Err(_) => Word::Blind,
+        };
+        self.heard().insert(id, Instant::now());
+        word
+    }
+
+    /// Counts among the living who has been heard of by another way than the store.
+    pub(super) fn take_words(&self, pulse: &mut Pulse, fronts: &BTreeMap<FrontId, Record>) {
+        let mut heard = self.heard();
+        heard.retain(|id, _| fronts.contains_key(id));
+        heard.iter().for_each(|(id, at)| pulse.hear(id, *at));
+    }
+
+    fn heard(&self) -> MutexGuard<'_, BTreeMap<FrontId, Instant>> {
+        // A map is whole between its operations.
+        self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

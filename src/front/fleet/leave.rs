@@ -1,0 +1,60 @@
+//! How a front that stops hands its rooms to the others.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{
+    member::{AT_ONCE, Fleet, PATIENCE, Shared},
+    record::Kind,
+};
+use crate::base::RoomId;
+
+/// How long a room may take to close before it is handed over all the same: what is left then is a push that says goodbye.
+const CLOSING: Duration = Duration::from_millis(1000);
+
+/// Longest time for handing over everything. With what a front takes to close after, it is within the 10 s that Docker gives.
+const LEAVE: Duration = Duration::from_millis(3500);
+
+impl Fleet {
+    /// Hands every room to another front, for as long as [`LEAVE`], while connections are served still.
+    pub async fn leave(&self) {
+        let Shared { shelf, index, poke, .. } = &*self.0;
+        self.0.leaving.store(true, Ordering::Relaxed);
+        index.set_leaving();
+        poke.notify_one();
+        let held = index.all_held();
+        tracing::info!(rooms = held.len(), "handing over the rooms");
+        let hand_over = stream::iter(held).for_each_concurrent(AT_ONCE, async |room| self.hand_over(&room).await);
+        if timeout(LEAVE, hand_over).await.is_err() {
+            tracing::warn!("some rooms could not be handed over in time; the others take them when this front is gone");
+        }
+        let goodbye = async {
+            if let Ok(Some(record)) = shelf.records.get(Kind::Front, index.me().as_str()).await {
+                let _ = shelf.records.delete(&record).await;
+            }
+        };
+        if timeout(PATIENCE, goodbye).await.is_err() {
+            tracing::warn!("this front could not say goodbye to the others");
+        }
+    }
+
+    async fn hand_over(&self, room: &RoomId) {
+        let Shared { shelf, index, rooms, .. } = &*self.0;
+        // First, so that whoever is cut off sees why.
+        index.let_go(room);
+        let (closed, closing) = oneshot::channel::<()>();
+        let (rooms, id) = (rooms.clone(), room.clone());
+        self.0.tasks.spawn("fleet close", async move {
+            rooms.close(&id, false).await;
+            drop(closed);
+        });
+        // It closes in any case; what is waited for is that pushes have said goodbye before another front takes their place.
+        let _ = timeout(CLOSING, closing).await;
+        match shelf.give(room, index.heir_of(room).as_ref()).await {
+            Ok(()) => shelf.tell(room),
+            Err(error) => tracing::warn!(%room, "the room could not be handed over: {error}"),
+        }
+    }
+}
