@@ -195,7 +195,7 @@ async fn engine(
                 }
                 None => (None, None),
             };
-            Ok((Engine::Swarm(Swarm::open(settings, listener, state, several, tasks.clone())?), others))
+            Ok((Engine::Swarm(Swarm::open(*settings, listener, state, several, tasks.clone())?), others))
         }
     }
 }

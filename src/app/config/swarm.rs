@@ -22,7 +22,7 @@ pub enum EngineConfig {
     /// Wherever Docker Swarm puts them.
     Swarm {
         /// What Swarm is asked for.
-        settings: SwarmSettings,
+        settings: Box<SwarmSettings>,
         /// Where workers are let in.
         listen: SocketAddr,
         /// What all fronts know, when there are several.
@@ -70,7 +70,7 @@ pub(super) fn engine(sources: &Sources<'_>, log: &str, faults: &mut Vec<String>)
         advertise: advertise?,
         log: log.to_owned(),
     };
-    Some(EngineConfig::Swarm { settings, listen: listen?, fleet })
+    Some(EngineConfig::Swarm { settings: Box::new(settings), listen: listen?, fleet })
 }
 
 fn which(text: &str) -> Result<bool, String> {

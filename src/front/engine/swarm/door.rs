@@ -59,7 +59,7 @@ pub async fn serve(swarm: Swarm, listener: TcpListener) {
             };
             drop(permit);
             match met {
-                Ok(Met::Front(stream)) => swarm.hand_on(stream),
+                Ok(Met::Front(stream)) => swarm.hand_on(*stream),
                 // It sees by itself when the front stops: its room lets go of it.
                 Ok(Met::Worker(stream, admitted)) => talk(&swarm, *stream, admitted).await,
                 Err(reason) => tracing::info!(%peer, "a worker was not let in: {reason}"),
@@ -73,7 +73,7 @@ enum Met {
     /// A worker that was let in.
     Worker(Box<TlsStream<TcpStream>>, Admitted),
     /// Another front of the fleet, which has yet to show that it is one.
-    Front(TlsStream<TcpStream>),
+    Front(Box<TlsStream<TcpStream>>),
 }
 
 async fn meet(swarm: &Swarm, stream: TcpStream) -> Result<Met, String> {
@@ -81,7 +81,7 @@ async fn meet(swarm: &Swarm, stream: TcpStream) -> Result<Met, String> {
     let (mut stream, greeting) = match timeout(GREETING, greet(swarm, stream)).await {
         Ok(greeted) => match greeted? {
             (stream, Some(greeting)) => (stream, greeting),
-            (stream, None) => return Ok(Met::Front(stream)),
+            (stream, None) => return Ok(Met::Front(Box::new(stream))),
         },
         Err(_) => return Err(format!("it did not say who it is within {} s", GREETING.as_secs())),
     };
