@@ -15,7 +15,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::timeout,
 };
 
 use self::place::{Lost, Program, Target, pass_on};
@@ -263,13 +262,24 @@ impl RtmpDoor {
             (Lost::Refused(reason), _) => End::Cut(reason),
             (Lost::Moving | Lost::Evicted, _) => End::Cut(EVICTED.to_owned()),
         };
+        let (mut last, alarm) = (tokio::time::Instant::now(), tokio::time::sleep(SILENCE));
+        tokio::pin!(alarm);
         loop {
             let packet = tokio::select! {
-                packet = timeout(SILENCE, publisher.next()) => packet,
+                packet = publisher.next() => packet,
                 reason = target.lost() => return lost(reason),
+                // Set anew when it goes off: with every packet would be seventy times a second.
+                () = &mut alarm => match last + SILENCE {
+                    end if end <= tokio::time::Instant::now() => return End::Cut("nothing came for 30 s".to_owned()),
+                    end => {
+                        alarm.as_mut().reset(end);
+                        continue;
+                    }
+                },
             };
+            last = tokio::time::Instant::now();
             match packet {
-                Ok(Ok(Some(packet))) => {
+                Ok(Some(packet)) => {
                     if self.fleet.is_some() {
                         kept.push(&packet);
                     }
@@ -277,12 +287,11 @@ impl RtmpDoor {
                         return lost(reason);
                     }
                 }
-                Ok(Ok(None)) => return End::Left,
-                Ok(Err(error)) => {
+                Ok(None) => return End::Left,
+                Err(error) => {
                     self.counters.rtmp_refused("media");
                     return End::Broken(error.to_string());
                 }
-                Err(_) => return End::Cut("nothing came for 30 s".to_owned()),
             }
         }
     }
