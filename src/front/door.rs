@@ -23,7 +23,7 @@ use super::{
     accept,
     fleet::{self, Fleet, Place},
     metrics::Counters,
-    room::{Door, Rooms, Seat},
+    room::{Door, Rooms},
     rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
 };
 use crate::{
