@@ -55,17 +55,19 @@ pub enum Call {
     Library,
     /// The front of this name cannot tell the store that it lives; a [`Word`] is the answer.
     Vouch(String),
+    /// Is this the front of this name, and may it own rooms? A [`Word`] is the answer.
+    Lives(String),
 }
 
-/// What a front does for another that cannot reach the store.
+/// What a front answers to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Word {
-    /// It has told the store in the other's name.
+    /// It has told the store in the other's name; or it lives itself.
     Told,
     /// It cannot reach the store either, and counts the other among the living for as long as if it had seen a beat.
     Blind,
-    /// It reaches the store, and the other is not there any more as it was.
+    /// It reaches the store, and the other is not there any more as it was; or it is not the one that is asked for.
     No,
 }
 
@@ -136,12 +138,12 @@ impl Caller {
         Ok(stream)
     }
 
-    /// Asks the front at `address` to vouch for `front`.
+    /// Asks the front at `address` for its word.
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn ask_to_vouch(&self, address: &str, front: &str) -> Result<Word, Unreachable> {
-        let mut stream = self.call(address, Call::Vouch(front.to_owned())).await?;
+    pub async fn ask(&self, address: &str, call: Call) -> Result<Word, Unreachable> {
+        let mut stream = self.call(address, call).await?;
         let word = timeout(HELLO, read(&mut stream)).await.unwrap_or_else(|_| Err("no answer".to_owned()));
         word.map_err(|reason| Unreachable { address: address.to_owned(), reason })
     }

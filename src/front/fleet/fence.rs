@@ -10,7 +10,7 @@ use futures_util::{StreamExt, future::join_all, stream};
 use tokio::time::{sleep_until, timeout};
 
 use super::{
-    call::Word,
+    call::{Call, Word},
     index::FrontId,
     member::{BEATS, Fleet, Shared},
     pulse::{DOUBT, LET_GO, Pulse},
@@ -78,7 +78,7 @@ impl Fleet {
             let asked = Instant::now();
             let others = index.others();
             let ask = async |address: String| {
-                let word = timeout(WORD.0, caller.ask_to_vouch(&address, index.me().as_str())).await;
+                let word = timeout(WORD.0, caller.ask(&address, Call::Vouch(index.me().as_str().to_owned()))).await;
                 word.ok()?.inspect_err(|error| tracing::debug!("{error}")).ok()
             };
             let words: Vec<Option<Word>> = join_all(others.into_iter().map(ask)).await;
@@ -105,6 +105,28 @@ impl Fleet {
         };
         self.heard().insert(id, Instant::now());
         word
+    }
+
+    /// Asks those whose beat has stopped, and who have rooms, whether they live: one that cannot reach the store may, and then its rooms
+    /// are not to be taken.
+    pub(super) async fn ask_the_silent(&self, silent: Vec<(FrontId, String)>) {
+        let Shared { index, caller, .. } = &*self.0;
+        let ask = async |(id, address): (FrontId, String)| {
+            let call = Call::Lives(id.as_str().to_owned());
+            let word = timeout(WORD.0, caller.ask(&address, call)).await;
+            if matches!(word, Ok(Ok(Word::Told))) {
+                tracing::warn!(front = %id, "a front lives, and cannot reach the Swarm's store");
+                self.heard().insert(id, Instant::now());
+            }
+        };
+        let with_rooms = silent.into_iter().filter(|(id, address)| !address.is_empty() && index.owns_any(id));
+        join_all(with_rooms.map(ask)).await;
+    }
+
+    /// Whether this is that front, and may own rooms.
+    pub(super) fn lives(&self, front: &str) -> Word {
+        let index = &self.0.index;
+        if index.me().as_str() == front && index.may_own() { Word::Told } else { Word::No }
     }
 
     /// Counts among the living who has been heard of by another way than the store.

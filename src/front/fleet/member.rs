@@ -166,8 +166,11 @@ impl Fleet {
             fronts.into_iter().filter_map(|record| Some((FrontId::read(&record.about)?, record))).collect();
         let beats = fronts.iter().map(|(id, record)| (id.clone(), number(record, BEATS))).collect();
         memory.pulse.see(&beats, now);
-        self.take_words(&mut memory.pulse, &fronts);
         self.beat(memory, fronts.get(index.me()), now).await?;
+        let silent = fronts.iter().filter(|(id, _)| *id != index.me() && !memory.pulse.lives(id, now));
+        let address = |record: &Record| record.label(ADDRESS).unwrap_or_default().to_owned();
+        self.ask_the_silent(silent.map(|(id, record)| (id.clone(), address(record))).collect()).await;
+        self.take_words(&mut memory.pulse, &fronts);
 
         let lives = |id: &FrontId| id == index.me() || memory.pulse.lives(id, now);
         let living = fronts.iter().filter(|(id, _)| lives(id)).map(|(id, record)| {

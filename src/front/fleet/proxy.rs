@@ -16,7 +16,10 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use super::{call::Call, member::Fleet};
+use super::{
+    call::{Call, Word},
+    member::Fleet,
+};
 use crate::{
     front::{
         api::{self, Bounds, Peer},
@@ -125,15 +128,17 @@ async fn answer(fleet: &Fleet, mut stream: TlsStream<TcpStream>, router: Router,
             }
         }
         Ok(Call::Look(rooms)) => fleet.hear_of(rooms).await,
-        Ok(Call::Vouch(front)) => {
-            let word = fleet.vouch(&front).await;
-            // One that has gone meanwhile asks again.
-            let _ = stream.write_all(&join::encode(&word)).await;
-            let _ = stream.shutdown().await;
-        }
+        Ok(Call::Vouch(front)) => reply(stream, fleet.vouch(&front).await).await,
+        Ok(Call::Lives(front)) => reply(stream, fleet.lives(&front)).await,
         Ok(Call::Library) => fleet.hear_of_library(),
         Err(reason) => tracing::warn!("somebody who is no front of the fleet called: {reason}"),
     }
+}
+
+async fn reply(mut stream: TlsStream<TcpStream>, word: Word) {
+    // One that has gone meanwhile asks again.
+    let _ = stream.write_all(&join::encode(&word)).await;
+    let _ = stream.shutdown().await;
 }
 
 /// Takes away what is not for the next hop.
