@@ -40,7 +40,7 @@ pub(super) struct Company<'a> {
 }
 
 impl<'a> Company<'a> {
-    /// At most [`MAX_TILES`](super::MAX_TILES) people.
+    /// At most [`MAX_TILES`] people.
     pub fn new(people: &'a [&'a Person], meeting: &Meeting<'a>, named: &Named) -> Self {
         let mut by_id = HashMap::with_capacity(people.len());
         by_id.extend(people.iter().zip(0..).map(|(person, at)| (&person.id, at)));

@@ -53,9 +53,9 @@ pub enum Call {
     Look(Vec<RoomId>),
     /// Templates or images have changed; nothing follows.
     Library,
-    /// The front of this name cannot tell the store that it lives; a [`Word`] is the answer.
+    /// The front of this name cannot tell the store that it lives; a `Word` is the answer.
     Vouch(String),
-    /// Is this the front of this name, and may it own rooms? A [`Word`] is the answer.
+    /// Is this the front of this name, and may it own rooms? A `Word` is the answer.
     Lives(String),
 }
 

@@ -61,7 +61,7 @@ impl FleetKey {
     /// What [`FleetKey::seal`] was given.
     ///
     /// # Errors
-    /// [`NotOurs`].
+    /// `NotOurs`.
     pub fn open(&self, what: &str, sealed: &str) -> Result<Vec<u8>, NotOurs> {
         let bytes = STANDARD.decode(sealed).map_err(|_| NotOurs)?;
         let (nonce, rest) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(NotOurs)?;

@@ -18,7 +18,7 @@ const CLOSING: Duration = Duration::from_millis(1000);
 const LEAVE: Duration = Duration::from_millis(3500);
 
 impl Fleet {
-    /// Hands every room to another front, for as long as [`LEAVE`], while connections are served still.
+    /// Hands every room to another front, for as long as `LEAVE`, while connections are served still.
     pub async fn leave(&self) {
         let Shared { shelf, index, poke, .. } = &*self.0;
         self.0.leaving.store(true, Ordering::Relaxed);

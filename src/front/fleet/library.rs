@@ -82,7 +82,7 @@ impl Shelf {
     /// Keeps a template, in place of the one that was last read.
     ///
     /// # Errors
-    /// [`RecordError`](super::record::RecordError) when another front changed it since, and whatever else keeps it from being kept.
+    /// `RecordError` when another front changed it since, and whatever else keeps it from being kept.
     pub async fn put_template(&self, name: &TemplateName, kept: &Kept) -> Result<(), ShelfError> {
         let mut kept = kept.clone();
         let sealed = loop {

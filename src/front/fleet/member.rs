@@ -48,7 +48,7 @@ const LOOK_AT_ALL: Duration = Duration::from_secs(15);
 /// The same for templates and images, which change by the week.
 const LOOK_AT_LIBRARY: Duration = Duration::from_secs(60);
 
-/// Longest wait for the store in a look: shorter than [`LET_GO`], so that a beat is tried again in time.
+/// Longest wait for the store in a look: shorter than `LET_GO`, so that a beat is tried again in time.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most rooms that are taken, or handed over, at the same time: each is two calls of the store.

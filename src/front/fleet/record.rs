@@ -136,7 +136,7 @@ impl Records {
     /// Makes a record, with a file or without.
     ///
     /// # Errors
-    /// [`RecordError::Taken`] when there is one.
+    /// `RecordError::Taken` when there is one.
     pub async fn create(
         &self,
         kind: Kind,
@@ -160,7 +160,7 @@ impl Records {
     /// Gives a record these labels, and takes those from it that are empty.
     ///
     /// # Errors
-    /// [`RecordError::Changed`] when it is not any more as it was read.
+    /// `RecordError::Changed` when it is not any more as it was read.
     pub async fn change<const N: usize>(
         &self,
         record: &Record,

@@ -37,7 +37,7 @@ impl Fleet {
     /// Waits for a room that moves to be somewhere; where it is then.
     ///
     /// # Errors
-    /// [`MOVING`], when it is not within [`MOVE`].
+    /// [`MOVING`], when it is not within `MOVE`.
     pub async fn settled(&self, room: &RoomId) -> Result<Place, String> {
         let deadline = Instant::now() + MOVE;
         loop {

@@ -54,7 +54,7 @@ pub enum ShelfError {
     /// It was removed from the store by hand.
     #[error("it is not in the Swarm's store any more")]
     Gone,
-    /// Larger than [`MAX_SEALED_BYTES`].
+    /// Larger than `MAX_SEALED_BYTES`.
     #[error("it takes {0} bytes, and what several fronts share may take {MAX_SEALED_BYTES}")]
     TooLarge(usize),
     /// Larger than what several fronts can share.
@@ -229,7 +229,7 @@ impl Shelf {
     /// Takes a room that is nobody's, as this record says, and reads what it should be. It is not held yet.
     ///
     /// # Errors
-    /// [`RecordError::Changed`] when another was quicker; [`ShelfError::Gone`] when what it should be cannot be read.
+    /// `RecordError::Changed` when another was quicker; [`ShelfError::Gone`] when what it should be cannot be read.
     pub async fn take(&self, room: &RoomId, record: &Record) -> Result<Owned, ShelfError> {
         let document = self.read(room, record).map_err(|reason| {
             tracing::error!(%room, "a room cannot be taken over: {reason}");

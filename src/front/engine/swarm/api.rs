@@ -28,7 +28,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Why the API did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// No connection, or no answer in [`ANSWER`].
+    /// No connection, or no answer in `ANSWER`.
     #[error("Docker's API at {0} does not answer{1}; is the daemon running, and may this front reach it?")]
     Silent(String, String),
     /// It said no.
