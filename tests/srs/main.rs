@@ -158,6 +158,34 @@ async fn http_flv_is_pulled_as_well() {
 }
 
 #[tokio::test]
+async fn whep_is_pulled_as_well() {
+    // Another server of our own stands in for SRS's WebRTC door: its room's program is the stream.
+    let origin = service(Vec::new(), &[]).await;
+    let document = json!({
+        "canvas": {"width": 320, "height": 180}, "video": {"preset": "ultrafast", "bitrate_kbps": 500},
+        "participants": {"camera": {"source": {"type": "publish", "key": "k"}}},
+    });
+    origin.api().put("/v1/rooms/live-weekly-alice", &document).await.expect("a room");
+    let _camera =
+        FOUR[0].publish(&camera(), &format!("{}/in/live-weekly-alice/camera?key=k", origin.rtmp())).expect("FFmpeg");
+
+    let srs = Neighbour::start().await;
+    let mut arguments = srs.arguments();
+    arguments[3] = format!("{}/whep/{{app}}-{{stream}}", origin.api().base());
+    let service = service(arguments, &[]).await;
+    let api = service.api();
+    room(api, json!({}), json!({})).await;
+    assert_eq!(Neighbour::tell(api, "on_publish", "c1", "weekly-alice").await, 0);
+    srs.list("weekly-alice");
+    let whole = |view: &Value| {
+        let alice = &view["status"]["participants"]["alice"];
+        shows(view, "alice") && alice["levels"] != Value::Null && alice["width"] == 320
+    };
+    let view = until(api, whole).await;
+    assert_eq!(view["participants"]["alice"]["source"]["type"], "whep");
+}
+
+#[tokio::test]
 async fn who_may_not_is_refused() {
     let mut srs = Neighbour::start().await;
     let service = service(srs.arguments(), &["--srs-unknown-room", "refuse"]).await;

@@ -126,7 +126,8 @@ pub struct ServeArgs {
     /// Which streams on SRS are whose [default: live/{room}-{participant}]
     #[arg(long, value_name = "PATTERN")]
     pub srs_streams: Option<String>,
-    /// Where streams on SRS are pulled from, such as rtmp://srs/{app}/{stream} or http://srs:8080/{app}/{stream}.flv
+    /// Where streams on SRS are pulled from, such as rtmp://srs/{app}/{stream}, http://srs:8080/{app}/{stream}.flv
+    /// or http://srs:1985/rtc/v1/whep/?app={app}&stream={stream}
     #[arg(long, value_name = "URL")]
     pub srs_source: Option<String>,
     /// The HTTP API of an SRS that people publish to, such as http://srs:1985, asked every 5 s what is published; may be given

@@ -2,8 +2,10 @@
 
 use std::str::FromStr;
 
+use url::Url;
+
 use super::Stream;
-use crate::front::pull::PullUrl;
+use crate::front::{pull::PullUrl, room::document::Source};
 
 const APP: &str = "{app}";
 const STREAM: &str = "{stream}";
@@ -11,13 +13,18 @@ const STREAM: &str = "{stream}";
 /// Why a text does not say where streams are pulled from.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0}; write it with {{app}} and {{stream}}, such as rtmp://srs/{{app}}/{{stream}} or http://srs:8080/{{app}}/{{stream}}.flv"
+    "{0}; write it with {{app}} and {{stream}}, such as rtmp://srs/{{app}}/{{stream}}, http://srs:8080/{{app}}/{{stream}}.flv or \
+     http://srs:1985/rtc/v1/whep/?app={{app}}&stream={{stream}}"
 )]
 pub struct InvalidSource(String);
 
-/// An address to pull from with the placeholders `{app}` and `{stream}`.
+/// An address to pull from with the placeholders `{app}` and `{stream}`: of RTMP, of HTTP-FLV, or of a WHEP endpoint, whose path
+/// says `whep`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceTemplate(String);
+pub struct SourceTemplate {
+    url: String,
+    whep: bool,
+}
 
 impl FromStr for SourceTemplate {
     type Err = InvalidSource;
@@ -26,17 +33,28 @@ impl FromStr for SourceTemplate {
         if !text.contains(APP) || !text.contains(STREAM) {
             return Err(InvalidSource("the address lacks {app} or {stream}".to_owned()));
         }
-        let template = Self(text.to_owned());
-        let example = template.of(&Stream { vhost: None, app: "live".to_owned(), name: "x".to_owned() });
-        PullUrl::parse(&example).map_err(|error| InvalidSource(error.to_string()))?;
-        Ok(template)
+        let pull = Self { url: text.to_owned(), whep: false };
+        let example = pull.url(&Stream { vhost: None, app: "live".to_owned(), name: "x".to_owned() });
+        let whep = Url::parse(&example).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.path().split('/').any(|part| part == "whep")
+        });
+        if !whep {
+            PullUrl::parse(&example).map_err(|error| InvalidSource(error.to_string()))?;
+        }
+        Ok(Self { whep, ..pull })
     }
 }
 
 impl SourceTemplate {
+    /// Where a stream comes from.
+    pub fn of(&self, stream: &Stream) -> Source {
+        let url = self.url(stream);
+        if self.whep { Source::Whep { url, token: None } } else { Source::Pull { url } }
+    }
+
     /// The address of a stream whose application and name fit a pattern, and so hold nothing that means anything in an address.
-    pub fn of(&self, stream: &Stream) -> String {
-        let mut url = self.0.replace(APP, &stream.app).replace(STREAM, &stream.name);
+    fn url(&self, stream: &Stream) -> String {
+        let mut url = self.url.replace(APP, &stream.app).replace(STREAM, &stream.name);
         if let Some(vhost) = &stream.vhost {
             url.push(if url.contains('?') { '&' } else { '?' });
             url.push_str("vhost=");
@@ -63,9 +81,19 @@ mod tests {
             ("https://srs/{app}/{stream}.flv?k=1", Some("v"), "https://srs/in/weekly/alice.flv?k=1&vhost=v"),
         ] {
             let template: SourceTemplate = template.parse().expect("a template");
-            assert_eq!(template.of(&stream(vhost)), wanted);
+            assert_eq!(template.of(&stream(vhost)), Source::Pull { url: wanted.to_owned() });
         }
-        for bad in ["rtmp://srs/live", "rtmp://srs/{app}/x", "http://srs/{app}/{stream}", "{app}/{stream}"] {
+        let whep: SourceTemplate =
+            "http://srs:1985/rtc/v1/whep/?app={app}&stream={stream}".parse().expect("a template");
+        let url = "http://srs:1985/rtc/v1/whep/?app=in/weekly&stream=alice&vhost=v".to_owned();
+        assert_eq!(whep.of(&stream(Some("v"))), Source::Whep { url, token: None });
+        for bad in [
+            "rtmp://srs/live",
+            "rtmp://srs/{app}/x",
+            "http://srs/{app}/{stream}",
+            "ftp://srs/whep/{app}/{stream}",
+            "{app}/{stream}",
+        ] {
             assert!(bad.parse::<SourceTemplate>().is_err(), "{bad}");
         }
     }

@@ -150,8 +150,8 @@ impl Srs {
     /// Adds the participant that a stream belongs to, unless the room has one of that name.
     async fn join(&self, place: &Place, stream: &Stream) -> Verdict {
         let (room, id) = place;
-        let url = self.0.settings.source.of(stream);
-        let (at, stream, source) = (id.clone(), stream.clone(), Source::Pull { url });
+        let source = self.0.settings.source.of(stream);
+        let (at, stream) = (id.clone(), stream.clone());
         let add = move |present: &RoomDocument| {
             let mut wanted = present.clone();
             if !present.outputs.values().any(|output| is_of(output, &stream)) {
