@@ -95,7 +95,7 @@ pub struct LabelSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextSpec {
-    /// At most 512 bytes and 8 variables. `{name}` and `{role}` are those of whom it is about, `{room}` is the room's id, `{participants}` the
+    /// At most 512 bytes and 5 variables. `{name}` and `{role}` are those of whom it is about, `{room}` is the room's id, `{participants}` the
     /// number of people, `{clock}` the time of day; `{{` and `}}` are braces. A line break begins another line.
     #[schemars(length(max = 512))]
     pub words: String,

@@ -175,7 +175,7 @@ pub struct Arrangement {
     /// How the change to this arrangement takes place, and changes while it is on, in place of what the template says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motion: Option<Motion>,
-    /// Filled in this order, except that `rest` always comes last. At most 64, of which at most 8 say `twice` and have a `flow`;
+    /// Filled in this order, except that `rest` always comes last. At most 64, of which at most 4 say `twice` and have a `flow`;
     /// none for a card that shows nobody.
     #[schema(max_items = 64)]
     #[schemars(length(max = 64))]

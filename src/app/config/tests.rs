@@ -111,7 +111,7 @@ fn every_fault_is_told_at_once_by_its_name() {
     ] {
         assert!(found.iter().any(|fault| fault.contains(part)), "{part} is not in {found:#?}");
     }
-    assert_eq!(found.len(), 9, "{found:#?}");
+    assert_eq!(found.len(), 10, "{found:#?}");
 }
 
 #[test]
