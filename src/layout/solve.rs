@@ -90,8 +90,7 @@ impl Layout {
     fn holds(&self, when: &When, company: &Company<'_>, meeting: &Meeting<'_>) -> bool {
         let count = company.people.len() as u32;
         let present = |role: &String| self.named.roles.get(role).is_some_and(|role| company.has_role(*role));
-        let canvas = meeting.canvas;
-        let stands = if canvas.width >= canvas.height { Orientation::Landscape } else { Orientation::Portrait };
+        let stands = Orientation::of(meeting.canvas);
         when.min_people.is_none_or(|min| count >= min)
             && when.max_people.is_none_or(|max| count <= max)
             && when.role.as_ref().is_none_or(present)

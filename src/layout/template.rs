@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Easing, Fault,
+    Canvas, Easing, Fault,
     given::Parameter,
     json::{self, Decoded},
     place::{Place, Region},
@@ -228,6 +228,13 @@ pub enum Orientation {
     Landscape,
     /// Higher than wide.
     Portrait,
+}
+
+impl Orientation {
+    /// How this canvas stands.
+    pub fn of(canvas: &Canvas) -> Self {
+        if canvas.width >= canvas.height { Self::Landscape } else { Self::Portrait }
+    }
 }
 
 impl Template {

@@ -15,7 +15,7 @@ use crate::{
         plan::{Cover, Holds, Writing},
         solve::Face,
         style::{Background, ImageSpec, OverlaySpec, Style, TextSpec},
-        template::{Arrangement, When},
+        template::{Arrangement, Orientation, When},
         words::Word,
     },
 };
@@ -61,6 +61,9 @@ pub fn advise(template: &Template, people: usize, canvas: &Canvas, asset: impl F
     looks.background(&mut report, template.background.as_ref());
     report.each("overlays", &template.overlays, usize::MAX, |r, _, overlay| looks.overlay(r, overlay));
     report.each("arrangements", &template.arrangements, usize::MAX, |r, index, arrangement| {
+        let turned = turned(arrangement, canvas);
+        let canvas = turned.as_ref().unwrap_or(canvas);
+        let looks = Looks { canvas, ..looks };
         looks.background(r, arrangement.background.as_ref());
         unreachable(r, arrangement, &template.arrangements[..index]);
         if let Some(rung) = layout.rungs.get(index) {
@@ -113,6 +116,14 @@ fn names(value: &serde_json::Value, field: &str, word: &str) -> bool {
     }
 }
 
+/// The canvas turned, for an arrangement that is never used on it as it stands.
+fn turned(arrangement: &Arrangement, canvas: &Canvas) -> Option<Canvas> {
+    let wanted = arrangement.when.as_ref().and_then(|when| when.orientation)?;
+    let stands = Orientation::of(canvas);
+    (wanted != stands).then(|| Canvas { width: canvas.height, height: canvas.width, ..canvas.clone() })
+}
+
+#[derive(Clone, Copy)]
 struct Looks<'a> {
     canvas: &'a Canvas,
     asset: &'a dyn Fn(&AssetName) -> bool,

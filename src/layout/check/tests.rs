@@ -168,6 +168,23 @@ fn counts_and_sizes_are_bounded() {
 }
 
 #[test]
+fn an_arrangement_for_a_canvas_that_stands_is_judged_on_one() {
+    let low = r#"{"name": "t", "rect": {"x": 0, "y": 0, "width": 1, "height": 0.05}, "text": {"words": "a\nb", "size": 0.04, "inset": 0}}"#;
+    let json = format!(
+        r#"{{"arrangements": [{{"when": {{"orientation": "portrait"}}, "places": [], "overlays": [{low}]}},
+            {{"places": [], "overlays": [{low}]}}]}}"#
+    );
+    let template = Template::parse(json.as_bytes()).expect("a template");
+    let at = |canvas: &Canvas| {
+        let warnings = advise(&template, 4, canvas, |_| true).warnings;
+        warnings.into_iter().map(|warning| warning.pointer).collect::<Vec<_>>()
+    };
+    let stands = Canvas { width: 720, height: 1280, ..Canvas::default() };
+    assert_eq!(at(&Canvas::default()), ["/arrangements/1"]);
+    assert_eq!(at(&stands), [""; 0]);
+}
+
+#[test]
 fn a_canvas_is_even_and_within_what_the_stage_can_make() {
     let canvas = |width, height, fps| Canvas { width, height, fps, background: Color { red: 0, green: 0, blue: 0 } };
     for good in [canvas(16, 16, 1), canvas(3840, 2160, 60), Canvas::default()] {
