@@ -55,8 +55,13 @@ pub fn label(fonts: &mut Fonts, text: &Text, said: &str, badges: &[Badge], room:
 
 /// Height of one line of a text, with the box around it, px.
 pub fn line_height(text: &Text) -> u32 {
-    let padding = if text.background.is_none() { 0.0 } else { 2.0 * PADDING.1 };
-    (letters(text) * (PITCH + padding)).ceil() as u32
+    let size = letters(text);
+    (size * PITCH + 2.0 * padding(text, size).1).ceil() as u32
+}
+
+/// Between the words and the edge of their box, if it can be seen: at each side, and above and below, px.
+fn padding(text: &Text, size: f32) -> (f32, f32) {
+    if text.background.is_none() { (0.0, 0.0) } else { (PADDING.0 * size, PADDING.1 * size) }
 }
 
 fn letters(text: &Text) -> f32 {
@@ -66,7 +71,7 @@ fn letters(text: &Text) -> f32 {
 /// The size of letters in which all of the text fits, within bounds.
 fn fitting(fonts: &mut Fonts, text: &Text, said: &str, room: Size) -> f32 {
     let size = letters(text);
-    let (aside, above) = if text.background.is_none() { (0.0, 0.0) } else { (PADDING.0 * size, PADDING.1 * size) };
+    let (aside, above) = padding(text, size);
     let free = |side: u32| side.saturating_sub(text.inset.saturating_mul(2)) as f32;
     let lines = said.split('\n').take(MAX_LINES).count();
     let height = size + PITCH * size * (lines - 1) as f32 + 2.0 * above;
@@ -81,7 +86,7 @@ fn fitting(fonts: &mut Fonts, text: &Text, said: &str, room: Size) -> f32 {
 
 fn write(fonts: &mut Fonts, text: &Text, said: &str, badges: &[Badge], room: Size, size: f32) -> Option<RgbaImage> {
     let boxed = !text.background.is_none();
-    let (aside, above) = if boxed { (PADDING.0 * size, PADDING.1 * size) } else { (0.0, 0.0) };
+    let (aside, above) = padding(text, size);
     let free = |side: u32, padding: f32| side.saturating_sub(text.inset.saturating_mul(2)) as f32 - 2.0 * padding;
     let (width, height) = (free(room.width, aside), free(room.height, above));
     let pitch = size * PITCH;

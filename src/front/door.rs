@@ -191,10 +191,7 @@ impl RtmpDoor {
             && let Place::There(address) = fleet.settled(room).await?
         {
             let published = fleet.publish(&address, guest.peer, (room, participant), key).await;
-            return published.map(|publication| Target::Front(Box::new(publication))).map_err(|error| match error {
-                rtmp::Error::Refused(reason) => reason,
-                error => error.to_string(),
-            });
+            return published.map(|publication| Target::Front(Box::new(publication))).map_err(refusal);
         }
         self.rooms
             .publish(room, participant, key, Door::Rtmp)
@@ -333,12 +330,17 @@ impl RtmpDoor {
             && let Place::There(address) = fleet.settled(room).await?
         {
             let played = fleet.play(&address, guest.peer, room, token).await;
-            return played.map(|playback| Program::There(Box::new(playback))).map_err(|error| match error {
-                rtmp::Error::Refused(reason) => reason,
-                error => error.to_string(),
-            });
+            return played.map(|playback| Program::There(Box::new(playback))).map_err(refusal);
         }
         self.rooms.program(room, token).await.map(Program::Here).map_err(|error| error.to_string())
+    }
+}
+
+/// What another front says against it, as it said it.
+fn refusal(error: rtmp::Error) -> String {
+    match error {
+        rtmp::Error::Refused(reason) => reason,
+        error => error.to_string(),
     }
 }
 

@@ -2,11 +2,16 @@
 //!
 //! Each is one JSON document behind a big-endian `u32` length. After [`Answer::Welcome`] the connection is the link.
 
-use std::{io, os::fd::AsFd, time::Duration};
+use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rustix::net::sockopt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio_rustls::rustls::{
+    self, ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 
 use crate::base::{RoomId, Secret};
 
@@ -61,6 +66,27 @@ pub enum Answer {
     Elsewhere(String),
     /// Never; end.
     Leave(String),
+}
+
+/// Why a text is no certificate to trust.
+#[derive(Debug, thiserror::Error)]
+#[error("no usable certificate: {0}")]
+pub struct InvalidCertificate(String);
+
+/// TLS 1.3 (RFC 8446) to whoever has the key to this certificate, PEM, and to nobody else.
+///
+/// # Errors
+/// When the text is no certificate.
+pub fn trusting(certificate: &str) -> Result<ClientConfig, InvalidCertificate> {
+    let invalid = |error: &dyn std::error::Error| InvalidCertificate(error.to_string());
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|error| invalid(&error))?;
+    roots.add(certificate).map_err(|error| invalid(&error))?;
+    // The provider is named so that another crate's choice of a process-wide one cannot change ours.
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("the provider has TLS 1.3");
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Why bytes are not what was awaited.

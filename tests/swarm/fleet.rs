@@ -59,7 +59,12 @@ impl Fleet {
 
     /// Both fronts, each of which knows of the other.
     async fn both(&self, docker: &Docker) -> [Service; 2] {
-        let fronts = [self.start(0, &docker.host()).await, self.start(1, &docker.host()).await];
+        self.between(docker, [&docker.host(), &docker.host()]).await
+    }
+
+    /// The same, each with its own way to Docker.
+    async fn between(&self, docker: &Docker, hosts: [&str; 2]) -> [Service; 2] {
+        let fronts = [self.start(0, hosts[0]).await, self.start(1, hosts[1]).await];
         eventually("both fronts are on record", || docker.records("front").len() == 2).await;
         fronts
     }
@@ -101,6 +106,13 @@ async fn camera(front: &Service, key: &str) -> anyhow::Result<Sender> {
 
 fn shows(view: &Value) -> bool {
     view["status"]["participants"]["alice"]["showing"] == true
+}
+
+/// Has Alice publish at a front that does not have room `r`, and waits until the one that has it shows her.
+async fn shown(at: &Service, other: &Service) -> Sender {
+    let camera = camera(other, "key-alice").await.expect("publishes");
+    at.api().until("/v1/rooms/r", LIMIT, shows).await.expect("shown");
+    camera
 }
 
 #[tokio::test]
@@ -151,8 +163,7 @@ async fn the_rooms_of_a_front_that_is_lost_go_on_at_another() {
     let [mut a, b] = Fleet::new().both(&docker).await;
     make(&a).await;
     let (task, first) = (docker.tasks(), owner(&docker));
-    let mut camera = camera(&b, "key-alice").await.expect("publishes");
-    a.api().until("/v1/rooms/r", LIMIT, shows).await.expect("shown");
+    let mut camera = shown(&a, &b).await;
     let lost = Instant::now();
     a.process().signal(Signal::KILL);
     let took = takes_over(&b, lost, &first, &docker).await;
@@ -172,8 +183,7 @@ async fn a_front_that_is_stopped_hands_its_rooms_over() {
     let [mut a, b] = fleet.both(&docker).await;
     make(&a).await;
     let (task, first) = (docker.tasks(), owner(&docker));
-    let mut camera = camera(&b, "key-alice").await.expect("publishes");
-    a.api().until("/v1/rooms/r", LIMIT, shows).await.expect("shown");
+    let mut camera = shown(&a, &b).await;
     let stopped = Instant::now();
     a.process().signal(Signal::TERM);
     let took = takes_over(&b, stopped, &first, &docker).await;
@@ -205,15 +215,9 @@ async fn a_front_that_is_stopped_hands_its_rooms_over() {
 async fn a_front_that_is_cut_off_from_the_store_goes_on_by_the_word_of_another() {
     let mut docker = Docker::start();
     let way = docker.way("cut.sock");
-    let fleet = Fleet::new();
-    let a = fleet.start(0, &way.host).await;
-    let b = fleet.start(1, &docker.host()).await;
-    eventually("both fronts are on record", || docker.records("front").len() == 2).await;
+    let [a, b] = Fleet::new().between(&docker, [&way.host, &docker.host()]).await;
     make(&a).await;
-    b.api()
-        .until("/v1/rooms/r", LIMIT, |view| view["status"]["worker"]["state"] == "running")
-        .await
-        .expect("known at B");
+    until_runs(&b).await;
     let first = owner(&docker);
     let mut player = Player::open(&format!("{}/out/r", a.rtmp()), &Look::whole(CANVAS)).await.expect("plays");
     way.cut(true);

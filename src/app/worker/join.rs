@@ -24,15 +24,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::timeout,
 };
-use tokio_rustls::{
-    TlsConnector,
-    client::TlsStream,
-    rustls::{
-        self, ClientConfig, RootCertStore,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, ServerName, pem::PemObject},
-    },
-};
+use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 
 use crate::{
     base::backoff::Backoff,
@@ -95,7 +87,8 @@ pub fn run(ticket: &Path) -> anyhow::Result<()> {
 }
 
 async fn work(ticket: &Ticket) -> anyhow::Result<()> {
-    let tls = connector(&ticket.certificate)?;
+    let tls = join::trusting(&ticket.certificate).context("the ticket's certificate")?;
+    let tls = TlsConnector::from(Arc::new(tls));
     // Outside of Swarm every process is its own task.
     let task = std::env::var("TILECAST_TASK").unwrap_or_else(|_| format!("process-{}", std::process::id()));
     let mut backoff = Backoff::new(AGAIN.0, AGAIN.1);
@@ -228,15 +221,4 @@ fn start_worker() -> anyhow::Result<(UnixStream, Child)> {
         .spawn()
         .context("the worker cannot be started")?;
     Ok((UnixStream::from_std(ours)?, child))
-}
-
-/// Trusts this certificate and nothing else.
-fn connector(certificate: &str) -> anyhow::Result<TlsConnector> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).context("the ticket's certificate")?)?;
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }

@@ -10,16 +10,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tokio_rustls::{
-    TlsConnector,
-    client::TlsStream,
-    rustls::{
-        self, ClientConfig, RootCertStore,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, ServerName, pem::PemObject},
-    },
-    server,
-};
+use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName, server};
 
 use super::key::FleetKey;
 use crate::{
@@ -103,14 +94,7 @@ impl Caller {
     /// Knows the fleet by its key.
     pub fn new(key: &FleetKey) -> Self {
         let certificate = Identity::of_seed(key.identity_seed()).certificate;
-        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("ours");
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).expect("ours");
-        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("the provider has TLS 1.3")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let mut config = join::trusting(&certificate).expect("ours");
         config.alpn_protocols = vec![FLEET_PROTOCOL.to_vec()];
         Self { tls: TlsConnector::from(Arc::new(config)), token: key.call_token().clone() }
     }

@@ -20,6 +20,14 @@ use super::{
 /// Longest wait for another front's word, and from one attempt to get one to the next.
 const WORD: (Duration, Duration) = (Duration::from_millis(1200), Duration::from_millis(300));
 
+/// So long after `last`; never while there was none.
+async fn passed(last: Option<Instant>, wait: Duration) {
+    match last {
+        Some(last) => sleep_until((last + wait).into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Fleet {
     /// Sees that this front lets go of every room when neither it nor another could tell the others in time that it lives: they are
     /// about to take them.
@@ -28,23 +36,11 @@ impl Fleet {
         let mut heard = told.subscribe();
         loop {
             let last = *heard.borrow_and_update();
-            let doubt = async {
-                match last {
-                    Some(last) => sleep_until((last + DOUBT).into()).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = tasks.stopping() => return,
                 changed = heard.changed() => if changed.is_ok() { continue } else { return },
-                () = doubt => {}
+                () = passed(last, DOUBT) => {}
             }
-            let late = async {
-                match last {
-                    Some(last) => sleep_until((last + LET_GO).into()).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = tasks.stopping() => return,
                 changed = heard.changed() => if changed.is_ok() { continue } else { return },
@@ -52,7 +48,7 @@ impl Fleet {
                     told.send_replace(Some(since));
                     continue;
                 }
-                () = late => {}
+                () = passed(last, LET_GO) => {}
             }
             index.set_lost(true);
             let held = index.all_held();

@@ -139,8 +139,7 @@ impl Template {
 
     /// Everything wrong with what a room gives for the parameters, with pointers into it.
     pub fn check_arguments(&self, arguments: &Arguments) -> Vec<Fault> {
-        let known: Vec<&str> = self.parameters.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let known = listed(&self.parameters);
         let fault = |(name, argument)| {
             let name: &String = name;
             let detail = match self.parameters.get(name) {
@@ -167,6 +166,12 @@ impl Template {
         }
         all
     }
+}
+
+/// The names there are, for a sentence about one that is not.
+fn listed<T>(names: &BTreeMap<String, T>) -> String {
+    let names: Vec<&str> = names.keys().map(String::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 impl Report {

@@ -1,6 +1,6 @@
 //! Places and the rectangles they lie in.
 
-use super::{Known, Report, check_role};
+use super::{Known, Report, check_role, listed};
 use crate::layout::{
     Crop, Focus,
     given::{FromArgument, Given, Parameter, Reference},
@@ -75,8 +75,7 @@ pub(super) fn check_region(report: &mut Report, region: &Region, known: &Known) 
     if let Some(outer) = &region.within
         && !known.regions.contains_key(outer)
     {
-        let names: Vec<&str> = known.regions.keys().map(String::as_str).collect();
-        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let names = listed(known.regions);
         report.within("in", |r| {
             r.say(format!("names {outer:?}, which is none of the arrangement's `regions`; there are: {names}"))
         });
@@ -160,8 +159,7 @@ fn check_reference<T: FromArgument>(report: &mut Report, name: &str, given: Opti
     let Some(Given::Parameter(Reference { parameter })) = given else { return };
     let detail = match known.parameters.get(parameter) {
         None => {
-            let names: Vec<&str> = known.parameters.keys().map(String::as_str).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let names = listed(known.parameters);
             format!("names {parameter:?}, which is not one of the template's `parameters`; there are: {names}")
         }
         Some(found) if T::from_argument(&found.default_argument()).is_none() => {
