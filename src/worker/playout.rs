@@ -56,6 +56,10 @@ const RISE: Duration = Duration::from_millis(100);
 /// unheard.
 const FALL: i64 = 250;
 
+/// How often the offset follows the transits: judging them all with every packet would cost more than all else that is done
+/// for it, and [`RISE`] is longer.
+const FOLLOW_EVERY: Duration = Duration::from_millis(30);
+
 /// Delay that the window has not needed for this long is cut at once: beyond this much, falling slowly would take
 /// minutes.
 const SURPLUS: Duration = Duration::from_millis(80);
@@ -138,9 +142,11 @@ impl Playout {
             Track::Video => self.video.note(transit, now),
             Track::Audio => self.audio.note(transit, now),
         }
-        self.video.forget_before(now);
-        self.audio.forget_before(now);
-        self.follow(young, now);
+        if young || now.since(map.updated) >= FOLLOW_EVERY {
+            self.video.forget_before(now);
+            self.audio.forget_before(now);
+            self.follow(young, now);
+        }
     }
 
     fn anchor(&mut self, track: Track, transit: i64, now: Timestamp) {
