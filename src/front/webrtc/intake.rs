@@ -98,7 +98,7 @@ pub struct Intake {
 #[derive(Debug)]
 struct Stream {
     rid: Option<Rid>,
-    /// Its name on the wire, as of its last frame.
+    /// Its name on the wire.
     ssrc: Option<Ssrc>,
     patience: Patience,
     framer: FromAnnexB,
@@ -180,7 +180,15 @@ impl Intake {
 
     /// When a keyframe of the layer that goes to the room would be good to have, as what it misses may never come.
     fn doubt(&self) -> Option<Instant> {
-        self.streams.get(self.layers.current()?)?.patience.asks_at()
+        // Of the first of all keyframes something may be missing too.
+        self.streams.get(self.layers.current().unwrap_or(0))?.patience.asks_at()
+    }
+
+    /// A layer's pictures bear this name on the wire.
+    pub fn meet(&mut self, rid: Option<Rid>, ssrc: Ssrc, now: Instant) {
+        if let Some(layer) = self.layer(rid, now) {
+            self.streams[layer].ssrc = Some(ssrc);
+        }
     }
 
     /// A packet came; frames follow from it when they are whole. What it says of itself is not verified yet.
@@ -202,8 +210,8 @@ impl Intake {
         self.streams.iter().map(|stream| stream.rid)
     }
 
-    /// Takes a frame, and the name on the wire of the stream that it came by.
-    pub fn take(&mut self, data: MediaData, ssrc: Option<Ssrc>, now: Instant) {
+    /// Takes a frame.
+    pub fn take(&mut self, data: MediaData, now: Instant) {
         let codec = data.params.spec().codec;
         if Some(data.mid) == self.sections.audio && codec == Format::Opus {
             let pts = self.timeline.place(SOUND, nanos(data.time), data.network_time);
@@ -216,7 +224,7 @@ impl Intake {
                 Format::Av1 => VideoCodec::Av1,
                 _ => return,
             };
-            self.picture(codec, data, ssrc, now);
+            self.picture(codec, data, now);
         }
     }
 
@@ -237,9 +245,8 @@ impl Intake {
         }
     }
 
-    fn picture(&mut self, codec: VideoCodec, data: MediaData, ssrc: Option<Ssrc>, now: Instant) {
+    fn picture(&mut self, codec: VideoCodec, data: MediaData, now: Instant) {
         let Some(layer) = self.layer(data.rid, now) else { return };
-        self.streams[layer].ssrc = ssrc;
         self.streams[layer].patience.came(**data.seq_range.end() as u16);
         let pts = self.timeline.place(lane_of(layer), nanos(data.time), data.network_time);
         let framer = &mut self.streams[layer].framer;

@@ -21,7 +21,7 @@ const ENOUGH: u64 = 90;
 /// Most layers of one sender. Browsers send three.
 pub const MAX_LAYERS: usize = 8;
 
-/// Index of a layer in the order of its first frame.
+/// Index of a layer in the order of its first packet.
 pub type Layer = usize;
 
 #[derive(Debug, Clone, Copy)]

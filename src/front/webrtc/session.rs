@@ -108,10 +108,16 @@ impl Session {
     ) -> Result<(), End> {
         let Ok(received) = Receive::new(proto, source, destination, bytes) else { return Ok(()) };
         self.stage.heard(now);
+        self.rtc.handle_input(Input::Receive(now, received))?;
         if let (Way::In(intake), Some(head)) = (&mut self.way, Head::read(bytes)) {
+            // Only now does the stack know whose a new stream is.
+            let pictures = intake.picture_section();
+            if let Some(stream) = self.rtc.direct_api().stream_rx(&head.ssrc).filter(|s| Some(s.mid()) == pictures) {
+                intake.meet(stream.rid(), head.ssrc, now);
+            }
             intake.hear(head, now);
         }
-        Ok(self.rtc.handle_input(Input::Receive(now, received))?)
+        Ok(())
     }
 
     /// The moment that was waited for.
@@ -216,8 +222,7 @@ impl Session {
             Event::MediaData(data) => {
                 self.stage.media(now);
                 if let Way::In(intake) = &mut self.way {
-                    let ssrc = self.rtc.direct_api().stream_rx_by_mid(data.mid, data.rid).map(|stream| stream.ssrc());
-                    intake.take(data, ssrc, now);
+                    intake.take(data, now);
                 }
             }
             Event::MediaIngressStats(stats) => {

@@ -128,6 +128,38 @@ fn what_is_never_sent_again_is_not_waited_for() {
 }
 
 #[test]
+fn a_hole_in_the_very_first_keyframe_is_given_up_like_any_other() {
+    const THERE: Duration = Duration::from_millis(60);
+    let (mut talk, _, video) = publisher();
+    talk.network = Box::new(|_| Some(THERE));
+    while talk.connected.is_none() {
+        talk.pass(THERE);
+    }
+    talk.pass(4 * THERE);
+    let mut direct = talk.client.direct_api();
+    direct.stream_tx_by_mid(video, None).expect("pictures go out").set_rtx_cache(1, Duration::ZERO, None);
+    talk.settle();
+    let mut sent = 0;
+    talk.network = Box::new(move |_| {
+        sent += 1;
+        (sent != 5).then_some(THERE)
+    });
+    let (from, mut owes) = (talk.passed(), true);
+    for number in 0..75 {
+        owes |= talk.requests() > 0;
+        let time = from.as_millis() as u64 + number * 40;
+        talk.send(video, None, Format::H264, at_90khz(time), &h264(owes, if owes { 20_000 } else { 3_000 }));
+        owes = false;
+        talk.pass(Duration::from_millis(40));
+    }
+    let pictures = talk.packets(Track::Video);
+    let first = pictures.iter().find(|(_, packet)| packet.role == Part::Key).expect("a keyframe").0 - from;
+    assert!(first > 2 * THERE, "nothing was lost: {first:?}");
+    assert!(first < Duration::from_millis(800), "{first:?}");
+    assert!(longest_gap(&talk, Track::Video, from + first) < Duration::from_millis(100));
+}
+
+#[test]
 fn pictures_of_vp8_that_a_loss_would_smear_are_held_until_the_next_keyframe() {
     let (mut talk, _, video) = publisher();
     let (mut owes, mut number) = (true, 0_u32);
