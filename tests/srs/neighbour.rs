@@ -54,7 +54,7 @@ impl Neighbour {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let address = listener.local_addr().expect("bound");
         let router = Router::new()
-            .route("/api/v1/streams", get(streams))
+            .route("/api/v1/streams/", get(streams))
             .route("/live/{file}", get(flv))
             .with_state((listed.clone(), relay.url("")));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });

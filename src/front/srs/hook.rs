@@ -1,4 +1,4 @@
-//! What SRS sends when something happens (`http_hooks` of SRS 4 to 6). What it may send besides is nobody's business here.
+//! What SRS sends when something happens (`http_hooks` of SRS 4 to 7). What it may send besides is nobody's business here.
 
 use serde::{Deserialize, de::Deserializer};
 use serde_json::Value;

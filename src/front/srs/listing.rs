@@ -1,4 +1,4 @@
-//! SRS's list of its streams (`GET /api/v1/streams`).
+//! SRS's list of its streams (`GET /api/v1/streams/`; without the last `/` it sends elsewhere, where nobody goes).
 
 use std::{fmt, str::FromStr};
 
@@ -16,6 +16,8 @@ const PAGE: usize = 500;
 const MAX_PAGES: usize = 20;
 /// Longest page, bytes; a stream takes about 700.
 const MAX_PAGE_BYTES: usize = 2 << 20;
+/// A stream that was asked for over HTTP before it was published is listed under the name of the file that was asked for.
+const FILES: [&str; 5] = [".flv", ".m3u8", ".ts", ".aac", ".mp3"];
 
 /// Why a text is not the address of SRS's API.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +62,7 @@ pub enum ListError {
     #[error(transparent)]
     Get(#[from] GetError),
     /// What came is no list.
-    #[error("the answer is not a list of streams as SRS 4 to 6 give it: {0}")]
+    #[error("the answer is not a list of streams as SRS 4 to 7 give it: {0}")]
     Shape(#[from] serde_json::Error),
     /// SRS said no.
     #[error("SRS answered with code {0}")]
@@ -81,7 +83,8 @@ struct Page {
 struct Entry {
     name: String,
     app: String,
-    /// `/APP/NAME`, after the virtual host where that is not the default one; what SRS calls `vhost` here is a number of its own.
+    /// `/APP/NAME` without what follows the name's last dot, after the virtual host where that is not the default one; what SRS
+    /// calls `vhost` here is a number of its own.
     #[serde(default)]
     url: String,
     publish: Publish,
@@ -97,7 +100,7 @@ impl ApiUrl {
     pub async fn list(&self, connector: &Connector) -> Result<Vec<Stream>, ListError> {
         let mut streams = Vec::new();
         for page in 0..MAX_PAGES {
-            let asked = format!("{}/api/v1/streams?start={}&count={PAGE}", self.base, page * PAGE);
+            let asked = format!("{}/api/v1/streams/?start={}&count={PAGE}", self.base, page * PAGE);
             // What was an address is still one with a path of ours.
             let Ok(url) = HttpUrl::parse(&asked) else { break };
             let bytes = get(&url, connector).await?.whole(MAX_PAGE_BYTES).await?;
@@ -120,8 +123,9 @@ fn read(bytes: &[u8]) -> Result<(usize, Vec<Stream>), ListError> {
     let count = page.streams.len();
     let active = page.streams.into_iter().filter(|entry| entry.publish.active);
     let stream = |entry: Entry| {
-        let vhost = entry.url.strip_suffix(&format!("/{}/{}", entry.app, entry.name)).unwrap_or_default();
-        Some(Stream { vhost: hook::vhost(vhost)?, app: entry.app, name: entry.name })
+        let vhost = entry.url.split_once(&format!("/{}/", entry.app)).map_or("", |(vhost, _)| vhost);
+        let name = FILES.iter().find_map(|file| entry.name.strip_suffix(file)).unwrap_or(&entry.name).to_owned();
+        Some(Stream { vhost: hook::vhost(vhost)?, app: entry.app, name })
     };
     Ok((count, active.filter_map(stream).collect()))
 }
@@ -137,15 +141,23 @@ mod tests {
              "url": "/live/weekly-alice", "live_ms": 1, "clients": 2, "frames": 9, "send_bytes": 1, "recv_bytes": 1,
              "kbps": {"recv_30s": 1, "send_30s": 1}, "publish": {"active": true, "cid": "9k"}, "video": null, "audio": null},
             {"name": "gone", "app": "live", "url": "/live/gone", "publish": {"active": false}},
-            {"name": "b", "app": "in/x", "url": "a.example/in/x/b", "publish": {"active": true}}]}"#;
+            {"name": "b", "app": "in/x", "url": "a.example/in/x/b", "publish": {"active": true}},
+            {"name": "c.flv", "app": "live", "url": "/live/c", "publish": {"active": true}},
+            {"name": "d.at.e", "app": "live", "url": "a.example/live/d.at", "publish": {"active": true}}]}"#;
         let (count, streams) = read(page).expect("a page");
         let stream = |vhost: Option<&str>, app: &str, name: &str| Stream {
             vhost: vhost.map(str::to_owned),
             app: app.to_owned(),
             name: name.to_owned(),
         };
-        assert_eq!(count, 3);
-        assert_eq!(streams, [stream(None, "live", "weekly-alice"), stream(Some("a.example"), "in/x", "b")]);
+        assert_eq!(count, 5);
+        let wanted = [
+            stream(None, "live", "weekly-alice"),
+            stream(Some("a.example"), "in/x", "b"),
+            stream(None, "live", "c"),
+            stream(Some("a.example"), "live", "d.at.e"),
+        ];
+        assert_eq!(streams, wanted);
         assert!(matches!(read(br#"{"code": 100, "data": "no"}"#), Err(ListError::Code(100))));
         assert!(matches!(read(b"<html>"), Err(ListError::Shape(_))));
     }
