@@ -95,10 +95,12 @@ impl Outlet {
         Ok(true)
     }
 
+    /// When a packet of this time was the present: never later than `now`, since of a moment that is still to come the stack
+    /// reports no time at all.
     fn wallclock(&mut self, pts: Timestamp, now: Instant) -> Instant {
         let (at, zero) = *self.anchor.get_or_insert((now, pts));
         let moment = if pts >= zero { at.checked_add(pts.since(zero)) } else { at.checked_sub(zero.since(pts)) };
-        moment.unwrap_or(now)
+        moment.map_or(now, |moment| moment.min(now))
     }
 }
 
@@ -142,6 +144,18 @@ mod tests {
         let mut packets = vec![packet(Role::Config), packet(Role::Key), packet(Role::Delta)];
         assert!(!Outlet::catch_up(&mut packets));
         assert_eq!(packets.len(), 1);
+    }
+
+    #[test]
+    fn what_comes_early_is_of_the_present() {
+        let mut outlet = Outlet::new(Sections::default());
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut wallclock = |pts, now| outlet.wallclock(Timestamp::from_millis(pts), after(now));
+        assert_eq!(wallclock(5000, 0), start);
+        assert_eq!(wallclock(5033, 40), after(33), "late, of its own time");
+        assert_eq!(wallclock(5066, 60), after(60), "early, of now");
+        assert_eq!(wallclock(4900, 70), start - Duration::from_millis(100), "sound is behind");
     }
 
     #[test]

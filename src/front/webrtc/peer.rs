@@ -30,6 +30,11 @@ const LONGEST_SOUND_GAP: usize = 3;
 /// As long as sound may wait at all; the worker conceals what is missing.
 const SOUND_PATIENCE: Duration = Duration::from_millis(60);
 
+/// How often whoever takes the program is told what time each track's samples are of (RFC 3550 §6.4.1). SRS gives nothing on
+/// before it has two such reports of media, and browsers match lips by them; the first is from before any media. The usual 5 s
+/// for sound would be ten of silence.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+
 /// How often round trips are measured: each report of a browser brings a new one, about once a second.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
@@ -195,7 +200,7 @@ impl Maker {
                 .set_stats_interval(Some(MEASURE_EVERY))
         } else {
             // The program is made of these two, whatever else a client could take.
-            config
+            config.set_rtcp_report_interval_audio(REPORT_EVERY).set_rtcp_report_interval_video(REPORT_EVERY)
         }
     }
 }
