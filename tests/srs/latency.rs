@@ -1,4 +1,5 @@
-//! How much delay a way through the neighbour and back adds. Measures, asserts nothing about time; by hand:
+//! How much delay a way through SRS and back adds, or through nginx-rtmp where no SRS is installed. Measures, asserts nothing about
+//! time; by hand:
 //!
 //! `cargo test --test srs -- --ignored --nocapture`
 
@@ -8,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tilecast::{
     app::lab::{
         clip::{Clip, Recipe},
@@ -20,7 +21,10 @@ use tilecast::{
     media::{Rect, Size},
 };
 
-use super::neighbour::Neighbour;
+use super::{
+    neighbour::Neighbour,
+    server::{Plan, Srs, Tuning},
+};
 
 const SIZE: Size = Size { width: 1280, height: 720 };
 /// Long enough for the program's tick to have moved to where pictures come.
@@ -43,34 +47,89 @@ async fn ages(url: &str, log: &SendLog, settling: Duration) -> (f64, f64, usize)
     (ms(0.5), ms(0.99), ages.len())
 }
 
+/// A server and the ways through it, each with its name.
+struct Ways {
+    server: String,
+    publish: String,
+    plays: Vec<(&'static str, String)>,
+    pulls: Vec<(&'static str, Value)>,
+    program: String,
+}
+
+fn pull(url: String) -> Value {
+    json!({"type": "pull", "url": url})
+}
+
+impl Ways {
+    fn of_neighbour(srs: &Neighbour) -> Self {
+        let alice = srs.relay.url("alice");
+        let flv = pull(format!("http://{}/live/alice.flv", srs.address));
+        Self {
+            server: "nginx-rtmp".to_owned(),
+            publish: alice.clone(),
+            plays: vec![("RTMP", alice.clone())],
+            pulls: vec![("RTMP", pull(alice)), ("HTTP-FLV", flv)],
+            program: srs.relay.url("program"),
+        }
+    }
+
+    async fn of_srs(plan: &Plan, running: &Srs, tuning: Tuning) -> Self {
+        let (alice, flv) = (plan.rtmp("alice"), plan.flv("alice"));
+        let whep = json!({"type": "whep", "url": plan.rtc("whep", "alice")});
+        Self {
+            server: format!("SRS {}, {tuning:?}", running.version().await),
+            publish: alice.clone(),
+            plays: vec![("RTMP", alice.clone()), ("HTTP-FLV", flv.clone())],
+            pulls: vec![("RTMP", pull(alice)), ("HTTP-FLV", pull(flv)), ("WHEP", whep)],
+            program: plan.rtmp("program"),
+        }
+    }
+
+    /// Prints what each way takes.
+    async fn measure(&self, clip: Arc<Clip>) {
+        let server = &self.server;
+        let sender = Sender::start(clip, &self.publish, 0).await.expect("the server takes it");
+        for (way, url) in &self.plays {
+            let (median, p99, count) = ages(url, &sender.log(), Duration::from_secs(4)).await;
+            println!(
+                "{server}: publisher → server → player ({way}): median {median:.1} ms, p99 {p99:.1} ms of {count}"
+            );
+        }
+        // A release build, if there is one, is what people run.
+        let program = std::env::var("TILECAST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tilecast").to_owned());
+        for (way, source) in &self.pulls {
+            let service = Service::start(Path::new(&program), Setup::default()).await.expect("the service starts");
+            let document = json!({
+                "layout": {"template": "single"}, "speaker": {"mode": "manual"},
+                "participants": {"alice": {"source": source}},
+                "outputs": {"srs": {"type": "rtmp", "url": self.program}},
+            });
+            service.api().put("/v1/rooms/weekly", &document).await.expect("a room");
+            let shown = |view: &Value| view["status"]["participants"]["alice"]["showing"] == true;
+            service.api().until("/v1/rooms/weekly", SETTLING, shown).await.expect("alice shows");
+            let (median, p99, count) = ages(&self.program, &sender.log(), SETTLING).await;
+            println!(
+                "{server}: publisher → server → Tilecast ({way}) → server → player: \
+                 median {median:.1} ms, p99 {p99:.1} ms of {count}"
+            );
+            service.stop().await.expect("it drains");
+        }
+    }
+}
+
 #[tokio::test]
-#[ignore = "measures; takes two minutes of a quiet machine"]
+#[ignore = "measures; takes minutes of a quiet machine"]
 async fn through_the_neighbour_and_back() {
     let recipe = Recipe { film: None, size: SIZE, fps: 30, frames: 1800, gop: 60, bitrate_kbps: 1800 };
     let clip = Arc::new(Clip::make(&recipe).await.expect("a clip"));
-    let srs = Neighbour::start().await;
-    // A release build, if there is one, is what people run.
-    let program = std::env::var("TILECAST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tilecast").to_owned());
-    let alice = srs.relay.url("alice");
-    let sender = Sender::start(clip, &alice, 0).await.expect("the relay takes it");
-    let (median, p99, count) = ages(&alice, &sender.log(), Duration::from_secs(2)).await;
-    println!("publisher → relay → player: median {median:.1} ms, p99 {p99:.1} ms of {count}");
-    for (way, source) in [("RTMP", alice), ("HTTP-FLV", format!("http://{}/live/alice.flv", srs.address))] {
-        srs.list("alice");
-        let service = Service::start(Path::new(&program), Setup::default()).await.expect("the service starts");
-        let program = srs.relay.url("program");
-        let document = json!({
-            "layout": {"template": "single"}, "speaker": {"mode": "manual"},
-            "participants": {"alice": {"source": {"type": "pull", "url": source}}},
-            "outputs": {"srs": {"type": "rtmp", "url": program}},
-        });
-        service.api().put("/v1/rooms/weekly", &document).await.expect("a room");
-        let shown = |view: &serde_json::Value| view["status"]["participants"]["alice"]["showing"] == true;
-        service.api().until("/v1/rooms/weekly", SETTLING, shown).await.expect("alice shows");
-        let (median, p99, count) = ages(&program, &sender.log(), SETTLING).await;
-        println!(
-            "publisher → relay → Tilecast ({way}) → relay → player: median {median:.1} ms, p99 {p99:.1} ms of {count}"
-        );
-        service.stop().await.expect("it drains");
+    for tuning in [Tuning::Shipped, Tuning::Defaults] {
+        let Some(plan) = Plan::new() else {
+            let relay = Neighbour::start().await;
+            relay.list("alice");
+            return Ways::of_neighbour(&relay).measure(clip).await;
+        };
+        let plan = plan.tuned(tuning);
+        let running = plan.start().await;
+        Ways::of_srs(&plan, &running, tuning).await.measure(clip.clone()).await;
     }
 }

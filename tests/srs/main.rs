@@ -1,7 +1,10 @@
 //! SRS as a neighbour: who publishes there joins here, whatever gets lost between the two.
 
 mod latency;
+mod moment;
 mod neighbour;
+mod real;
+mod server;
 
 use std::{path::Path, time::Duration};
 
