@@ -22,6 +22,13 @@ const SPY: &str = "globalThis.asked = [];
     const real = fetch;
     globalThis.fetch = (url, options) => (asked.push([String(url), JSON.stringify(options?.headers ?? {})]), real(url, options));";
 
+/// Keeps all that the page says from now on.
+const SAID: &str = "() => {
+    const state = document.getElementById('state');
+    globalThis.said = [];
+    new MutationObserver(() => said.push(state.textContent)).observe(state, { childList: true });
+}";
+
 async fn open(browser: &mut Browser, service: &Service, id: &str, key: &str, screen: Screen) {
     let url = format!("{}/join/weekly/{id}#key={key}", service.api().base());
     browser.open(id, &url, screen, SPY).await.expect("the page loads");
@@ -81,8 +88,17 @@ async fn whoever_comes_second_gets_the_place_and_the_first_is_told() {
     open(&mut browser, &service, "ada", "key-ada", Screen::DESKTOP).await;
     join(&mut browser, "ada").await;
     let url = format!("{}/join/weekly/ada#key=key-ada", service.api().base());
-    browser.open("again", &url, Screen::PHONE, "").await.expect("the page loads");
+    // A phone lying on its side, where the page is higher than the screen.
+    let lying = Screen { width: 740, height: 360, phone: true };
+    browser.open("again", &url, lying, "").await.expect("the page loads");
     join(&mut browser, "again").await;
+    let reach = "() => [...document.querySelectorAll('#bar button')].map((button) => innerHeight - button.getBoundingClientRect().bottom)";
+    let below = browser.run("again", reach, Value::Null).await.expect("buttons");
+    let below = below.as_array().expect("a list");
+    assert!(
+        below.len() == 4 && below.iter().all(|px| px.as_f64().is_some_and(|px| px >= 0.0)),
+        "nobody scrolls to mute: {below:?}"
+    );
     let first = told(&mut browser, "ada", |told| told["stage"] == "before").await;
     assert!(first["fault"].as_str().expect("text").starts_with("You were let go"), "{first}");
 }
@@ -95,6 +111,10 @@ async fn the_page_says_plainly_what_is_wrong() {
     open(&mut browser, &service, "ada", "wrong", Screen::PHONE).await;
     let refused = told(&mut browser, "ada", |told| told["fault"] != "").await;
     assert!(refused["fault"].as_str().expect("text").contains("did not let this page use your"), "{refused}");
+    let both = |told: &Value| {
+        told["fault"].as_str().is_some_and(|fault| fault.contains("camera") && fault.contains("microphone"))
+    };
+    told(&mut browser, "ada", both).await;
     browser.press("ada", "#join").await.expect("a button");
     told(&mut browser, "ada", |told| told["fault"].as_str().is_some_and(|fault| fault.starts_with("The key in this")))
         .await;
@@ -123,12 +143,16 @@ async fn the_page_comes_back_when_the_server_does() {
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
     open(&mut browser, &first, "ada", "key-ada", Screen::DESKTOP).await;
     join(&mut browser, "ada").await;
+    browser.run("ada", SAID, Value::Null).await.expect("the page is watched");
     first.stop().await.expect("drains");
     told(&mut browser, "ada", |told| told["state"].as_str().is_some_and(|state| state.ends_with("Trying again…")))
         .await;
     let second = service(Setup { http, ..setup }).await;
     show(&second, &["ada"]).await;
     told(&mut browser, "ada", |told| told["state"] == "You are in the meeting.").await;
+    // What is wrong stands there until it is mended, for as long as it takes to read it.
+    let said = browser.run("ada", "() => said", Value::Null).await.expect("what was said");
+    assert!(said.as_array().is_some_and(|said| !said.contains(&json!("Connecting…"))), "{said}");
     let playing = "() => document.getElementById('program').currentTime > 1";
     browser.wait("ada", playing, json!(null), LIMIT).await.expect("the program plays");
 }

@@ -31,7 +31,8 @@ function decode(text) {
   }
 }
 
-const say = (text) => ($('state').textContent = text);
+// The same words again would be read out again.
+const say = (text) => $('state').textContent === text || ($('state').textContent = text);
 const complain = (text) => ($('fault').textContent = text);
 
 // Devices
@@ -75,6 +76,7 @@ async function choose(kind) {
   if (track || !menu.value) show();
   await list();
   await send();
+  if (joined) report();
 }
 
 function release(kind) {
@@ -187,6 +189,8 @@ async function send() {
 }
 
 const told = { publishing: '', watching: '' };
+// What was wrong last, until it is mended: most attempts are too short to read anything.
+const troubles = { publishing: '', watching: '' };
 
 function begin(what) {
   const options = {
@@ -211,12 +215,18 @@ function tell(what, state, trouble) {
     publishing = null;
     return;
   }
+  if (state === 'lost') troubles[what] = trouble.message;
+  if (state === 'connected') troubles[what] = '';
   if (state === 'connected' && what === 'publishing') send();
-  const states = Object.values(told);
-  if (state === 'lost') say(`${trouble.message} Trying again…`);
-  else if (states.includes('lost')) return;
-  else if (states.includes('connecting')) say('Connecting…');
-  else say(own.sound && !own.sound.enabled ? 'You are in the meeting, muted.' : 'You are in the meeting.');
+  report();
+}
+
+function report() {
+  const trouble = Object.values(troubles).find(Boolean);
+  if (trouble) say(`${trouble} Trying again…`);
+  else if (Object.values(told).includes('connecting')) say('Connecting…');
+  else if (!own.sound) say(`You are in the meeting, but ${own.picture ? 'not' : 'neither seen nor'} heard.`);
+  else say(own.sound.enabled ? 'You are in the meeting.' : 'You are in the meeting, muted.');
 }
 
 function join() {
@@ -235,6 +245,7 @@ function leave(state, fault) {
   const calls = [publishing, watching];
   publishing = watching = null;
   told.publishing = told.watching = '';
+  troubles.publishing = troubles.watching = '';
   for (const call of calls) call?.close();
   awake?.release();
   awake = null;
@@ -289,5 +300,5 @@ if (hindrance) {
   await choose('sound');
   const silent = $('fault').textContent;
   await choose('picture');
-  if (silent && !$('fault').textContent) complain(silent);
+  if (silent) complain([silent, $('fault').textContent].filter(Boolean).join('\n'));
 }

@@ -11,7 +11,9 @@ export class Trouble extends Error {
 
 const DEVICES = {
   NotAllowedError: (what) =>
-    `The browser did not let this page use your ${what}. Allow it in the address bar (or the phone's settings), then try again.`,
+    what === 'screen'
+      ? 'No screen is shared. Press "Share screen" again to choose one; if it is not to be had, let the browser record the screen in the system\'s settings.'
+      : `The browser did not let this page use your ${what}. Allow it in the address bar (or the phone's settings), then choose it here again.`,
   NotFoundError: (what) => `No ${what} was found. Plug one in, or choose to join without it.`,
   NotReadableError: (what) => `Your ${what} is in use by another program. Close that program, then try again.`,
   OverconstrainedError: (what) => `The ${what} you chose is not there any more. Choose another one.`,
