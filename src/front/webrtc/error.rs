@@ -14,7 +14,7 @@ pub enum Error {
     #[error(transparent)]
     Room(#[from] RoomError),
     /// The offer does not read.
-    #[error("the offer is not SDP that this server understands: {0}")]
+    #[error("the offer is not SDP that this server understands: {}", placeless(.0))]
     Malformed(String),
     /// The offer reads, but nothing in it is of use.
     #[error("{0}")]
@@ -59,7 +59,8 @@ pub enum CallError {
     Answered(Answered),
     /// The answer does not read.
     #[error(
-        "the server's answer is not SDP that can be used here: {0}; the url may not be that of a WHIP or WHEP endpoint"
+        "the server's answer is not SDP that can be used here: {}; the url may not be that of a WHIP or WHEP endpoint",
+        placeless(.0)
     )]
     NotSdp(String),
     /// The answer reads, but nothing in it is of use.
@@ -99,6 +100,12 @@ pub enum End {
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
+}
+
+/// What the parser of SDP says, on one line, without the address in our memory at which it stumbled.
+fn placeless(told: &str) -> String {
+    let told: Vec<_> = told.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("0x")).collect();
+    if told.is_empty() { "it does not read".to_owned() } else { told.join("; ") }
 }
 
 impl End {
