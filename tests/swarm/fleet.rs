@@ -9,6 +9,7 @@ use std::{
 use reqwest::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use str0m::Event;
 use tilecast::app::lab::{
     clip::{Clip, Recipe},
     process::free_port,
@@ -30,13 +31,15 @@ const LEFT: Duration = Duration::from_secs(2);
 struct Fleet {
     folder: tempfile::TempDir,
     doors: [u16; 2],
+    /// What both are told besides.
+    more: Vec<String>,
 }
 
 impl Fleet {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("key"), "0123456789abcdef0123456789abcdef\n").expect("written");
-        Self { folder, doors: [free_port().expect("a port"), free_port().expect("a port")] }
+        Self { folder, doors: [free_port().expect("a port"), free_port().expect("a port")], more: Vec::new() }
     }
 
     async fn start(&self, number: usize, docker: &str) -> Service {
@@ -52,7 +55,7 @@ impl Fleet {
             ["--swarm-advertise", &advertise],
             ["--swarm-fleet-key-file", key.to_str().expect("UTF-8")],
         ];
-        let arguments = arguments.concat().into_iter().map(str::to_owned).collect();
+        let arguments = arguments.concat().into_iter().map(str::to_owned).chain(self.more.iter().cloned()).collect();
         let program = Path::new(env!("CARGO_BIN_EXE_tilecast"));
         Service::start(program, Setup { arguments, ..Setup::default() }).await.expect("the service starts")
     }
@@ -155,6 +158,51 @@ async fn any_front_answers_for_any_room() {
     b.stop().await.expect("drains");
     a.stop().await.expect("drains");
     assert!(docker.records("front").is_empty());
+}
+
+#[tokio::test]
+async fn a_browser_watches_a_room_by_any_front() {
+    let docker = Docker::start();
+    let [a, b] = Fleet::new().both(&docker).await;
+    make(&a).await;
+    let mut viewer = Client::open(b.api().base(), "/whep/r", "", Wire::Udp).await.expect("connects to A by B");
+    let events = viewer.run(Instant::now() + Duration::from_secs(2)).await.expect("watches");
+    let frames =
+        |mid| events.iter().filter(|(_, event)| matches!(event, Event::MediaData(data) if data.mid == mid)).count();
+    let (pictures, sounds) = (frames(viewer.video), frames(viewer.audio));
+    assert!(pictures > 20 && sounds > 40, "{pictures} pictures and {sounds} sounds in 2 s");
+    viewer.leave().await.expect("B has A end the session");
+    let none = Client::open(b.api().base(), "/whep/none", "", Wire::Udp).await.expect_err("no such room");
+    assert!(none.to_string().contains("404"), "{none:#}");
+    b.stop().await.expect("drains");
+    a.stop().await.expect("drains");
+}
+
+#[tokio::test]
+async fn callbacks_of_srs_reach_a_room_by_any_front() {
+    const SECRET: &str = "0123456789abcdef-srs";
+    let docker = Docker::start();
+    let words = ["--srs-secret", SECRET, "--srs-source", "rtmp://127.0.0.1:1/{app}/{stream}"];
+    let fleet = Fleet { more: words.map(str::to_owned).to_vec(), ..Fleet::new() };
+    let [a, b] = fleet.both(&docker).await;
+    make(&a).await;
+    let tell = async |action: &str, stream: &str| {
+        let hook = json!({
+            "action": action, "client_id": "c1", "ip": "127.0.0.1", "vhost": "__defaultVhost__", "app": "live",
+            "stream": stream, "param": "",
+        });
+        let path = format!("/hooks/srs?secret={SECRET}");
+        let (status, answer) = b.api().send(Method::POST, &path, Some(&hook)).await.expect("answered");
+        assert_eq!((status, answer["code"].as_i64()), (StatusCode::OK, Some(0)), "{answer}");
+    };
+    let has = |wanted: bool| move |view: &Value| view["participants"].get("carol").is_some() == wanted;
+    tell("on_publish", "r-carol").await;
+    let view = a.api().until("/v1/rooms/r", LIMIT, has(true)).await.expect("joins at A what B heard of");
+    assert_eq!(view["participants"]["carol"]["brought_by"], "srs");
+    tell("on_unpublish", "r-carol").await;
+    a.api().until("/v1/rooms/r", LIMIT, has(false)).await.expect("leaves A by B's word");
+    b.stop().await.expect("drains");
+    a.stop().await.expect("drains");
 }
 
 #[tokio::test]
