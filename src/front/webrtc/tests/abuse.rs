@@ -49,7 +49,7 @@ fn offers_that_are_of_no_use_are_told_why() {
         format!("{sends}{}", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n".repeat(17)),
         sends[..sends.len() / 2].to_owned(),
     ] {
-        let refused = maker.answer(Role::Publish, &offer, now).err().expect("refused").to_string();
+        let refused = maker.answer(Role::Publish, &offer, now).expect_err("refused").to_string();
         assert!(!refused.contains("0x") && !refused.contains('\n'), "an address in our memory: {refused}");
     }
 }
