@@ -1,4 +1,4 @@
-//! A real SRS, where one is installed: the program that `TILECAST_SRS` names, or `srs` on the PATH.
+//! A real SRS, where one is installed: the program that `SRS_PROGRAM` names, or `srs` on the PATH.
 
 use std::{
     env, fs,
@@ -51,7 +51,7 @@ impl Plan {
     /// On free ports, without callbacks; `None`, and a line that says so, where there is no SRS.
     pub fn new() -> Option<Self> {
         let Some(program) = installed() else {
-            println!("no SRS is installed: neither does TILECAST_SRS name one, nor is srs on the PATH");
+            println!("no SRS is installed: neither does SRS_PROGRAM name one, nor is srs on the PATH");
             return None;
         };
         let port = || free_port().expect("a port");
@@ -202,9 +202,9 @@ impl Srs {
 
 /// The program, if there is one.
 fn installed() -> Option<PathBuf> {
-    if let Some(named) = env::var_os("TILECAST_SRS").filter(|named| !named.is_empty()) {
+    if let Some(named) = env::var_os("SRS_PROGRAM").filter(|named| !named.is_empty()) {
         let program = Path::new(&named).canonicalize();
-        return Some(program.unwrap_or_else(|error| panic!("TILECAST_SRS is {}: {error}", named.display())));
+        return Some(program.unwrap_or_else(|error| panic!("SRS_PROGRAM is {}: {error}", named.display())));
     }
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join("srs")).find(|program| program.is_file())
