@@ -64,6 +64,15 @@ impl Listeners {
         Ok(())
     }
 
+    /// The next block does not follow on the last: whoever is heard gets a new encoder, whoever leaves has left.
+    pub fn restart(&mut self) {
+        self.ears.retain_mut(|ear| {
+            let stays = !matches!(ear.state, State::Leaving(..));
+            ear.state = State::Silent(Timestamp::ZERO);
+            stays
+        });
+    }
+
     /// For whom there must be a mix without them.
     pub fn left_out(&self) -> BTreeSet<ParticipantId> {
         self.ears.iter().filter_map(|ear| ear.listener.without.clone()).collect()

@@ -2,7 +2,7 @@
 
 use std::{sync::mpsc::Receiver, time::Duration};
 
-use super::{BLOCK, Command, LAG, Recipe, SharedStats, Sink, listeners::Listeners, lock, mixer::Mixer, time_of};
+use super::{BLOCK, Command, LAG, RATE, Recipe, SharedStats, Sink, listeners::Listeners, lock, mixer::Mixer, time_of};
 use crate::{
     link::{FromWorker, Listener, Report},
     media::Timestamp,
@@ -14,6 +14,9 @@ use crate::{
 
 /// Blocks mixed in one turn after the machine stood still, so that commands are heard in between: 0.5 s.
 const MAX_BLOCKS: usize = 50;
+
+/// Sound later than this is left out: whoever watches has gone on, and an encoder is not to be handed a long standstill at once.
+const MAX_LATE: Duration = Duration::from_secs(1);
 
 /// Blocks that a turn waits for: half the wake-ups, of this thread and of the encoder's, for sound that leaves 5 ms later on
 /// average. No codec's frame is shorter than these 20 ms.
@@ -50,6 +53,7 @@ impl Run {
             if !self.obey(queue) {
                 break;
             }
+            self.skip();
             for _ in 0..MAX_BLOCKS {
                 if time_of(self.next) + LAG > self.clock.now() {
                     break;
@@ -84,6 +88,23 @@ impl Run {
             }
         }
         true
+    }
+
+    /// Goes on at the present if the last block is too long ago. Encoders count their packets' time from where they began,
+    /// so each begins anew.
+    fn skip(&mut self) {
+        let late = self.clock.now().since(time_of(self.next) + LAG);
+        if late <= MAX_LATE {
+            return;
+        }
+        self.next += late.as_nanos() as i64 * i64::from(RATE) / 1_000_000_000 / BLOCK as i64 * BLOCK as i64;
+        (self.encoder, self.failed) = (None, Timestamp::ZERO);
+        self.listeners.restart();
+        let text = format!(
+            "the sound of {} ms is left out: this machine stood still, or has too much to do",
+            late.as_millis()
+        );
+        self.report(Report::Fault { feed: None, text });
     }
 
     fn block(&mut self) {

@@ -73,6 +73,37 @@ fn the_thread_is_heard_and_stops() {
 }
 
 #[test]
+fn after_a_long_standstill_sound_goes_on_at_the_present() {
+    let (sender, receiver) = sync_channel(1024);
+    let (clock, standstill) = (Clock::start(), Duration::from_secs(3));
+    // The thread itself brings its reports here: the first keeps it.
+    let kept = Once::new();
+    let sink: Sink = Arc::new(move |message| {
+        if matches!(message, FromWorker::Report(Report::Levels { .. })) {
+            kept.call_once(|| std::thread::sleep(standstill));
+        }
+        drop(sender.try_send(message));
+    });
+    let sound = Sound::start(clock, recipe(), sink).expect("starts");
+    let (mut said, mut packets) = (Vec::new(), Vec::new());
+    while packets.len() < 20 {
+        match receiver.recv_timeout(Duration::from_secs(20)).expect("it goes on") {
+            FromWorker::Program(packet) if !said.is_empty() => packets.push(packet),
+            FromWorker::Report(Report::Fault { text, .. }) => said.push(text),
+            _ => {}
+        }
+    }
+    sound.stop();
+    assert!(said.len() == 1 && said[0].contains("ms is left out"), "{said:?}");
+    // What was in the encoder before may still come.
+    let anew = packets.iter().position(|packet| packet.role == Role::Config).expect("an encoder that begins anew");
+    let first = packets[anew].pts;
+    assert!(first >= Timestamp::ZERO + standstill - LAG, "{first:?}");
+    let steps = packets[anew + 1..].windows(2).map(|pair| pair[1].pts.nanos() - pair[0].pts.nanos());
+    assert!(steps.into_iter().all(|step| (21_333_333..=21_333_334).contains(&step)));
+}
+
+#[test]
 fn a_launch_text_that_is_wrong_is_said() {
     let sink: Sink = Arc::new(|_| {});
     let start =

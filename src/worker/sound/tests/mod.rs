@@ -9,7 +9,7 @@ mod trouble;
 
 use std::{
     process::Command as Process,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex, Once, mpsc},
 };
 
 use bytes::Bytes;
