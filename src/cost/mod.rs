@@ -103,7 +103,7 @@ impl Seen {
     /// Thousandths of a core for decoding it and scaling it to its tiles.
     fn millicores(&self, prices: &Prices) -> f32 {
         let Moving { width, height, fps } = self.picture;
-        let small = self.tiles.iter().all(|tile| tile.width * 2 <= width && tile.height * 2 <= height);
+        let small = self.tiles.iter().all(|tile| tile.is_small_for(Size { width, height }));
         let decode = prices.decode(self.codec, small) * self.picture.megapixels_a_second();
         let source = self.picture.megapixels_a_second();
         // Whichever is larger is what the scaler has to go through.
@@ -165,7 +165,7 @@ mod tests {
             let tiles = tiles.iter().map(|(width, height)| Size { width: *width, height: *height }).collect();
             Seen { picture: EXPECTED, codec: VideoCodec::H264, tiles }.millicores(&prices)
         };
-        assert!(of(&[(640, 360)]) < of(&[(642, 360)]));
+        assert!(of(&[(852, 480)]) < of(&[(854, 480)]));
         assert_eq!(of(&[(640, 360)]), of(&[(320, 180)]));
         assert!(of(&[(2560, 1440)]) > of(&[(1280, 720)]));
         assert!(of(&[(640, 360), (320, 180)]) > of(&[(640, 360)]));

@@ -12,7 +12,7 @@ use crate::media::VideoCodec;
 pub struct Prices {
     /// Decoding H.264, a pixel of the picture as it is sent.
     pub decode: f32,
-    /// The same without its loop filter, as it is done for tiles of half the picture's size or less.
+    /// The same without its loop filter, as it is done for tiles that are small for the picture.
     pub decode_small: f32,
     /// Scaling to a tile, a pixel of the picture or of the tile, whichever is larger.
     pub scale: f32,

@@ -11,6 +11,13 @@ pub struct Size {
     pub height: u32,
 }
 
+impl Size {
+    /// True for a tile that is small for such a picture: two thirds of its size or less, both ways.
+    pub fn is_small_for(self, picture: Self) -> bool {
+        self.width * 3 <= picture.width * 2 && self.height * 3 <= picture.height * 2
+    }
+}
+
 /// A rectangle on the canvas: left and top edge, width and height, in px. The edges may lie off the canvas while a tile
 /// moves; width and height are at least 2 and even, as 4:2:0 pictures need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! PURE: when the loop filter may be left out.
 //!
 //! A picture without it is a little off, and every picture that is predicted from it carries that on, up to the next
-//! keyframe. At tile size that is not seen within a few seconds (SSIM 0.98 after 1 s, 0.97 after 4 s of H.264) and plain to
+//! keyframe. At tile size that is not seen within a few seconds (SSIM 0.98 after 1 s, 0.96 after 5 s of H.264) and plain to
 //! see later (0.92 after 20 s, 0.86 after 40 s). Senders by RTMP make a keyframe every few seconds; browsers only when asked.
 
 /// Longest way between two keyframes over which the filter is left out, pictures: 5 s at 30 fps.
@@ -36,7 +36,7 @@ impl Drift {
         }
     }
 
-    /// Whether the picture may go without, if it is shown at half its size or less (`small`) or is one of a replay.
+    /// Whether the picture may go without, if it is shown in tiles that are small for it (`small`) or is one of a replay.
     pub fn allows(&self, small: bool, replay: bool) -> bool {
         replay && self.since_key < REPLAYED || small && self.promised && self.since_key < SHORT
     }

@@ -14,7 +14,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    media::{Codec, Packet, Role, Timestamp, VideoCodec},
+    media::{Codec, Packet, Role, Size, Timestamp, VideoCodec},
     worker::clock::Clock,
 };
 
@@ -136,10 +136,9 @@ impl Thread {
         self.video.counters.corrupt.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// True when every tile is half the picture's size or less, both ways.
     fn is_small(&self) -> bool {
         let (width, height) = self.video.counters.size();
-        self.targets.iter().all(|target| target.size.width * 2 <= width && target.size.height * 2 <= height)
+        self.targets.iter().all(|target| target.size.is_small_for(Size { width, height }))
     }
 
     fn open(&mut self, codec: VideoCodec) {
