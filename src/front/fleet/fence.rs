@@ -115,7 +115,7 @@ impl Fleet {
                 self.heard().insert(id, Instant::now());
             }
         };
-        let with_rooms = silent.into_iter().filter(|(id, address)| !address.is_empty() && index.owns_any(id));
+        let with_rooms = silent.into_iter().filter(|(id, _)| index.owns_any(id));
         join_all(with_rooms.map(ask)).await;
     }
 

@@ -167,9 +167,11 @@ impl Fleet {
         let beats = fronts.iter().map(|(id, record)| (id.clone(), number(record, BEATS))).collect();
         memory.pulse.see(&beats, now);
         self.beat(memory, fronts.get(index.me()), now).await?;
-        let silent = fronts.iter().filter(|(id, _)| *id != index.me() && !memory.pulse.lives(id, now));
-        let address = |record: &Record| record.label(ADDRESS).unwrap_or_default().to_owned();
-        self.ask_the_silent(silent.map(|(id, record)| (id.clone(), address(record))).collect()).await;
+        let silent = memory.pulse.newly_silent(now).into_iter().filter(|id| id != index.me()).filter_map(|id| {
+            let address = fronts.get(&id)?.label(ADDRESS)?.to_owned();
+            Some((id, address))
+        });
+        self.ask_the_silent(silent.collect()).await;
         self.take_words(&mut memory.pulse, &fronts);
 
         let lives = |id: &FrontId| id == index.me() || memory.pulse.lives(id, now);

@@ -16,6 +16,10 @@ pub const DOUBT: Duration = Duration::from_secs(3);
 /// How long after it last said so, or another said it, a front stops what it owns.
 pub const LET_GO: Duration = Duration::from_secs(6);
 
+/// How long the others wait for the next beat before they ask the front itself: it has let go by then if it knew that it had to, and
+/// may answer before it counts as dead.
+const ASK: Duration = Duration::from_millis(6500);
+
 /// How long the others wait for the next beat before they take its rooms: longer than [`LET_GO`] by what a room takes to close, so
 /// that no room is ever open at two.
 pub const DEAD: Duration = Duration::from_secs(8);
@@ -29,8 +33,17 @@ const BLIND: Duration = Duration::from_secs(4);
 /// When each front's beat was last seen to change.
 #[derive(Debug, Default)]
 pub struct Pulse {
-    seen: BTreeMap<FrontId, (u64, Instant)>,
+    seen: BTreeMap<FrontId, Seen>,
     looked: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    beat: u64,
+    /// When it last changed, or the front was heard of by another way.
+    at: Instant,
+    /// It has been asked itself since.
+    asked: bool,
 }
 
 impl Pulse {
@@ -38,31 +51,43 @@ impl Pulse {
     pub fn see(&mut self, beats: &BTreeMap<FrontId, u64>, now: Instant) {
         self.seen.retain(|front, _| beats.contains_key(front));
         if self.looked.replace(now).is_some_and(|looked| now.saturating_duration_since(looked) > BLIND) {
-            self.seen.values_mut().for_each(|(_, seen)| *seen = now);
+            self.seen.values_mut().for_each(|seen| (seen.at, seen.asked) = (now, false));
         }
-        for (front, beat) in beats {
-            let known = self.seen.entry(front.clone()).or_insert((*beat, now));
-            if known.0 != *beat {
-                *known = (*beat, now);
+        for (front, &beat) in beats {
+            let fresh = || Seen { beat, at: now, asked: false };
+            let seen = self.seen.entry(front.clone()).or_insert_with(fresh);
+            if seen.beat != beat {
+                *seen = fresh();
             }
         }
     }
 
     /// A front was heard of by another way.
     pub fn hear(&mut self, front: &FrontId, at: Instant) {
-        if let Some((_, seen)) = self.seen.get_mut(front) {
-            *seen = at.max(*seen);
+        if let Some(seen) = self.seen.get_mut(front).filter(|seen| at > seen.at) {
+            (seen.at, seen.asked) = (at, false);
         }
+    }
+
+    /// Those to ask now whether they live. They count as asked.
+    pub fn newly_silent(&mut self, now: Instant) -> Vec<FrontId> {
+        let silent = |seen: &&mut Seen| !seen.asked && now.saturating_duration_since(seen.at) >= ASK;
+        let ask = self.seen.iter_mut().filter_map(|(front, seen)| {
+            let seen = Some(seen).filter(silent)?;
+            seen.asked = true;
+            Some(front.clone())
+        });
+        ask.collect()
     }
 
     /// Whether a front lives.
     pub fn lives(&self, front: &FrontId, now: Instant) -> bool {
-        self.seen.get(front).is_some_and(|(_, seen)| now.saturating_duration_since(*seen) < DEAD)
+        self.seen.get(front).is_some_and(|seen| now.saturating_duration_since(seen.at) < DEAD)
     }
 
     /// Whether a front has been dead for so long that it may be forgotten.
     pub fn is_stale(&self, front: &FrontId, now: Instant) -> bool {
-        self.seen.get(front).is_some_and(|(_, seen)| now.saturating_duration_since(*seen) > DEAD + FORGET)
+        self.seen.get(front).is_some_and(|seen| now.saturating_duration_since(seen.at) > DEAD + FORGET)
     }
 }
 
@@ -93,6 +118,25 @@ mod tests {
     }
 
     #[test]
+    fn a_silent_front_is_asked_once_before_it_counts_as_dead() {
+        let begun = Instant::now();
+        let at = |millis| begun + Duration::from_millis(millis);
+        let a = FrontId::read("a").expect("a name");
+        let mut pulse = Pulse::default();
+        for second in 0..8 {
+            let now = at(second * 1000);
+            pulse.see(&BTreeMap::from([(a.clone(), 7)]), now);
+            assert_eq!(pulse.newly_silent(now).is_empty(), second < 7, "{second}");
+            assert!(pulse.lives(&a, now));
+        }
+        assert!(pulse.newly_silent(at(7500)).is_empty(), "it is being asked");
+        pulse.hear(&a, at(7000));
+        assert!(pulse.lives(&a, at(14_900)), "it has answered");
+        assert!(pulse.newly_silent(at(13_400)).is_empty());
+        assert_eq!(pulse.newly_silent(at(13_500)), [a]);
+    }
+
+    #[test]
     fn who_could_not_look_takes_nobody_for_dead_at_once() {
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
@@ -113,6 +157,7 @@ mod tests {
     fn a_front_lets_go_before_another_may_take() {
         const _: () = assert!(
             LET_GO.as_millis() + 1_000 < DEAD.as_millis()
+                && (LET_GO.as_millis() < ASK.as_millis() && ASK.as_millis() < DEAD.as_millis())
                 && BEAT.as_millis() < DOUBT.as_millis()
                 && DOUBT.as_millis() < LET_GO.as_millis()
         );
