@@ -63,6 +63,17 @@ fn it_names_no_address_and_needs_no_shell() {
 }
 
 #[test]
+fn it_is_built_of_what_the_repository_keeps() {
+    let names = |file: &str| -> BTreeSet<String> {
+        text(file).lines().map(|line| line.trim_start_matches("**/").trim_start_matches('/').to_owned()).collect()
+    };
+    // Keys above all stay out, and whatever the tests read comes along.
+    let mut left_out = names(".gitignore");
+    left_out.extend([".git", ".ci"].map(str::to_owned));
+    assert_eq!(names(".dockerignore"), left_out);
+}
+
+#[test]
 fn it_sets_only_what_there_is_to_set() {
     let settings = text("src/app/config/sources.rs");
     for file in ["Dockerfile", "deploy/compose.yaml", "docs/deploy.md", "docs/srs.md"] {
