@@ -145,7 +145,7 @@ impl Sound {
     /// Starts the program's encoder and the thread. Packets and reports go to `sink`, sound from now on, on the time line
     /// of `clock`.
     pub fn start(clock: Clock, recipe: Recipe, sink: Sink) -> Result<Self, SoundError> {
-        let begin = clock.now().nanos() / 10_000_000 * BLOCK as i64;
+        let begin = block_at(clock.now());
         let encoder = recipe.start(Form::Program, begin, &sink)?;
         let (commands, queue) = sync_channel(MAX_WAITING);
         let stats = SharedStats::default();
@@ -214,6 +214,11 @@ impl Drop for Sound {
             tracing::error!("the sound thread panicked");
         }
     }
+}
+
+/// First sample of the block that a program time is in.
+fn block_at(time: Timestamp) -> i64 {
+    time.nanos() / 10_000_000 * BLOCK as i64
 }
 
 /// Program time of a sample.

@@ -2,7 +2,9 @@
 
 use std::{sync::mpsc::Receiver, time::Duration};
 
-use super::{BLOCK, Command, LAG, RATE, Recipe, SharedStats, Sink, listeners::Listeners, lock, mixer::Mixer, time_of};
+use super::{
+    BLOCK, Command, LAG, Recipe, SharedStats, Sink, block_at, listeners::Listeners, lock, mixer::Mixer, time_of,
+};
 use crate::{
     link::{FromWorker, Listener, Report},
     media::Timestamp,
@@ -93,11 +95,12 @@ impl Run {
     /// Goes on at the present if the last block is too long ago. Encoders count their packets' time from where they began,
     /// so each begins anew.
     fn skip(&mut self) {
-        let late = self.clock.now().since(time_of(self.next) + LAG);
+        let now = self.clock.now();
+        let late = now.since(time_of(self.next) + LAG);
         if late <= MAX_LATE {
             return;
         }
-        self.next += late.as_nanos() as i64 * i64::from(RATE) / 1_000_000_000 / BLOCK as i64 * BLOCK as i64;
+        self.next = block_at(now - LAG);
         (self.encoder, self.failed) = (None, Timestamp::ZERO);
         self.listeners.restart();
         let text = format!(
