@@ -45,8 +45,13 @@ const LOST_AFTER: Duration = Duration::from_millis(500);
 /// one frame at 120 fps, above what a scheduler does.
 const BACKLOG: Duration = Duration::from_millis(6);
 
-/// How long after anchoring a backlog may last, and the offset moves at once.
-const YOUNG: Duration = Duration::from_secs(2);
+/// How long after anchoring a backlog may last, and the offset moves at once. A sender that begins also stalls, for as much
+/// as half a second: its page loads, its encoder opens. That says nothing of what is to come: meanwhile only the newest
+/// arrivals are judged, though never fewer than [`RECENT`], and delay that they do not need is cut at once if it is more than
+/// jitter makes.
+const YOUNG: Duration = Duration::from_secs(3);
+const YOUNG_WINDOW: Duration = Duration::from_millis(500);
+const YOUNG_SURPLUS: Duration = Duration::from_millis(20);
 
 /// How quickly the offset rises: time constant of the approach. Two or three pictures wait a little longer each, none
 /// jumps.
@@ -143,8 +148,8 @@ impl Playout {
             Track::Audio => self.audio.note(transit, now),
         }
         if young || now.since(map.updated) >= FOLLOW_EVERY {
-            self.video.forget_before(now);
-            self.audio.forget_before(now);
+            self.video.forget(young, now);
+            self.audio.forget(young, now);
             self.follow(young, now);
         }
     }
@@ -213,7 +218,7 @@ impl Map {
         } else {
             self.surplus = None;
         }
-        if young {
+        if young && (short > 0 || short < -nanos(YOUNG_SURPLUS)) {
             self.offset = needed;
         } else if short > 0 {
             let share = 1.0 - (-(passed as f64) / nanos(RISE) as f64).exp();
@@ -242,8 +247,9 @@ impl Arrivals {
         self.window.push_back((now, transit));
     }
 
-    fn forget_before(&mut self, now: Timestamp) {
-        while self.window.front().is_some_and(|(at, _)| now.since(*at) > WINDOW) {
+    fn forget(&mut self, young: bool, now: Timestamp) {
+        let (window, least) = if young { (YOUNG_WINDOW, RECENT) } else { (WINDOW, 0) };
+        while self.window.len() > least && self.window.front().is_some_and(|(at, _)| now.since(*at) > window) {
             self.window.pop_front();
         }
     }

@@ -70,6 +70,28 @@ fn a_burst_at_the_start_is_a_backlog_and_not_jitter() {
 }
 
 #[test]
+fn a_stall_as_a_sender_begins_leaves_no_delay() {
+    let mut feed = Feed::new();
+    let both = |feed: &mut Feed, n| {
+        feed.send(Track::Video, frame(n), 2 * MS);
+        feed.send(Track::Audio, frame(n), 20 * MS);
+    };
+    // Twice it stands still, and then all that it owes comes in one burst.
+    for (from, stalled, till) in [(0, 6, 24), (24, 30, 42)] {
+        (from..stalled).for_each(|n| both(&mut feed, n));
+        for track in [Track::Video, Track::Audio] {
+            for n in stalled..till {
+                feed.deliver(track, frame(n), frame(till) + feed.base);
+            }
+        }
+    }
+    for n in 43..30 * 20 {
+        both(&mut feed, n);
+        assert!(n < 43 + 30 || feed.added() < 6 * MS, "frame {n}: {}", feed.added() / MS);
+    }
+}
+
+#[test]
 fn a_drifting_clock_is_followed_without_a_jump_for_an_hour() {
     for ppm in [200, -200] {
         let mut feed = Feed::new();
