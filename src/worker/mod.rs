@@ -68,9 +68,11 @@ pub enum Error {
     SoundEnded,
 }
 
-/// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns.
+/// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns, but for the one
+/// that gives back memory.
 pub fn run(link: UnixStream) -> Result<(), Error> {
     process::step_back();
+    process::give_back_memory();
     let mut reader = Reader::new(link.try_clone()?)?;
     let (out, writer) = Writer::start(&link)?;
     let result = serve(&mut reader, &out);
