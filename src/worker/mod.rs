@@ -15,7 +15,7 @@ pub mod i420;
 pub mod out;
 mod pipeline;
 pub mod playout;
-mod process;
+pub mod process;
 mod reader;
 mod room;
 mod seen;
@@ -68,11 +68,9 @@ pub enum Error {
     SoundEnded,
 }
 
-/// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns, but for the one
-/// that gives back memory.
+/// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns.
 pub fn run(link: UnixStream) -> Result<(), Error> {
     process::step_back();
-    process::give_back_memory();
     let mut reader = Reader::new(link.try_clone()?)?;
     let (out, writer) = Writer::start(&link)?;
     let result = serve(&mut reader, &out);

@@ -12,7 +12,10 @@ use clap::Args;
 
 use crate::{
     cost::Prices,
-    worker::calibrate::{self, Findings},
+    worker::{
+        calibrate::{self, Findings},
+        process,
+    },
 };
 
 /// One room's media; started by a front or by Docker Swarm, not by people.
@@ -50,5 +53,6 @@ fn serve() -> anyhow::Result<()> {
     let link = std::io::stdin().as_fd().try_clone_to_owned().context("standard input is closed")?;
     let link = UnixStream::from(link);
     link.peer_addr().context("a worker is started by `tilecast serve`, which gives it a socket as standard input")?;
+    process::give_back_memory();
     crate::worker::run(link).context("the worker cannot go on")
 }
