@@ -20,11 +20,11 @@ FROM tools AS ffmpeg
 WORKDIR /ffmpeg
 RUN sed -i 's/^Types: deb$/Types: deb deb-src/' /etc/apt/sources.list.d/debian.sources \
     && apt-get update && apt-get source ffmpeg && rm -rf /var/lib/apt/lists/*
-# The decoders of src/worker/decode/codec.rs and src/worker/sound/decode.rs, the encoder of pipelines/audio/aac.launch. The
-# symbols carry Debian's versions, so what is linked against Debian's FFmpeg, GStreamer's plugin above all, runs on this one.
+# The decoders of src/worker/decode/codec.rs and src/worker/sound/decode.rs, the encoder of
+# src/worker/encode/aac.rs. The symbols carry Debian's versions, so what is linked against Debian's FFmpeg runs on this one.
 RUN cd ffmpeg-*/ && ./configure --prefix=/opt/ffmpeg --libdir=/opt/ffmpeg/lib --toolchain=hardened \
         --enable-shared --disable-static --disable-programs --disable-doc --disable-debug \
-        --disable-autodetect --disable-network --disable-avdevice --disable-everything --enable-libdav1d \
+        --disable-autodetect --disable-network --disable-avdevice --disable-avformat --disable-avfilter --disable-everything --enable-libdav1d \
         --enable-decoder=h264,hevc,vp8,vp9,libdav1d,aac,mp3float --enable-encoder=aac \
     && make -j"$(nproc)" && make install-libs
 
@@ -40,8 +40,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 FROM tools AS test
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
-        gstreamer1.0-libav fonts-dejavu-core fonts-wqy-microhei fonts-noto-color-emoji \
-        ffmpeg espeak-ng gstreamer1.0-tools nginx-light libnginx-mod-rtmp curl chromium coturn python3-venv \
+        fonts-dejavu-core fonts-wqy-microhei fonts-noto-color-emoji \
+        ffmpeg espeak-ng gstreamer1.0-tools gstreamer1.0-libav nginx-light libnginx-mod-rtmp curl chromium coturn python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /tilecast
 COPY . .
@@ -54,7 +54,7 @@ FROM ${DEBIAN} AS parts
 RUN ls /lib/*-linux-gnu > /base.libraries
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
-        gstreamer1.0-libav fonts-dejavu-core fonts-wqy-microhei fonts-noto-color-emoji \
+        fonts-dejavu-core fonts-wqy-microhei fonts-noto-color-emoji \
         gstreamer1.0-tools ca-certificates libdav1d6 libopus0 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=ffmpeg /opt/ffmpeg/lib/ /usr/local/lib/

@@ -16,15 +16,13 @@ pub struct Pipelines {
     pub stage: String,
     /// The video encoders by name.
     pub video: BTreeMap<String, String>,
-    /// The AAC encoder.
-    pub audio: String,
     /// The Opus encoder.
     pub opus: String,
 }
 
 impl Pipelines {
     /// The built-in texts, each replaced by the file of the same path in `folder` (`stage.launch`, `video/x264.launch`), and
-    /// further encoders from `folder/video/`.
+    /// further encoders from `folder/video/`; a text that nothing reads is an error.
     pub fn load(folder: Option<&Path>) -> anyhow::Result<Self> {
         let mut texts: BTreeMap<String, String> =
             launch::BUILTIN.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
@@ -34,14 +32,16 @@ impl Pipelines {
                     .with_context(|| format!("the pipelines folder {} cannot be read", folder.display()))?;
             }
         }
-        let video =
-            texts.iter().filter_map(|(path, text)| Some((path.strip_prefix("video/")?.to_owned(), text.clone())));
-        Ok(Self {
-            video: video.collect(),
-            stage: texts.remove("stage").context("there is no stage.launch")?,
-            audio: texts.remove("audio/aac").context("there is no audio/aac.launch")?,
-            opus: texts.remove("audio/opus").context("there is no audio/opus.launch")?,
-        })
+        let stage = texts.remove("stage").context("there is no stage.launch")?;
+        let opus = texts.remove("audio/opus").context("there is no audio/opus.launch")?;
+        let video = texts.into_iter().map(|(path, text)| match path.strip_prefix("video/") {
+            Some(name) => Ok((name.to_owned(), text)),
+            None => anyhow::bail!(
+                "the pipelines folder has a {path}.launch, which nothing reads: take it out, or name it stage.launch, \
+                 audio/opus.launch or video/NAME.launch"
+            ),
+        });
+        Ok(Self { stage, video: video.collect::<anyhow::Result<_>>()?, opus })
     }
 
     /// Each video encoder with the presets it names in its comment line `# presets: a, b, c`, the first being the one to
@@ -101,5 +101,9 @@ mod tests {
         assert_eq!(pipelines.presets()["mine"], ["fast"]);
         assert!(pipelines.video.contains_key("x264"));
         assert!(Pipelines::load(Some(&folder.path().join("absent"))).is_err());
+        fs::create_dir(folder.path().join("audio")).expect("a folder");
+        fs::write(folder.path().join("audio/aac.launch"), "appsrc").expect("written");
+        let said = Pipelines::load(Some(folder.path())).expect_err("nothing reads it").to_string();
+        assert!(said.contains("audio/aac.launch"), "{said}");
     }
 }

@@ -90,7 +90,6 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             keeping,
             stage: config.pipelines.stage,
             video_encoders: config.pipelines.video,
-            audio_encoder: config.pipelines.audio,
             opus_encoder: config.pipelines.opus,
         },
         tasks.clone(),

@@ -59,7 +59,7 @@ pub struct Load {
 /// Memory of a worker with nobody in it, MiB, and of each participant; each million pixels of canvas adds to the first and each
 /// million pixels a participant sends to the second. A tenth above what `tilecast bench` finds, since a worker that meets its limit is
 /// ended; see docs/scale.md.
-const MEMORY_BASE: f32 = 85.0;
+const MEMORY_BASE: f32 = 55.0;
 const MEMORY_CANVAS: f32 = 30.0;
 const MEMORY_VOICE: f32 = 1.5;
 const MEMORY_PICTURE: f32 = 6.5;

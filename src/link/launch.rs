@@ -10,7 +10,6 @@ pub const BUILTIN: &[(&str, &str)] = &[
     ("video/openh264", include_str!("../../pipelines/video/openh264.launch")),
     ("video/nvenc", include_str!("../../pipelines/video/nvenc.launch")),
     ("video/va", include_str!("../../pipelines/video/va.launch")),
-    ("audio/aac", include_str!("../../pipelines/audio/aac.launch")),
     ("audio/opus", include_str!("../../pipelines/audio/opus.launch")),
 ];
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Most mixes that may be listened to at once; a longer list is refused. Each costs half a
 /// hundredth of a core, and a room has at most 64 participants, of whom each may want the sound without their own.
@@ -116,8 +116,6 @@ pub struct Pipelines {
     pub stage: String,
     /// The chosen video encoder.
     pub video: String,
-    /// The program's audio encoder, AAC.
-    pub audio: String,
     /// The audio encoder of each [`Listener`], Opus.
     pub opus: String,
 }

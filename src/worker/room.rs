@@ -56,8 +56,8 @@ impl Room {
         let stage = Stage::start(settings, clock, &out)?;
         let voice = out.clone();
         let sink = Arc::new(move |message| voice.send(&message));
-        let (aac, opus) = (settings.pipelines.audio.clone(), settings.pipelines.opus.clone());
-        let sound = Sound::start(clock, Recipe { settings: settings.audio.clone(), aac, opus }, sink)?;
+        let recipe = Recipe { settings: settings.audio.clone(), opus: settings.pipelines.opus.clone() };
+        let sound = Sound::start(clock, recipe, sink)?;
         let canvas = settings.canvas.clone();
         let stats_due = clock.now() + STATS_EVERY;
         let (participants, connections, seen) = (Vec::new(), HashMap::new(), Seen::default());

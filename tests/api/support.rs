@@ -50,7 +50,6 @@ pub fn settings_of(keys: &[&str], engine: impl FnOnce(Local) -> Local) -> Settin
         keeping: Keeping::Nothing,
         stage: pipelines.stage,
         video_encoders: pipelines.video,
-        audio_encoder: pipelines.audio,
         opus_encoder: pipelines.opus,
         rules: rules.clone(),
     };

@@ -54,12 +54,7 @@ pub fn settings(width: u32, height: u32, fps: u32) -> Settings {
         canvas: Canvas { width, height, fps, ..Canvas::default() },
         video: VideoSettings { preset: "ultrafast".to_owned(), bitrate_kbps: 4000, keyframe_frames: fps * 2 },
         audio: AudioSettings { bitrate_kbps: 96 },
-        pipelines: Pipelines {
-            stage: text("stage"),
-            video: text("video/x264"),
-            audio: text("audio/aac"),
-            opus: text("audio/opus"),
-        },
+        pipelines: Pipelines { stage: text("stage"), video: text("video/x264"), opus: text("audio/opus") },
     }
 }
 

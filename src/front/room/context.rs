@@ -54,8 +54,6 @@ pub struct Context {
     pub stage: String,
     /// Launch texts of the video encoders, by name.
     pub video_encoders: BTreeMap<String, String>,
-    /// Launch text of the program's audio encoder.
-    pub audio_encoder: String,
     /// Launch text of the encoder for those who listen by WebRTC.
     pub opus_encoder: String,
     /// What a document may say.
@@ -103,7 +101,6 @@ impl Context {
             pipelines: Pipelines {
                 stage: self.stage.clone(),
                 video: encoder.cloned().unwrap_or_default(),
-                audio: self.audio_encoder.clone(),
                 opus: self.opus_encoder.clone(),
             },
         }

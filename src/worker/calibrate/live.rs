@@ -89,12 +89,7 @@ impl Show {
                 keyframe_frames: FPS * 2,
             },
             audio: AudioSettings { bitrate_kbps: 128 },
-            pipelines: Pipelines {
-                stage: text("stage")?,
-                video: text("video/x264")?,
-                audio: text("audio/aac")?,
-                opus: text("audio/opus")?,
-            },
+            pipelines: Pipelines { stage: text("stage")?, video: text("video/x264")?, opus: text("audio/opus")? },
         };
         let person = |number: usize| Participant {
             id: id(number),

@@ -15,13 +15,13 @@ use super::{CANVAS, CalibrateError, FPS, usage};
 use crate::{
     layout::Canvas,
     link::{
-        FromWorker, launch,
+        FromWorker,
         message::{AudioSettings, VideoSettings},
     },
     media::{Packet, Role, Timestamp, Track},
     worker::{
         clock::Clock,
-        encode::{Audio, Form, Video},
+        encode::{AacEncoder, Video},
         i420::Picture,
         out::Writer,
         sound::{BLOCK, Block},
@@ -128,11 +128,10 @@ fn collect(mut link: UnixStream) -> std::io::Result<JoinHandle<Vec<FromWorker>>>
 
 /// A second of what is heard in a room: tones that come and go, and hiss.
 fn voice() -> Result<Vec<Packet>, CalibrateError> {
-    let text = launch::builtin("audio/aac").ok_or(CalibrateError::Incomplete("there is no aac.launch"))?;
     let heard = Arc::<Mutex<Vec<FromWorker>>>::default();
     let ear = Arc::clone(&heard);
     let sink = Arc::new(move |message| ear.lock().unwrap_or_else(PoisonError::into_inner).push(message));
-    let mut audio = Audio::start(text, &AudioSettings { bitrate_kbps: 96 }, Form::Program, 0, sink)?;
+    let mut audio = AacEncoder::start(&AudioSettings { bitrate_kbps: 96 }, 0, sink)?;
     let mut chance = 1u32;
     for number in 0..BLOCKS {
         let mut block: Block = [[0.0; 2]; BLOCK];
@@ -146,7 +145,7 @@ fn voice() -> Result<Vec<Packet>, CalibrateError> {
         }
         audio.push(&block)?;
     }
-    audio.finish();
+    audio.finish()?;
     let messages = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(program(messages, Track::Audio))
 }

@@ -18,7 +18,7 @@ use self::{
 use super::{
     Error,
     decode::trial::{Trial, trial},
-    encode::AudioError,
+    encode::AacError,
 };
 use crate::{layout::Canvas, link::launch, media::Size};
 
@@ -57,7 +57,7 @@ pub enum CalibrateError {
     Encode(#[from] super::encode::EncodeError),
     /// The sound's.
     #[error("the sound's encoder: {0}")]
-    Sound(#[from] AudioError),
+    Sound(#[from] AacError),
     /// Pictures or packets did not come.
     #[error("{0}")]
     Incomplete(&'static str),

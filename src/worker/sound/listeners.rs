@@ -7,7 +7,7 @@ use crate::{
     base::ParticipantId,
     link::{Listener, message::MAX_LISTENERS},
     media::Timestamp,
-    worker::encode::{Audio, AudioError, Form},
+    worker::encode::{OpusEncoder, OpusEncoderError},
 };
 
 /// Blocks that an encoder gets in which to send its last packets: 1 s, of which it needs a hundredth.
@@ -33,9 +33,9 @@ enum State {
     /// No encoder runs; not before this is one to be started.
     Silent(Timestamp),
     /// The encoder, and how many blocks it got.
-    Heard(Audio, u64),
+    Heard(OpusEncoder, u64),
     /// Nobody wants it any more; blocks since then.
-    Leaving(Audio, u32),
+    Leaving(OpusEncoder, u32),
 }
 
 impl Listeners {
@@ -83,13 +83,13 @@ impl Listeners {
     pub fn push<'a>(
         &mut self,
         heard: impl Fn(&Listener) -> Option<&'a Block>,
-        start: impl Fn(Form) -> Result<Audio, AudioError>,
+        start: impl Fn(u32) -> Result<OpusEncoder, OpusEncoderError>,
         now: Timestamp,
-    ) -> Vec<AudioError> {
+    ) -> Vec<OpusEncoderError> {
         let mut faults = Vec::new();
         let missing = |ear: &&mut Ear| matches!(ear.state, State::Silent(due) if due <= now);
         if let Some(ear) = self.ears.iter_mut().find(missing) {
-            ear.state = match start(Form::Listener(ear.listener.id)) {
+            ear.state = match start(ear.listener.id) {
                 Ok(encoder) => State::Heard(encoder, 0),
                 Err(error) => {
                     faults.push(error);
@@ -130,7 +130,7 @@ impl Listeners {
 impl Ear {
     /// Encodes a block; false once it has left. An encoder begins and ends in the middle of what is said, so the first
     /// block fades in and the last one out.
-    fn push(&mut self, block: &Block) -> Result<bool, AudioError> {
+    fn push(&mut self, block: &Block) -> Result<bool, OpusEncoderError> {
         match &mut self.state {
             State::Silent(_) => {}
             State::Heard(encoder, blocks) => {

@@ -2,8 +2,8 @@
 //! once.
 //!
 //! One thread does it all, every 20 ms: [`decode`] to 48 kHz, [`timeline`] by media time, [`reader`] against drift,
-//! [`voice`] for gain, [`ear`] for who speaks, [`mixer`] and [`limiter`] for the sum, [`super::encode::Audio`] for AAC
-//! and, while somebody listens (`listeners`), Opus. It never waits for a participant: what is not there is silence. It
+//! [`voice`] for gain, [`ear`] for who speaks, [`mixer`] and [`limiter`] for the sum, [`AacEncoder`] and,
+//! while somebody listens (`listeners`), [`OpusEncoder`]. It never waits for a participant: what is not there is silence. It
 //! stops when [`Sound::stop`] is called or the [`Sound`] is dropped, and
 //! finishes its encoder.
 
@@ -33,7 +33,7 @@ use std::{
 
 use super::{
     clock::Clock,
-    encode::{Audio, AudioError, Form},
+    encode::{AacEncoder, AacError, OpusEncoder, OpusEncoderError},
     playout::Playout,
 };
 use crate::{
@@ -89,7 +89,7 @@ pub struct SoundStats {
 pub enum SoundError {
     /// The encoder does not start.
     #[error(transparent)]
-    Encoder(#[from] AudioError),
+    Encoder(#[from] AacError),
     /// The thread does not start.
     #[error("the sound thread does not start: {0}; raise the limit of threads (ulimit -u, TasksMax)")]
     Thread(#[from] std::io::Error),
@@ -100,20 +100,19 @@ pub enum SoundError {
 pub struct Recipe {
     /// Rates.
     pub settings: AudioSettings,
-    /// Launch text of the program's encoder, from `pipelines/audio/`.
-    pub aac: String,
-    /// Launch text of a listener's.
+    /// Launch text of a listener's encoder, from `pipelines/audio/`.
     pub opus: String,
 }
 
 impl Recipe {
-    /// Starts an encoder whose first sample is number `begin`, counted from room time zero.
-    fn start(&self, form: Form, begin: i64, sink: &Sink) -> Result<Audio, AudioError> {
-        let text = match form {
-            Form::Program => &self.aac,
-            Form::Listener(_) => &self.opus,
-        };
-        Audio::start(text, &self.settings, form, begin, Arc::clone(sink))
+    /// Starts the program's encoder, whose first sample is number `begin`, counted from room time zero.
+    fn program(&self, begin: i64, sink: &Sink) -> Result<AacEncoder, AacError> {
+        AacEncoder::start(&self.settings, begin, Arc::clone(sink))
+    }
+
+    /// The same for a listener.
+    fn listener(&self, number: u32, begin: i64, sink: &Sink) -> Result<OpusEncoder, OpusEncoderError> {
+        OpusEncoder::start(&self.opus, &self.settings, number, begin, Arc::clone(sink))
     }
 }
 
@@ -146,7 +145,7 @@ impl Sound {
     /// of `clock`.
     pub fn start(clock: Clock, recipe: Recipe, sink: Sink) -> Result<Self, SoundError> {
         let begin = block_at(clock.now());
-        let encoder = recipe.start(Form::Program, begin, &sink)?;
+        let encoder = recipe.program(begin, &sink)?;
         let (commands, queue) = sync_channel(MAX_WAITING);
         let stats = SharedStats::default();
         let run = run::Run::new(clock, begin, encoder, recipe, sink, Arc::clone(&stats));

@@ -8,10 +8,7 @@ use super::{
 use crate::{
     link::{FromWorker, Listener, Report},
     media::Timestamp,
-    worker::{
-        clock::Clock,
-        encode::{Audio, Form},
-    },
+    worker::{clock::Clock, encode::AacEncoder},
 };
 
 /// Blocks mixed in one turn after the machine stood still, so that commands are heard in between: 0.5 s.
@@ -20,8 +17,8 @@ const MAX_BLOCKS: usize = 50;
 /// Sound later than this is left out: whoever watches has gone on, and an encoder is not to be handed a long standstill at once.
 const MAX_LATE: Duration = Duration::from_secs(1);
 
-/// Blocks that a turn waits for: half the wake-ups, of this thread and of the encoder's, for sound that leaves 5 ms later on
-/// average. No codec's frame is shorter than these 20 ms.
+/// Blocks that a turn waits for: half the wake-ups, of this thread and of the listeners' encoders, for sound that leaves 5 ms
+/// later on average. No codec's frame is shorter than these 20 ms.
 const TURN_BLOCKS: i64 = 2;
 
 /// Time from one attempt to start a broken encoder to the next.
@@ -33,7 +30,7 @@ pub struct Run {
     /// First sample of the next block, counted from room time zero.
     next: i64,
     mixer: Mixer,
-    encoder: Option<Audio>,
+    encoder: Option<AacEncoder>,
     recipe: Recipe,
     listeners: Listeners,
     failed: Timestamp,
@@ -42,7 +39,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn new(clock: Clock, begin: i64, encoder: Audio, recipe: Recipe, sink: Sink, stats: SharedStats) -> Self {
+    pub fn new(clock: Clock, begin: i64, encoder: AacEncoder, recipe: Recipe, sink: Sink, stats: SharedStats) -> Self {
         let (mixer, listeners, failed) = (Mixer::new(), Listeners::default(), Timestamp::ZERO);
         Self { clock, next: begin, mixer, encoder: Some(encoder), recipe, listeners, failed, sink, stats }
     }
@@ -64,8 +61,8 @@ impl Run {
             }
         }
         self.listeners.finish();
-        if let Some(encoder) = self.encoder {
-            encoder.finish();
+        if let Some(Err(error)) = self.encoder.map(AacEncoder::finish) {
+            tracing::warn!(%error, "the last of the sound is lost");
         }
     }
 
@@ -114,7 +111,7 @@ impl Run {
         let at = time_of(self.next);
         let (block, levels) = self.mixer.block(at);
         self.encode(&block);
-        let start = |form| self.recipe.start(form, self.next, &self.sink);
+        let start = |number| self.recipe.listener(number, self.next, &self.sink);
         let heard = |listener: &Listener| match &listener.without {
             None => Some(&block),
             Some(id) => self.mixer.without(id),
@@ -132,7 +129,7 @@ impl Run {
     fn encode(&mut self, block: &super::Block) {
         if self.encoder.is_none() && self.clock.now().since(self.failed) >= RETRY {
             self.failed = self.clock.now();
-            match self.recipe.start(Form::Program, self.next, &self.sink) {
+            match self.recipe.program(self.next, &self.sink) {
                 Ok(encoder) => self.encoder = Some(encoder),
                 Err(error) => self.report(Report::Fault { feed: None, text: error.to_string() }),
             }

@@ -103,7 +103,7 @@ fn listened(
             listeners.set(list).expect("a list");
         }
         let block = std::array::from_fn(|i| [wave(begin + i as i64); 2]);
-        let start = |form| recipe.start(form, begin, &sink);
+        let start = |number| recipe.listener(number, begin, &sink);
         let faults = listeners.push(|_| Some(&block), start, time_of(begin));
         assert!(faults.is_empty(), "{faults:?}");
     }
@@ -195,6 +195,6 @@ fn an_encoder_that_cannot_start_is_said_and_tried_again_later() {
     let recipe = Recipe { opus: "appsrc name=in ! nosuchthing".to_owned(), ..recipe() };
     let sink: Sink = Arc::new(|_| {});
     let mut tried =
-        |ms| listeners.push(|_| None, |form| recipe.start(form, 0, &sink), Timestamp::from_millis(ms)).len();
+        |ms| listeners.push(|_| None, |number| recipe.listener(number, 0, &sink), Timestamp::from_millis(ms)).len();
     assert_eq!([tried(0), tried(10), tried(500), tried(1000), tried(1010)], [1, 0, 0, 1, 0]);
 }

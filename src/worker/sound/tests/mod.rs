@@ -21,10 +21,6 @@ use crate::{
     media::{AudioCodec, Codec, Levels, Role, Track, VideoCodec},
 };
 
-fn launch() -> &'static str {
-    launch::builtin("audio/aac").expect("built in")
-}
-
 const MS: i64 = 1_000_000;
 
 /// What FFmpeg makes of the lavfi source `sound`, encoded by `args` into `container`.
@@ -139,7 +135,7 @@ impl Room {
 
 fn recipe() -> Recipe {
     let opus = launch::builtin("audio/opus").expect("built in").to_owned();
-    Recipe { settings: settings(), aac: launch().to_owned(), opus }
+    Recipe { settings: settings(), opus }
 }
 
 fn settings() -> AudioSettings {
@@ -150,11 +146,11 @@ fn settings() -> AudioSettings {
 fn to_packets(mix: &[Stereo], begin: i64) -> Vec<Packet> {
     let (sender, receiver) = mpsc::channel();
     let sink: Sink = Arc::new(move |message| sender.send(message).expect("the test listens"));
-    let mut encoder = Audio::start(launch(), &settings(), Form::Program, begin, sink).expect("starts");
+    let mut encoder = AacEncoder::start(&settings(), begin, sink).expect("starts");
     for block in mix.as_chunks::<BLOCK>().0 {
         encoder.push(block).expect("encodes");
     }
-    encoder.finish();
+    encoder.finish().expect("ends");
     let packets = receiver.try_iter().map(|message| match message {
         FromWorker::Program(packet) => packet,
         other => panic!("{other:?}"),

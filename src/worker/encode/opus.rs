@@ -1,4 +1,4 @@
-//! A mix to AAC or Opus: a GStreamer leg from `pipelines/audio/`, whose packets are stamped here.
+//! A mix to Opus for one listener: the GStreamer leg of `pipelines/audio/opus.launch`, whose packets are stamped here.
 
 use std::{
     sync::{
@@ -25,14 +25,8 @@ use crate::{
     },
 };
 
-/// Samples in one AAC frame (ISO/IEC 14496-3, AAC-LC).
-const AAC_FRAME: i64 = 1024;
-
-/// Samples by which the AAC encoder's first packet decodes to what came before the sound: one frame of overlap.
-const AAC_PRIMING: i64 = 1024;
-
-/// Samples in one Opus packet, 20 ms: what browsers send and expect.
-const OPUS_FRAME: i64 = 960;
+/// Samples in one packet, 20 ms: what browsers send and expect.
+const FRAME: i64 = 960;
 
 /// Most that an OpusHead may say its encoder runs ahead, samples: 80 ms (RFC 7845 §4.2).
 const MAX_PRE_SKIP: i64 = 3840;
@@ -40,8 +34,8 @@ const MAX_PRE_SKIP: i64 = 3840;
 /// Where an OpusHead says so (RFC 7845 §5.1), bytes.
 const PRE_SKIP: std::ops::Range<usize> = 10..12;
 
-/// Most that is spent on a mix in Opus, kbit/s: there stereo music is not told from what went in.
-const MAX_OPUS_KBPS: u32 = 96;
+/// Most that is spent on a mix, kbit/s: there stereo music is not told from what went in.
+const MAX_KBPS: u32 = 96;
 
 /// Blocks the encoder may leave lying before it counts as stuck: 5 s. It needs 20 ms.
 const MAX_WAITING: u64 = 5 * RATE as u64 / BLOCK as u64;
@@ -51,32 +45,25 @@ const FINISH: Duration = Duration::from_secs(1);
 
 /// Why there is no encoder.
 #[derive(Debug, thiserror::Error)]
-pub enum AudioError {
+pub enum OpusEncoderError {
     /// Placeholders.
-    #[error("the audio encoder's launch text: {0}")]
+    #[error("the Opus encoder's launch text: {0}")]
     Launch(#[from] LaunchError),
     /// Does not parse, or elements are missing on this machine.
-    #[error("the audio encoder's launch text does not build: {0}; check pipelines/audio and the plugins it names")]
+    #[error(
+        "the Opus encoder's launch text does not build: {0}; check pipelines/audio/opus.launch and the plugins it names"
+    )]
     Build(#[from] gst::glib::Error),
     /// No `appsrc name=in` or `appsink name=out`.
-    #[error("the audio encoder's launch text has no element called {0}")]
+    #[error("the Opus encoder's launch text has no element called {0}")]
     Missing(&'static str),
     /// It did at start or while running.
-    #[error("the audio encoder failed and is started anew: {0}")]
+    #[error("the Opus encoder failed and is started anew: {0}")]
     Failed(String),
 }
 
-/// What the packets are, and for whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// AAC, for the program.
-    Program,
-    /// Opus, for the listener with this number.
-    Listener(u32),
-}
-
 /// The running encoder.
-pub struct Audio {
+pub struct OpusEncoder {
     pipeline: gst::Pipeline,
     input: gst_app::AppSrc,
     fault: pipeline::Fault,
@@ -92,23 +79,28 @@ struct Stamper {
     count: i64,
     /// Index of the first sample given to the encoder, from room time zero.
     begin: i64,
-    config: Bytes,
-    form: Form,
+    listener: u32,
     sink: Sink,
 }
 
-impl Audio {
-    /// Builds and starts it. The first sample pushed has index `begin`, counted from room time zero; packets go to
-    /// `sink`, of AAC the AudioSpecificConfig first.
-    pub fn start(text: &str, settings: &AudioSettings, form: Form, begin: i64, sink: Sink) -> Result<Self, AudioError> {
+impl OpusEncoder {
+    /// Builds and starts it for the listener with that number. The first sample pushed has index `begin`, counted from room
+    /// time zero; packets go to `sink`.
+    pub fn start(
+        text: &str,
+        settings: &AudioSettings,
+        listener: u32,
+        begin: i64,
+        sink: Sink,
+    ) -> Result<Self, OpusEncoderError> {
         gst::init()?;
-        let pipeline = build(text, settings, form)?;
-        let named = |name| pipeline.by_name(name).ok_or(AudioError::Missing(name));
-        let input = named("in")?.downcast::<gst_app::AppSrc>().map_err(|_| AudioError::Missing("in"))?;
-        let output = named("out")?.downcast::<gst_app::AppSink>().map_err(|_| AudioError::Missing("out"))?;
+        let pipeline = build(text, settings)?;
+        let named = |name| pipeline.by_name(name).ok_or(OpusEncoderError::Missing(name));
+        let input = named("in")?.downcast::<gst_app::AppSrc>().map_err(|_| OpusEncoderError::Missing("in"))?;
+        let output = named("out")?.downcast::<gst_app::AppSink>().map_err(|_| OpusEncoderError::Missing("out"))?;
         input.set_caps(Some(&caps()));
         input.set_format(gst::Format::Time);
-        let mut stamper = Stamper { count: 0, begin, config: Bytes::new(), form, sink };
+        let mut stamper = Stamper { count: 0, begin, listener, sink };
         let (end, ended) = sync_channel(1);
         let callbacks = gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
@@ -121,17 +113,17 @@ impl Audio {
         output.set_callbacks(callbacks.build());
         let encoder = Self { fault: pipeline::watch(&pipeline), pipeline, input, ended, next: begin, ending: false };
         let started = encoder.pipeline.set_state(gst::State::Playing);
-        started.map_err(|error| AudioError::Failed(encoder.fault().unwrap_or(error.to_string())))?;
+        started.map_err(|error| OpusEncoderError::Failed(encoder.fault().unwrap_or(error.to_string())))?;
         Ok(encoder)
     }
 
     /// Encodes the next block. Never waits; after an error this encoder is of no more use.
-    pub fn push(&mut self, block: &Block) -> Result<(), AudioError> {
+    pub fn push(&mut self, block: &Block) -> Result<(), OpusEncoderError> {
         if let Some(fault) = self.fault() {
-            return Err(AudioError::Failed(fault));
+            return Err(OpusEncoderError::Failed(fault));
         }
         if self.input.current_level_buffers() > MAX_WAITING {
-            return Err(AudioError::Failed("it takes no more sound".to_owned()));
+            return Err(OpusEncoderError::Failed("it takes no more sound".to_owned()));
         }
         let bytes: Vec<u8> = block.as_flattened().iter().flat_map(|value| value.to_le_bytes()).collect();
         let mut buffer = gst::Buffer::from_mut_slice(bytes);
@@ -141,7 +133,7 @@ impl Audio {
             buffer.set_duration(end.saturating_sub(at));
         }
         self.next += BLOCK as i64;
-        self.input.push_buffer(buffer).map_err(|error| AudioError::Failed(error.to_string()))?;
+        self.input.push_buffer(buffer).map_err(|error| OpusEncoderError::Failed(error.to_string()))?;
         Ok(())
     }
 
@@ -151,7 +143,7 @@ impl Audio {
         self.ending |= self.input.end_of_stream().is_ok();
     }
 
-    /// True once it has sent all, after [`Audio::end`].
+    /// True once it has sent all, after [`OpusEncoder::end`].
     pub fn has_ended(&self) -> bool {
         !self.ending || self.ended.try_recv().is_ok()
     }
@@ -162,7 +154,7 @@ impl Audio {
             self.end();
         }
         if self.ending && self.ended.recv_timeout(FINISH).is_err() {
-            tracing::warn!("the audio encoder does not end");
+            tracing::warn!("the Opus encoder does not end");
         }
     }
 
@@ -171,57 +163,34 @@ impl Audio {
     }
 }
 
-impl Drop for Audio {
+impl Drop for OpusEncoder {
     fn drop(&mut self) {
         pipeline::end(&self.pipeline);
     }
 }
 
-fn build(text: &str, settings: &AudioSettings, form: Form) -> Result<gst::Pipeline, AudioError> {
-    let kbps = u64::from(match form {
-        Form::Program => settings.bitrate_kbps,
-        Form::Listener(_) => settings.bitrate_kbps.min(MAX_OPUS_KBPS),
-    });
+fn build(text: &str, settings: &AudioSettings) -> Result<gst::Pipeline, OpusEncoderError> {
+    let kbps = u64::from(settings.bitrate_kbps.min(MAX_KBPS));
     let values = [("bitrate_kbps", Value::Number(kbps)), ("bitrate_bps", Value::Number(kbps * 1000))];
     let description = launch::fill(text, &values)?;
     let element = gst::parse::launch_full(&description, None, gst::ParseFlags::FATAL_ERRORS)?;
-    element.downcast::<gst::Pipeline>().map_err(|_| AudioError::Missing("in"))
+    element.downcast::<gst::Pipeline>().map_err(|_| OpusEncoderError::Missing("in"))
 }
 
 impl Stamper {
     fn send(&mut self, sample: &gst::Sample) {
-        let (frame, ahead) = match self.form {
-            Form::Program => (AAC_FRAME, AAC_PRIMING),
-            Form::Listener(_) => (OPUS_FRAME, sample.caps().and_then(pre_skip).unwrap_or_default()),
-        };
-        let at = self.begin - ahead + self.count * frame;
+        let ahead = sample.caps().and_then(pre_skip).unwrap_or_default();
+        let at = self.begin - ahead + self.count * FRAME;
         self.count += 1;
-        let config = sample.caps().and_then(codec_data).filter(|_| self.form == Form::Program).unwrap_or_default();
-        if !config.is_empty() && config != self.config {
-            self.config = config.clone();
-            self.packet(Role::Config, at.max(self.begin), config);
-        }
         let Some(data) = sample.buffer().and_then(|buffer| buffer.map_readable().ok()) else { return };
-        // Program time begins at zero, and what is before it is the priming's silence.
-        if at >= 0 {
-            self.packet(Role::Key, at, Bytes::copy_from_slice(&data));
+        // Program time begins at zero, and what is before it is silence.
+        if at < 0 {
+            return;
         }
+        let (pts, data) = (Timestamp::from_units(at, RATE), Bytes::copy_from_slice(&data));
+        let packet = Packet { codec: Codec::Audio(AudioCodec::Opus), role: Role::Key, pts, dts: pts, data };
+        (self.sink)(FromWorker::Sound { listener: self.listener, packet });
     }
-
-    fn packet(&self, role: Role, at: i64, data: Bytes) {
-        let pts = Timestamp::from_units(at, RATE);
-        let packet = |codec| Packet { codec: Codec::Audio(codec), role, pts, dts: pts, data };
-        (self.sink)(match self.form {
-            Form::Program => FromWorker::Program(packet(AudioCodec::Aac)),
-            Form::Listener(listener) => FromWorker::Sound { listener, packet: packet(AudioCodec::Opus) },
-        });
-    }
-}
-
-fn codec_data(caps: &gst::CapsRef) -> Option<Bytes> {
-    let data = caps.structure(0)?.get::<gst::Buffer>("codec_data").ok()?;
-    let map = data.map_readable().ok()?;
-    Some(Bytes::copy_from_slice(&map))
 }
 
 /// How many samples the encoder runs ahead: the pre-skip of the OpusHead, which is the first of the stream's headers.
