@@ -69,8 +69,7 @@ pub async fn measure() -> Result<Prices> {
     let program: PathBuf = std::env::current_exe().context("this program's own path is not known")?;
     let mut command = Command::new(program);
     command.args(["worker", "--calibrate"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // Threads of a worker share memory as they do in a room.
-    command.env("MALLOC_ARENA_MAX", "2").env("TILECAST_LOG", "warn").process_group(0).kill_on_drop(true);
+    command.env("TILECAST_LOG", "warn").process_group(0).kill_on_drop(true);
     let mut child = command.spawn().context("the measuring process cannot be started")?;
     let (mut answer, mut words) = (Vec::new(), String::new());
     let (out, errors) = (child.stdout.take().context("piped")?, child.stderr.take().context("piped")?);

@@ -215,8 +215,6 @@ fn start_worker() -> anyhow::Result<(UnixStream, Child)> {
         .arg("worker")
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
-        // glibc keeps freed memory in one arena per thread; a worker has a thread per participant.
-        .env("MALLOC_ARENA_MAX", "2")
         .kill_on_drop(true)
         .spawn()
         .context("the worker cannot be started")?;

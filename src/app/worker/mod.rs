@@ -31,6 +31,7 @@ pub struct WorkerArgs {
 
 /// Runs a worker.
 pub fn run(args: &WorkerArgs) -> anyhow::Result<()> {
+    process::keep_memory_whole();
     match &args.join {
         _ if args.calibrate => calibrate(),
         Some(ticket) => join::run(ticket),

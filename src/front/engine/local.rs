@@ -91,8 +91,6 @@ impl Local {
             .env_clear()
             .envs(ENVIRONMENT.iter().filter_map(|key| Some((key, std::env::var_os(key)?))))
             .env("TILECAST_LOG", &self.log)
-            // glibc keeps freed memory in one arena per thread; a worker has a thread per participant.
-            .env("MALLOC_ARENA_MAX", "2")
             // Ctrl-C in a terminal goes to the whole foreground group; the front alone decides when workers end.
             .process_group(0)
             .kill_on_drop(true)
