@@ -464,7 +464,7 @@ mod tests {
             "canvas": {},
             "video": {"preset": "", "bitrate_kbps": 1, "keyframe_frames": 1},
             "audio": {"bitrate_kbps": 1},
-            "pipelines": {"stage": "", "video": "", "audio": "", "opus": ""},
+            "pipelines": {"stage": "", "video": "", "opus": ""},
         });
         production.greet(serde_json::from_value(settings).expect("settings"), begun + Duration::from_millis(500));
         production.take(frame(100), begun + Duration::from_millis(600));
