@@ -62,7 +62,7 @@ pub struct Load {
 const MEMORY_BASE: f32 = 55.0;
 const MEMORY_CANVAS: f32 = 30.0;
 const MEMORY_VOICE: f32 = 1.5;
-const MEMORY_PICTURE: f32 = 6.5;
+const MEMORY_PICTURE: f32 = 8.5;
 
 /// Steps in which sizes are reserved, so that not every participant who joins changes the reservation.
 const STEP: Budget = Budget { millicores: 250, mib: 64 };
