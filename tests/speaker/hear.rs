@@ -5,6 +5,7 @@ use std::{
     path::Path,
     process::{Command, Stdio},
     sync::{Arc, Mutex},
+    thread,
     time::Duration,
 };
 
@@ -52,7 +53,7 @@ fn encoded(track: &[f32]) -> Vec<Packet> {
 fn encode(raw: &[u8], file: &Path) {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-v", "error", "-f", "f32le", "-ar", "48000", "-ac", "1", "-i", "pipe:0"]);
-    ffmpeg.args(["-c:a", "aac", "-b:a", "96k", "-f", "flv"]).arg(file).stdin(Stdio::piped());
+    ffmpeg.args(["-c:a", "aac", "-aac_coder", "fast", "-b:a", "96k", "-f", "flv"]).arg(file).stdin(Stdio::piped());
     let mut encoder = ffmpeg.spawn().expect("ffmpeg is installed");
     let mut pipe = encoder.stdin.take().expect("piped");
     std::io::Write::write_all(&mut pipe, raw).expect("ffmpeg reads");
@@ -62,7 +63,12 @@ fn encode(raw: &[u8], file: &Path) {
 
 /// What the worker hears.
 pub fn reports(meeting: &Meeting) -> Reports {
-    let feeds = meeting.tracks.iter().map(|track| encoded(track).into_iter().peekable());
+    // Most of the time that a first run takes, so on all cores.
+    let tracks: Vec<Vec<Packet>> = thread::scope(|scope| {
+        let encoding: Vec<_> = meeting.tracks.iter().map(|track| scope.spawn(|| encoded(track))).collect();
+        encoding.into_iter().map(|encoding| encoding.join().expect("encoded")).collect()
+    });
+    let feeds = tracks.into_iter().map(|packets| packets.into_iter().peekable());
     let mut feeds: Vec<_> = feeds.map(|packets| (Arc::<Mutex<Playout>>::default(), packets)).collect();
     let mut mixer = Mixer::new();
     let participant = |(feed, speaker): (usize, &super::meeting::Speaker)| Participant {
