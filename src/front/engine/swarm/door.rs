@@ -142,9 +142,9 @@ impl Swarm {
             Some((true, Place::Here | Place::Moving) | (false, _)) => {
                 Answer::Later("its room is moving to another front".to_owned())
             }
-            // Of several fronts one may not have heard of it yet; a service that no room needs is swept away.
-            Some((true, Place::Nowhere)) => Answer::Later("no front has its room".to_owned()),
-            None => Answer::Leave("there is no such room".to_owned()),
+            // Of several fronts one may not have heard of it yet, and one that has just come back has not taken its rooms up; a
+            // service that no room needs is swept away.
+            Some((true, Place::Nowhere)) | None => Answer::Later("no front has its room".to_owned()),
         }
     }
 }
