@@ -10,7 +10,7 @@ ARG DEBIAN=debian:bookworm-slim
 # What everything is built with: the first list of scripts/setup, and what FFmpeg needs besides.
 FROM ${RUST} AS tools
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        gcc libc6-dev make pkg-config clang libclang-dev \
+        gcc libc6-dev make pkg-config libclang1 libclang-common-14-dev \
         libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
         libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresample-dev libopus-dev \
         dpkg-dev libdav1d-dev nasm \

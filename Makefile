@@ -54,10 +54,14 @@ lint:
 doc:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 
-# One at a time: the end-to-end tests publish, compose and decode live, and a second one beside them would make a small machine
-# miss frames that they count.
+# Built first, so that all cores are busy; then the library's own tests, as many at once as there are cores; then the end-to-end
+# tests, one at a time: they publish, compose and decode live, and a second one beside them would make a small machine miss frames
+# that they count.
 unit:
-	$(CARGO) test --locked --no-fail-fast -- --test-threads=1
+	$(CARGO) test --locked --no-run
+	$(CARGO) test --locked --no-fail-fast --lib
+	$(CARGO) test --locked --no-fail-fast --bins --test '*' -- --test-threads=1
+	$(CARGO) test --locked --doc
 
 image:
 	$(DOCKER) build -t tilecast .

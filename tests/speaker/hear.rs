@@ -5,7 +5,6 @@ use std::{
     path::Path,
     process::{Command, Stdio},
     sync::{Arc, Mutex},
-    thread,
     time::Duration,
 };
 
@@ -63,12 +62,7 @@ fn encode(raw: &[u8], file: &Path) {
 
 /// What the worker hears.
 pub fn reports(meeting: &Meeting) -> Reports {
-    // Most of the time that a first run takes, so on all cores.
-    let tracks: Vec<Vec<Packet>> = thread::scope(|scope| {
-        let encoding: Vec<_> = meeting.tracks.iter().map(|track| scope.spawn(|| encoded(track))).collect();
-        encoding.into_iter().map(|encoding| encoding.join().expect("encoded")).collect()
-    });
-    let feeds = tracks.into_iter().map(|packets| packets.into_iter().peekable());
+    let feeds = meeting.tracks.iter().map(|track| encoded(track).into_iter().peekable());
     let mut feeds: Vec<_> = feeds.map(|packets| (Arc::<Mutex<Playout>>::default(), packets)).collect();
     let mut mixer = Mixer::new();
     let participant = |(feed, speaker): (usize, &super::meeting::Speaker)| Participant {

@@ -8,6 +8,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 /// Samples a second.
@@ -59,7 +60,9 @@ pub fn cache(kind: &str, key: &impl Hash, make: impl FnOnce(&Path)) -> PathBuf {
     let file = folder.join(format!("{:016x}.{kind}", hasher.finish()));
     if !file.exists() {
         // Whole or not at all, whatever else runs at the same time.
-        let draft = folder.join(format!("{:016x}-{}.{kind}", hasher.finish(), std::process::id()));
+        static DRAFTS: AtomicU32 = AtomicU32::new(0);
+        let (process, draft) = (std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed));
+        let draft = folder.join(format!("{:016x}-{process}-{draft}.{kind}", hasher.finish()));
         make(&draft);
         fs::rename(&draft, &file).expect("renamed");
     }

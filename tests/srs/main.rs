@@ -149,13 +149,13 @@ async fn http_flv_is_pulled_as_well() {
     let service = service(arguments, &[]).await;
     let api = service.api();
     room(api, json!({}), json!({})).await;
-    srs.publish(Some(api), &FOUR[0], &camera(), "weekly-alice").await;
+    // Nobody is told, and the list says it.
+    srs.publish(None, &FOUR[0], &camera(), "weekly-alice").await;
     let whole = |view: &Value| {
         let alice = &view["status"]["participants"]["alice"];
         shows(view, "alice") && alice["levels"] != Value::Null && alice["width"] == 320
     };
     until(api, whole).await;
-    // Nobody is told, and the list says it.
     srs.stop(None, "weekly-alice").await;
     until(api, |view| !has(view, "alice")).await;
 }
