@@ -83,6 +83,9 @@ pub struct Input {
     compositor: gst::Element,
     size: Size,
     appearance: Option<Appearance>,
+    /// What was fed last and before that. A pool takes a buffer back only when nobody shares its pixels, and the compositor
+    /// holds on to its share of one until it has the next.
+    fed: [Option<gst::Buffer>; 2],
 }
 
 impl Compositor {
@@ -112,7 +115,7 @@ impl Compositor {
         source.push_event(gst::event::StreamStart::new(&sink.name()));
         source.push_event(gst::event::Caps::new(&i420::caps(size, 1)));
         source.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
-        Ok(Input { source, sink, compositor: self.compositor.clone(), size, appearance: None })
+        Ok(Input { source, sink, compositor: self.compositor.clone(), size, appearance: None, fed: [None, None] })
     }
 
     /// The frame made of what every input was fed since the last one, used by nobody else. Every input must have been fed once.
@@ -189,7 +192,9 @@ impl Input {
     }
 
     /// Its picture for frame number `frame`, of its size.
-    pub fn feed(&self, picture: &Picture, frame: u64) -> Result<(), CompositorError> {
+    pub fn feed(&mut self, picture: &Picture, frame: u64) -> Result<(), CompositorError> {
+        self.fed.swap(0, 1);
+        self.fed[0] = Some(picture.buffer.clone());
         // Shares the pixels; only the time is this frame's own.
         let mut buffer = picture.buffer.clone();
         let own = buffer.make_mut();
@@ -206,5 +211,39 @@ impl Drop for Input {
         let _ = self.source.set_active(false);
         let _ = self.source.unlink(&self.sink);
         self.compositor.release_request_pad(&self.sink);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::i420::Pool;
+
+    #[test]
+    fn pictures_go_back_to_their_pool() {
+        gst::init().expect("GStreamer is there");
+        let text = launch::builtin("stage").expect("it is built in");
+        let mut compositor = Compositor::start(text, Size { width: 64, height: 64 }).expect("it starts");
+        // So large that the allocator never hands out the same memory again: what was written is seen in a used buffer alone.
+        let size = Size { width: 6000, height: 4000 };
+        let pool = Pool::new(size).expect("a pool");
+        let mut input = compositor.input(size).expect("an input");
+        input.appear(Appearance {
+            rect: Rect { x: 0, y: 0, width: size.width, height: size.height },
+            z: 0,
+            alpha: 1.0,
+        });
+        let mut new = 0;
+        for _ in 0..10 {
+            let picture = pool.draw(|planes| {
+                let mark = &mut planes.plane(0).data[..4];
+                new += usize::from(mark != *b"mark");
+                mark.copy_from_slice(b"mark");
+                Ok::<_, gst::glib::BoolError>(())
+            });
+            input.feed(&picture.expect("a picture"), compositor.frame()).expect("it takes the picture");
+            compositor.compose().expect("a frame");
+        }
+        assert!(new <= 4, "{new} of 10 pictures were allocated");
     }
 }

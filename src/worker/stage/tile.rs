@@ -45,7 +45,7 @@ impl Tile {
     }
 
     /// Gives the compositor this tick's picture.
-    pub fn feed_compositor(&self, frame: u64) -> Result<(), CompositorError> {
-        self.input.as_ref().map_or(Ok(()), |input| input.feed(&self.face, frame))
+    pub fn feed_compositor(&mut self, frame: u64) -> Result<(), CompositorError> {
+        self.input.as_mut().map_or(Ok(()), |input| input.feed(&self.face, frame))
     }
 }

@@ -119,8 +119,8 @@ impl Tiles {
     }
 
     /// Gives the compositor this tick's pictures.
-    pub fn feed_compositor(&self, frame: u64) -> Result<(), CompositorError> {
-        self.tiles.values().try_for_each(|tile| tile.feed_compositor(frame))
+    pub fn feed_compositor(&mut self, frame: u64) -> Result<(), CompositorError> {
+        self.tiles.values_mut().try_for_each(|tile| tile.feed_compositor(frame))
     }
 
     /// A tile of the scene as it is shown.
