@@ -7,7 +7,7 @@ mod judge;
 mod meeting;
 mod synth;
 
-use std::{array, sync::LazyLock, thread};
+use std::{sync::LazyLock, thread};
 
 use tilecast::speaker::{Rules, Sensitivity};
 
@@ -27,10 +27,8 @@ fn rules(sensitivity: Sensitivity) -> Rules {
 /// Does each of several things in a thread of its own: hearing is nothing but arithmetic, and takes most of the time here.
 fn at_once<T: Sync, R: Send, const N: usize>(things: &[T; N], act: impl Fn(&T) -> R + Sync) -> [R; N] {
     thread::scope(|scope| {
-        let acting: [_; N] = array::from_fn(|index| {
-            let (act, thing) = (&act, &things[index]);
-            scope.spawn(move || act(thing))
-        });
+        let act = &act;
+        let acting = things.each_ref().map(|thing| scope.spawn(move || act(thing)));
         acting.map(|acting| acting.join().expect("it was heard"))
     })
 }

@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     path::PathBuf,
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -13,7 +13,7 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    net::{UnixStream, unix::OwnedReadHalf},
+    net::unix::pipe::Receiver,
     process::{Child, ChildStderr, Command},
     sync::mpsc,
     time::timeout,
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Event, Outbox, Worker,
     link::{read_link, write_link},
+    socket,
 };
 use crate::{
     base::{RoomId, tasks::Tasks},
@@ -81,8 +82,7 @@ impl Local {
 
     /// Starts one worker.
     pub fn start(&self, room: &RoomId) -> io::Result<Worker> {
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
+        let (ours, theirs) = UnixStream::pair()?;
         let mut child = Command::new(&self.program)
             .arg("worker")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
@@ -95,7 +95,7 @@ impl Local {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let (reader, writer) = UnixStream::from_std(ours)?.into_split();
+        let (reader, writer) = socket::halves(ours)?;
         let (outbox, drain) = Outbox::new();
         let (worker, events, kill) = Worker::new();
         let pid = child.id().unwrap_or_default();
@@ -111,7 +111,7 @@ impl Local {
 /// Reads until the link ends or the room lets go of the worker, then sees the child out.
 async fn supervise(
     mut child: Child,
-    reader: OwnedReadHalf,
+    reader: Receiver,
     outbox: Outbox,
     events: mpsc::Sender<Event>,
     kill: CancellationToken,

@@ -6,6 +6,7 @@
 mod link;
 pub mod local;
 mod outbox;
+mod socket;
 pub mod swarm;
 
 use std::io;
