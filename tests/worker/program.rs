@@ -61,13 +61,10 @@ fn the_rate_can_be_changed_while_it_runs() {
     let noise = h264("nullsrc=s=320x180:r=30:d=2,geq=random(1)*255:128:128");
     // kbit/s over the next 2 s
     let weigh = |front: &mut Front| {
-        let begin = front.packets.len();
+        let begin = video(front).len();
         front.packets(1, false, &noise);
-        let lengths = |front: &Front| -> Vec<usize> {
-            front.packets[begin..].iter().filter(|p| p.track() == Track::Video).map(|p| p.data.len()).collect()
-        };
-        let lengths = front.until(|front| Some(lengths(front)).filter(|lengths| lengths.len() >= 60));
-        lengths.iter().sum::<usize>() * 8 / 2000
+        front.until(|front| (video(front).len() >= begin + 60).then_some(()));
+        video(front)[begin..].iter().map(|packet| packet.data.len()).sum::<usize>() * 8 / 2000
     };
     for (asked, found) in [(3000, 600..4000), (200, 100..300), (3000, 600..4000)] {
         front.control(Control::VideoBitrate(asked));
