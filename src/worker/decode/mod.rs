@@ -10,6 +10,26 @@ mod halve;
 mod inbox;
 mod pictures;
 mod scale;
+#[cfg(target_arch = "x86_64")]
+mod shrink;
+#[cfg(not(target_arch = "x86_64"))]
+mod shrink {
+    //! Elsewhere swscale does it all.
+
+    use super::halve::Rows;
+
+    pub enum Shrink {}
+
+    impl Shrink {
+        pub fn new(_: (usize, usize), _: (usize, usize)) -> Option<Self> {
+            None
+        }
+
+        pub fn run(&mut self, _: Rows<'_>, _: &mut [u8], _: usize) {
+            match *self {}
+        }
+    }
+}
 mod thread;
 pub mod trial;
 mod turn;

@@ -1,4 +1,4 @@
-//! Any decoded picture → the I420 tile, in one pass: by swscale, or by [`halve`] where that is all there is to do.
+//! Any decoded picture → the I420 tile, in one pass: by swscale, or by [`halve`] or [`Shrink`] where that is all there is to do.
 
 use std::ptr;
 
@@ -7,6 +7,7 @@ use ffmpeg_next::{ffi, format::Pixel};
 use super::{
     codec::Frame,
     halve::{Rows, halve},
+    shrink::Shrink,
     turn::Turn,
 };
 use crate::{
@@ -109,6 +110,7 @@ impl Ready {
             }
             match method {
                 Method::Halve => halve_planes(frame, planes)?,
+                Method::Shrink(both) => shrink_planes(both, frame, plan, planes)?,
                 Method::Scale(context) => context.run(frame, plan, planes)?,
             }
             if blurred {
@@ -135,6 +137,8 @@ impl Ready {
 enum Method {
     /// The whole picture has the tile's format and twice its size.
     Halve,
+    /// What is seen has the tile's format and is larger: luma, and either plane of chroma.
+    Shrink(Box<[Shrink; 2]>),
     /// Anything else.
     Scale(Context),
 }
@@ -143,8 +147,13 @@ impl Method {
     fn of(key: &Key, plan: Plan) -> Result<Self, ScaleError> {
         let twice = Size { width: plan.target.size.width * 2, height: plan.target.size.height * 2 };
         let whole = plan.source.size == key.picture && plan.target.size == key.turn.size(key.target.size);
-        if key.format == Pixel::YUV420P && !key.full_range && key.picture == twice && whole {
-            return Ok(Self::Halve);
+        if key.format == Pixel::YUV420P && !key.full_range {
+            if key.picture == twice && whole {
+                return Ok(Self::Halve);
+            }
+            if let Some(both) = shrinks(plan) {
+                return Ok(Self::Shrink(both));
+            }
         }
         Context::new(key, plan).map(Self::Scale)
     }
@@ -155,6 +164,33 @@ fn halve_planes(frame: &Frame, planes: &mut Planes) -> Result<(), ScaleError> {
         let plane = planes.plane(index);
         let (stride, rows) = frame.plane(index).ok_or(ScaleError::Format(frame.format()))?;
         halve(Rows { data: rows, stride }, plane.data, plane.stride, plane.width, plane.height);
+    }
+    Ok(())
+}
+
+/// For luma and for chroma, if the plan makes both smaller.
+fn shrinks(plan: Plan) -> Option<Box<[Shrink; 2]>> {
+    let (from, to) = (plan.source.size, plan.target.size);
+    // As large as it is, swscale copies it.
+    if from == to {
+        return None;
+    }
+    let sides = |size: Size| (size.width as usize, size.height as usize);
+    let half = |(width, height): (usize, usize)| (width.div_ceil(2), height.div_ceil(2));
+    let (from, to) = (sides(from), sides(to));
+    Some(Box::new([Shrink::new(from, to)?, Shrink::new(half(from), half(to))?]))
+}
+
+fn shrink_planes(both: &mut [Shrink; 2], frame: &Frame, plan: &Plan, planes: &mut Planes) -> Result<(), ScaleError> {
+    for index in 0..3 {
+        let chroma = usize::from(index > 0);
+        let start = |area: Area, stride: usize| (area.y >> chroma) as usize * stride + (area.x >> chroma) as usize;
+        let plane = planes.plane(index);
+        let source = frame
+            .plane(index)
+            .and_then(|(stride, rows)| Some(Rows { data: rows.get(start(plan.source, stride)..)?, stride }));
+        let source = source.ok_or(ScaleError::Format(frame.format()))?;
+        both[chroma].run(source, &mut plane.data[start(plan.target, plane.stride)..], plane.stride);
     }
     Ok(())
 }
