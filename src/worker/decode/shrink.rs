@@ -1,7 +1,7 @@
 //! PURE: a plane made smaller, each sample the mean of what it covers.
 //!
 //! Most tiles are smaller than the pictures in them, by whatever a layout comes to. This is what swscale's area scaling gives there, in
-//! half its time or less: rows are put together first, so that only those of the tile are gone through column by column.
+//! a third to two thirds of its time: rows are put together first, so that only those of the tile are gone through column by column.
 
 use std::{arch::x86_64::*, array};
 
