@@ -83,7 +83,6 @@ mod tests {
         let expected = sent.clone();
         let writing = tokio::spawn(async move {
             writer.write_all(&sent).await.expect("it takes everything");
-            drop(writer);
         });
         // Only when the writer waits does anybody read.
         tokio::task::yield_now().await;

@@ -23,7 +23,7 @@ const ROWS_ONE: usize = 1 << 8;
 const COLUMNS_ONE: usize = 1 << 14;
 
 /// Bits that a sample has gained in the end: those of both weights, less the one that the line's sign takes.
-const GAINED: i32 = 8 + 14 - 1;
+const GAINED: i32 = (ROWS_ONE * COLUMNS_ONE).ilog2() as i32 - 1;
 
 /// A row of the tile before its columns are put together, 15 bits a sample, and as many as a vector reaches beyond the last.
 type Line = [i16; WIDEST + MOST];
@@ -53,7 +53,6 @@ enum Columns {
 }
 
 /// Each vector makes two samples that are neighbours. Vectors stand in the order in which their sums come out right.
-#[derive(Clone, Copy)]
 struct Pairs {
     starts: [u16; 4],
     /// Which bytes of what lies there both are made of.
@@ -62,7 +61,6 @@ struct Pairs {
 }
 
 /// Each vector makes one sample.
-#[derive(Clone, Copy)]
 struct Singles {
     starts: [u16; 8],
     weights: [Half; 8],
