@@ -200,6 +200,11 @@ impl Index {
             return false;
         }
         view.rooms.insert(room.clone(), owned);
+    /// How many fronts live beside this one, whether or not their addresses are known.
+    pub fn count_others(&self) -> usize {
+        self.read().fronts.keys().filter(|id| **id != self.me).count()
+    }
+
         true
     }
 
