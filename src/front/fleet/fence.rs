@@ -68,7 +68,7 @@ impl Fleet {
                 "this front has lost touch with the Swarm's store and lets go of its rooms"
             );
             held.iter().for_each(|room| index.let_go(room));
-            stream::iter(held).for_each_concurrent(None, async |room| rooms.close(&room, false).await).await;
+            stream::iter(held).for_each_concurrent(None, async |room| drop(rooms.close(&room, false).await)).await;
             if heard.changed().await.is_err() {
                 return;
             }
