@@ -6,7 +6,9 @@ use clap::Parser;
 use tilecast::app::{
     bench, calibrate,
     config::{Cli, Command, Config, LogFormat},
-    demo, health, layout, serve, worker,
+    demo, health, layout,
+    runtime::block_on,
+    serve, worker,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -52,8 +54,4 @@ fn log_worker() {
     let filter = EnvFilter::try_from_env("TILECAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     lines.with_ansi(false).with_target(false).without_time().init();
-}
-
-fn block_on(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Runtime::new()?.block_on(task)
 }

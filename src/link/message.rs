@@ -12,9 +12,9 @@ use crate::{
 /// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
 pub const VERSION: u32 = 7;
 
-/// Most mixes that may be listened to at once; a longer list is refused. Each costs half a
-/// hundredth of a core, and a room has at most 64 participants, of whom each may want the sound without their own.
-pub const MAX_LISTENERS: usize = 64;
+/// Most mixes that may be listened to at once; a longer list is refused. Each costs half a hundredth of a core. A room has at
+/// most 64 participants, of whom each may want the sound without their own, and viewers want everyone's.
+pub const MAX_LISTENERS: usize = 65;
 
 /// One arrival of one participant's media. Each time a participant connects it gets a new feed, so that nothing of an old
 /// connection (decoder state, clock) reaches the new one. Never reused within a room.
@@ -36,7 +36,8 @@ pub enum ToWorker {
         /// The media itself, on the feed's own time line.
         packet: Packet,
     },
-    /// An uploaded image, sent before the first scene that names it; kept until [`Control::ForgetAssets`].
+    /// An uploaded image, sent before the first scene that names it, or later where the link has no room for it before; kept
+    /// until [`Control::ForgetAssets`].
     Asset {
         /// What scenes call it.
         hash: AssetHash,
@@ -66,7 +67,7 @@ pub enum Control {
     },
     /// Who is heard and whose connection is bad, for highlights and badges; replaces the list before.
     States(Vec<(ParticipantId, State)>),
-    /// These assets, sent before by [`ToWorker::Asset`], are needed no more.
+    /// These assets, sent by [`ToWorker::Asset`], are needed no more.
     ForgetAssets(Vec<AssetHash>),
     /// How the pictures of this feed are to be turned before they are shown: applies to every packet after this message until
     /// the next, in the order of the link. A feed begins at 0; a new worker has to be told again.

@@ -1,6 +1,7 @@
 //! The REST API's router, asked as clients ask it.
 
 mod capacity;
+mod hangups;
 mod layouts;
 mod problems;
 mod rooms;

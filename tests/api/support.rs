@@ -33,6 +33,16 @@ pub fn settings(keys: &[&str]) -> Settings {
 
 /// The same, with its engine changed.
 pub fn settings_of(keys: &[&str], engine: impl FnOnce(Local) -> Local) -> Settings {
+    settings_keeping(keys, engine, Keeping::Nothing, Ledger::default())
+}
+
+/// The same, with another place where documents are kept, and this account.
+pub fn settings_keeping(
+    keys: &[&str],
+    engine: impl FnOnce(Local) -> Local,
+    keeping: Keeping,
+    ledger: Ledger,
+) -> Settings {
     let tasks = Tasks::new();
     let pipelines = Pipelines::load(None).expect("built in");
     let connector = Connector::new(AddressPolicy::new(Vec::new()));
@@ -42,12 +52,12 @@ pub fn settings_of(keys: &[&str], engine: impl FnOnce(Local) -> Local) -> Settin
     let rules = Arc::new(Rules { encoders: pipelines.presets(), address: Box::new(address) });
     let context = Context {
         engine: Engine::Local(engine(Local::new("/bin/false".into(), "off".to_owned(), tasks.clone()))),
-        ledger: Ledger::default(),
+        ledger,
         webrtc: webrtc::Client::new(connector.clone(), Counters::default()),
         connector,
         templates: Templates::new(Vec::new(), Vec::new()),
         assets: Assets::default(),
-        keeping: Keeping::Nothing,
+        keeping,
         stage: pipelines.stage,
         video_encoders: pipelines.video,
         opus_encoder: pipelines.opus,

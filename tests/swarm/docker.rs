@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -14,7 +14,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Path as Segment, Query, Request, State},
-    http::StatusCode,
+    http::{Method, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{delete, get, post},
@@ -24,7 +24,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tilecast::app::lab::process::{Process, quiet};
-use tokio::{net::UnixListener, task::JoinHandle};
+use tokio::{net::UnixListener, sync::Semaphore, task::JoinHandle};
 
 use super::configs::{self, Configs};
 
@@ -40,6 +40,20 @@ pub struct Docker {
 pub struct Shared {
     folder: TempDir,
     swarm: Mutex<Swarm>,
+    gate: Gate,
+}
+
+/// Where writes of configs are held back, as by managers that have lost their leader: they are done later, whoever asked for them.
+struct Gate {
+    /// How many are to be held still, were held, and have been done since.
+    counts: [AtomicUsize; 3],
+    open: Semaphore,
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self { counts: Default::default(), open: Semaphore::new(0) }
+    }
 }
 
 /// What a manager keeps.
@@ -74,7 +88,7 @@ impl Docker {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = UnixListener::bind(folder.path().join("docker.sock")).expect("a socket");
-        let shared = Arc::new(Shared { folder, swarm: Mutex::default() });
+        let shared = Arc::new(Shared { folder, swarm: Mutex::default(), gate: Gate::new() });
         let server = serve(shared.clone(), listener, Arc::default());
         let keeping = tokio::spawn(restart(shared.clone()));
         Self { shared, servers: vec![server, keeping] }
@@ -92,6 +106,24 @@ impl Docker {
     /// Address of its API.
     pub fn host(&self) -> String {
         format!("unix://{}", self.shared.folder.path().join("docker.sock").display())
+    }
+
+    /// Holds this many writes of configs back from now on.
+    pub fn hold_writes(&self, count: usize) {
+        self.shared.gate.counts[0].store(count, Ordering::Relaxed);
+    }
+
+    /// How many are held back, and how many of those have been done since.
+    pub fn held_writes(&self) -> (usize, usize) {
+        let [_, held, done] = &self.shared.gate.counts;
+        (held.load(Ordering::Relaxed), done.load(Ordering::Relaxed))
+    }
+
+    /// Does what was held back, in its order, and holds nothing any more.
+    pub fn release_writes(&self) {
+        self.hold_writes(0);
+        let (held, done) = self.held_writes();
+        self.shared.gate.open.add_permits(held - done);
     }
 
     fn swarm(&self) -> MutexGuard<'_, Swarm> {
@@ -167,7 +199,7 @@ fn serve(shared: Arc<Shared>, listener: UnixListener, cut: Arc<AtomicBool>) -> J
         .route("/secrets/{id}", delete(delete_secret))
         .route("/tasks", get(list_tasks))
         .route("/nodes", get(list_nodes))
-        .merge(configs::routes())
+        .merge(configs::routes().layer(middleware::from_fn_with_state(shared.clone(), gate)))
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             let cut = cut.clone();
             async move {
@@ -181,6 +213,26 @@ fn serve(shared: Arc<Shared>, listener: UnixListener, cut: Arc<AtomicBool>) -> J
     tokio::spawn(async move {
         let _ = axum::serve(listener, routes).await;
     })
+}
+
+/// Holds a write back when it is to be.
+async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let [hold, held, _] = &shared.gate.counts;
+    let less = |count: usize| count.checked_sub(1);
+    if request.method() == Method::GET || hold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.expect("a whole body");
+    held.fetch_add(1, Ordering::Relaxed);
+    let shared = shared.clone();
+    let later = tokio::spawn(async move {
+        shared.gate.open.acquire().await.expect("never closed").forget();
+        let answer = next.run(Request::from_parts(parts, body.into())).await;
+        shared.gate.counts[2].fetch_add(1, Ordering::Relaxed);
+        answer
+    });
+    later.await.expect("no test panics in it")
 }
 
 impl Drop for Docker {

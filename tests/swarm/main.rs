@@ -4,6 +4,7 @@
 mod configs;
 mod docker;
 mod fleet;
+mod late;
 
 use std::{
     path::Path,

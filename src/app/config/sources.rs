@@ -122,10 +122,15 @@ impl<'a> Sources<'a> {
         let variable = format!("TILECAST_{}", key.to_ascii_uppercase());
         // Set and empty is how a variable is unset in many a compose file.
         if let Some(text) = (self.environment)(&variable).filter(|text| !text.is_empty()) {
-            let texts = match is_list(key) {
+            let texts: Vec<String> = match is_list(key) {
                 true => text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
                 false => vec![text],
             };
+            if texts.is_empty() {
+                // It would hide what the file says: without its keys the server would be open.
+                faults
+                    .push(format!("{variable}: there is nothing between its commas; write values, or leave it empty"));
+            }
             return Some(Found { texts, place: variable });
         }
         let place = format!("{}: {key}", self.path.display());

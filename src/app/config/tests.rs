@@ -75,6 +75,21 @@ fn command_line_before_environment_before_file() {
 }
 
 #[test]
+fn a_variable_of_commas_alone_does_not_hide_what_the_file_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tilecast.toml");
+    fs::write(&path, "api_keys = [\"file-key-0123456789\"]\n").expect("written");
+    let path = path.to_str().expect("text");
+    for variable in ["TILECAST_API_KEYS", "TILECAST_ALLOW_ADDRESS", "TILECAST_PUBLIC_ADDRESS", "TILECAST_ICE_SERVER"] {
+        for text in [",", " ", " , ,"] {
+            let found = faults(&[], &[("TILECAST_CONFIG", path), (variable, text)]);
+            let told = format!("{variable}: there is nothing between its commas");
+            assert!(found.len() == 1 && found[0].starts_with(&told), "{found:?}");
+        }
+    }
+}
+
+#[test]
 fn every_fault_is_told_at_once_by_its_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tilecast.toml");

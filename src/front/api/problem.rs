@@ -116,7 +116,7 @@ kinds! {
     NoCapacity = "no-capacity", SERVICE_UNAVAILABLE, "There is no room for the room";
     /// As many clients are served as may be.
     Busy = "busy", SERVICE_UNAVAILABLE, "The server is busy";
-    /// The room did not answer in time.
+    /// The room, or the store behind it, did not answer in time.
     TimedOut = "timed-out", GATEWAY_TIMEOUT, "The room took too long to answer";
     /// The change could not be kept, so it was not made.
     NotStored = "not-stored", INSUFFICIENT_STORAGE, "The change could not be stored";
@@ -228,6 +228,7 @@ impl From<RoomError> for Problem {
             RoomError::NotPublished(_) => Kind::NotPublished,
             RoomError::Full(_) => Kind::TooManyRooms,
             RoomError::Store(_) => Kind::NotStored,
+            RoomError::Unknown(_) => Kind::TimedOut,
         };
         Self::new(kind, detail)
     }

@@ -13,6 +13,9 @@ use crate::link::{ToWorker, frame::Frame};
 /// is not catching up.
 const MAX_BYTES: usize = 32 << 20;
 
+/// Most bytes waiting for one worker when something is added that may as well come later: the other half is for media and control.
+const MAX_SPARE_BYTES: usize = MAX_BYTES / 2;
+
 /// Most messages waiting, which bounds tiny ones.
 const MAX_MESSAGES: usize = 16_384;
 
@@ -31,7 +34,7 @@ struct Waiting {
 
 /// The reading end, for whoever owns the socket.
 #[derive(Debug)]
-pub(super) struct Drain {
+pub(in crate::front) struct Drain {
     frames: mpsc::UnboundedReceiver<Frame>,
     waiting: Arc<Waiting>,
 }
@@ -42,7 +45,7 @@ pub(super) struct Drain {
 pub struct Refused;
 
 impl Outbox {
-    pub(super) fn new() -> (Self, Drain) {
+    pub(in crate::front) fn new() -> (Self, Drain) {
         // Unbounded underneath because the bound is in bytes, which `waiting` keeps.
         let (sender, frames) = mpsc::unbounded_channel();
         let waiting = Arc::new(Waiting::default());
@@ -51,10 +54,21 @@ impl Outbox {
 
     /// Queues a message.
     pub fn send(&self, message: &ToWorker) -> Result<(), Refused> {
+        self.queue(message, MAX_BYTES)
+    }
+
+    /// Queues a message that may as well be sent later, such as an image: it leaves room for those that may not.
+    pub fn send_spare(&self, message: &ToWorker) -> Result<(), Refused> {
+        // One that is larger than that goes alone.
+        let most = if self.waiting.bytes.load(Ordering::Relaxed) == 0 { MAX_BYTES } else { MAX_SPARE_BYTES };
+        self.queue(message, most)
+    }
+
+    fn queue(&self, message: &ToWorker, most: usize) -> Result<(), Refused> {
         let frame = message.encode();
         let length = frame.len();
         let bytes = self.waiting.bytes.load(Ordering::Relaxed) + length;
-        if bytes > MAX_BYTES || self.waiting.messages.load(Ordering::Relaxed) >= MAX_MESSAGES {
+        if bytes > most || self.waiting.messages.load(Ordering::Relaxed) >= MAX_MESSAGES {
             return Err(Refused);
         }
         self.waiting.bytes.fetch_add(length, Ordering::Relaxed);
@@ -65,7 +79,7 @@ impl Outbox {
 
 impl Drain {
     /// Waits for at least one frame and takes up to `most`; `None` when every [`Outbox`] is gone. Cancel safe.
-    pub(super) async fn next(&mut self, batch: &mut Vec<Frame>, most: usize) -> Option<()> {
+    pub(in crate::front) async fn next(&mut self, batch: &mut Vec<Frame>, most: usize) -> Option<()> {
         if self.frames.recv_many(batch, most).await == 0 {
             return None;
         }
@@ -108,5 +122,17 @@ mod tests {
         assert!(outbox.send(&large).is_ok());
         drop(drain);
         assert!(outbox.send(&packet(1)).is_err(), "nobody is left to take it");
+    }
+
+    #[tokio::test]
+    async fn what_may_come_later_leaves_room_for_what_may_not() {
+        let (outbox, mut drain) = Outbox::new();
+        let large = packet(MAX_SPARE_BYTES);
+        assert!(outbox.send_spare(&large).is_ok(), "whatever its size, alone");
+        assert!(outbox.send_spare(&packet(1)).is_err());
+        assert!(outbox.send(&packet(MAX_SPARE_BYTES / 2)).is_ok());
+        let mut batch = Vec::new();
+        drain.next(&mut batch, 16).await.expect("two wait");
+        assert!(outbox.send_spare(&packet(1)).is_ok());
     }
 }

@@ -28,6 +28,17 @@ async fn passed(last: Option<Instant>, wait: Duration) {
     }
 }
 
+/// Whether a front may keep its rooms by the words of all the others that live; none for one who did not answer. PURE.
+///
+/// One has told the store that it lives. Or most of the fronts, itself among them, say that they do not reach the store: then it is the
+/// store that is away, nobody can take anything, and all keep what they have. Fewer may be cut off together from those who reach it and
+/// are about to take their rooms. A front that is alone needs nobody's word.
+fn vouch(words: &[Option<Word>]) -> bool {
+    let count = |word| words.iter().filter(|said| **said == Some(word)).count();
+    let (fronts, blind) = (words.len() + 1, count(Word::Blind) + 1);
+    count(Word::Told) > 0 || (count(Word::No) == 0 && 2 * blind > fronts)
+}
+
 impl Fleet {
     /// Sees that this front lets go of every room when neither it nor another could tell the others in time that it lives: they are
     /// about to take them.
@@ -57,7 +68,7 @@ impl Fleet {
                 "this front has lost touch with the Swarm's store and lets go of its rooms"
             );
             held.iter().for_each(|room| index.let_go(room));
-            stream::iter(held).for_each_concurrent(None, async |room| rooms.close(&room, false).await).await;
+            stream::iter(held).for_each_concurrent(None, async |room| drop(rooms.close(&room, false).await)).await;
             if heard.changed().await.is_err() {
                 return;
             }
@@ -66,8 +77,7 @@ impl Fleet {
 
     /// Asks the other fronts for their word until one gives it; when it was asked for.
     ///
-    /// One that reaches the store says there that this front lives. When none that answers reaches it, nobody can take anything,
-    /// and all keep what they have. A front that is alone needs nobody's word.
+    /// One that reaches the store says there that this front lives.
     async fn vouched(&self) -> Instant {
         let Shared { index, caller, .. } = &*self.0;
         loop {
@@ -77,9 +87,10 @@ impl Fleet {
                 let word = timeout(WORD.0, caller.ask(&address, Call::Vouch(index.me().as_str().to_owned()))).await;
                 word.ok()?.inspect_err(|error| tracing::debug!("{error}")).ok()
             };
-            let words: Vec<Option<Word>> = join_all(others.into_iter().map(ask)).await;
-            let said = |word| words.contains(&Some(word));
-            if words.is_empty() || said(Word::Told) || (said(Word::Blind) && !said(Word::No)) {
+            let mut words: Vec<Option<Word>> = join_all(others.into_iter().map(ask)).await;
+            // Those who cannot be asked say nothing either.
+            words.resize(words.len().max(index.count_others()), None);
+            if vouch(&words) {
                 return asked;
             }
             tokio::time::sleep(WORD.1).await;
@@ -135,5 +146,37 @@ impl Fleet {
     fn heard(&self) -> MutexGuard<'_, BTreeMap<FrontId, Instant>> {
         // A map is whole between its operations.
         self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_cut_off_with_too_few_keeps_no_rooms() {
+        const TOLD: Option<Word> = Some(Word::Told);
+        const BLIND: Option<Word> = Some(Word::Blind);
+        const NO: Option<Word> = Some(Word::No);
+        let keeps: [&[_]; 8] = [
+            &[],
+            &[TOLD],
+            &[TOLD, NO],
+            &[TOLD, None, None],
+            &[BLIND],
+            &[BLIND, BLIND],
+            // A machine is lost, with the leader of the store's managers on it: they elect another.
+            &[BLIND, None],
+            &[BLIND, BLIND, None, None],
+        ];
+        // Two of four, and of five, are cut off from the others.
+        let lets_go: [&[_]; 6] =
+            [&[BLIND, None, None], &[BLIND, None, None, None], &[None], &[NO], &[BLIND, NO], &[BLIND, BLIND, NO]];
+        for words in keeps {
+            assert!(vouch(words), "{words:?}");
+        }
+        for words in lets_go {
+            assert!(!vouch(words), "{words:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Who is there and who owns which room, as far as this front has seen.
 //!
-//! Pure but for its lock. A room's epoch rises with every change of its owner, so an older answer never covers a newer one.
+//! Pure but for its lock. Records have versions that rise with whatever is written to the store, so an older answer never covers a
+//! newer one; a room's epoch does not tell, for a room that is removed and made again begins with a new one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,6 +63,8 @@ pub struct Owned {
     pub owner: Option<FrontId>,
     /// Rises with every change of owner.
     pub epoch: u64,
+    /// Of the record that says so, or less if that is not known.
+    pub version: i64,
     /// What it should be; none when it could not be read.
     pub document: Option<Arc<RoomDocument>>,
 }
@@ -97,16 +100,39 @@ pub struct Index {
     view: Arc<RwLock<View>>,
 }
 
+/// Since when a room is open here.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    epoch: u64,
+    version: i64,
+}
+
+/// A room is being made here, until this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Making {
+    index: Index,
+    room: RoomId,
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.index.write().making.remove(&self.room);
+    }
+}
+
 #[derive(Debug, Default)]
 struct View {
     fronts: BTreeMap<FrontId, Living>,
     /// Fronts that are on record and do not live.
     dead: BTreeSet<FrontId>,
     rooms: BTreeMap<RoomId, Owned>,
-    /// Rooms that are open here, with the epoch since which they are.
-    held: BTreeMap<RoomId, u64>,
+    /// Rooms that are open here.
+    held: BTreeMap<RoomId, Held>,
     /// Rooms that this front is about to make: on record they may be its own before they are open.
     making: BTreeSet<RoomId>,
+    /// Highest version that was seen.
+    newest: i64,
     /// What this front believes may be out of date by more than a lease.
     lost: bool,
     /// This front is about to go.
@@ -174,6 +200,11 @@ impl Index {
         self.read().dead.contains(front)
     }
 
+    /// How many fronts live beside this one, whether or not their addresses are known.
+    pub fn count_others(&self) -> usize {
+        self.read().fronts.keys().filter(|id| **id != self.me).count()
+    }
+
     /// The fronts that live, but this one: their addresses.
     pub fn others(&self) -> Vec<String> {
         let view = self.read();
@@ -196,7 +227,8 @@ impl Index {
     /// Takes what was read of a room, unless something newer is known; true if it was taken.
     pub fn learn(&self, room: &RoomId, owned: Owned) -> bool {
         let mut view = self.write();
-        if view.rooms.get(room).is_some_and(|known| known.epoch > owned.epoch) {
+        view.newest = view.newest.max(owned.version);
+        if view.rooms.get(room).is_some_and(|known| known.version > owned.version) {
             return false;
         }
         view.rooms.insert(room.clone(), owned);
@@ -219,20 +251,27 @@ impl Index {
         view.held.remove(room);
     }
 
-    /// This front is about to make a room, or has tried to.
-    pub fn set_making(&self, room: &RoomId, making: bool) {
-        let mut view = self.write();
-        if making {
-            view.making.insert(room.clone())
-        } else {
-            view.making.remove(room)
-        };
+    /// This front is about to make a room, for as long as it keeps what it is given.
+    pub fn making(&self, room: &RoomId) -> Making {
+        self.write().making.insert(room.clone());
+        Making { index: self.clone(), room: room.clone() }
     }
 
-    /// A room is open here, since it became this front's with this epoch.
+    /// The least version that a record has which is written from now on.
+    pub fn next_version(&self) -> i64 {
+        self.read().newest + 1
+    }
+
+    /// The version of what is known of a room.
+    pub fn version(&self, room: &RoomId) -> Option<i64> {
+        self.read().rooms.get(room).map(|owned| owned.version)
+    }
+
+    /// A room is open here, since it became this front's by this.
     pub fn hold(&self, room: &RoomId, owned: Owned) {
         let mut view = self.write();
-        view.held.insert(room.clone(), owned.epoch);
+        view.newest = view.newest.max(owned.version);
+        view.held.insert(room.clone(), Held { epoch: owned.epoch, version: owned.version });
         view.rooms.insert(room.clone(), owned);
     }
 
@@ -243,7 +282,7 @@ impl Index {
 
     /// The epoch since which a room is open here.
     pub fn held(&self, room: &RoomId) -> Option<u64> {
-        self.read().held.get(room).copied()
+        self.read().held.get(room).map(|held| held.epoch)
     }
 
     /// What is open here.
@@ -273,8 +312,8 @@ impl Index {
 
     fn step(&self, view: &View, room: &RoomId, owned: &Owned) -> Step {
         let mine = owned.owner.as_ref() == Some(&self.me);
-        if let Some(epoch) = view.held.get(room) {
-            return if owned.epoch > *epoch && !mine { Step::Close } else { Step::Leave };
+        if let Some(held) = view.held.get(room) {
+            return if owned.version > held.version && !mine { Step::Close } else { Step::Leave };
         }
         if view.lost || view.leaving || view.making.contains(room) {
             return Step::Leave;
@@ -325,8 +364,9 @@ mod tests {
         names.iter().map(one).collect()
     }
 
+    /// As a record says that was never removed.
     fn owned(owner: &str, epoch: u64) -> Owned {
-        Owned { owner: FrontId::read(owner), epoch, document: None }
+        Owned { owner: FrontId::read(owner), epoch, version: epoch as i64, document: None }
     }
 
     /// An index of front `me` that has looked.
@@ -394,6 +434,29 @@ mod tests {
         index.learn(&room("r"), owned("b", 3));
         assert_eq!(index.step_of(&room("r")), Step::Close);
         assert_eq!(index.steps(), [(room("r"), Step::Close)]);
+    }
+
+    #[test]
+    fn a_room_that_was_removed_and_made_again_is_whose_it_is_now() {
+        let index = index("c", &["a", "b", "c"]);
+        let at = |owner, epoch, version| Owned { version, ..owned(owner, epoch) };
+        index.learn(&room("r"), at("a", 5, 50));
+        assert!(index.learn(&room("r"), at("b", 1, 60)), "its removal was missed");
+        assert_eq!(index.place(&room("r")), Place::There("b:8190".to_owned()));
+        assert!(!index.learn(&room("r"), at("a", 5, 50)), "what was read before is out of date");
+        index.hold(&room("mine"), at("c", 7, 70));
+        index.learn(&room("mine"), at("b", 1, 80));
+        assert_eq!(index.step_of(&room("mine")), Step::Close, "somebody removed it and made another");
+    }
+
+    #[test]
+    fn a_room_that_was_not_made_after_all_may_be_taken() {
+        let index = index("a", &["a"]);
+        let making = index.making(&room("r"));
+        index.learn(&room("r"), owned("a", 1));
+        assert_eq!(index.step_of(&room("r")), Step::Leave, "it is being made");
+        drop(making);
+        assert_eq!(index.step_of(&room("r")), Step::Take);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use futures_util::{StreamExt, stream};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     member::{AT_ONCE, Fleet, PATIENCE, Shared},
@@ -44,15 +44,9 @@ impl Fleet {
         let Shared { shelf, index, rooms, .. } = &*self.0;
         // First, so that whoever is cut off sees why.
         index.let_go(room);
-        let (closed, closing) = oneshot::channel::<()>();
-        let (rooms, id) = (rooms.clone(), room.clone());
-        self.0.tasks.spawn("fleet close", async move {
-            rooms.close(&id, false).await;
-            drop(closed);
-        });
         // It closes in any case; what is waited for is that pushes have said goodbye before another front takes their place.
-        let _ = timeout(CLOSING, closing).await;
-        match shelf.give(room, index.heir_of(room).as_ref()).await {
+        let last = timeout(CLOSING, rooms.close(room, false)).await.ok().flatten();
+        match shelf.give(room, index.heir_of(room).as_ref(), last.as_ref()).await {
             Ok(()) => shelf.tell(room),
             Err(error) => tracing::warn!(%room, "the room could not be handed over: {error}"),
         }

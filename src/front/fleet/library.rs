@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     record::{Kind, Labels, Record},
-    shelf::{MAX_SEALED_BYTES, SEALED, Shelf, ShelfError, soon},
+    shelf::{MAX_SEALED_BYTES, SEALED, Shelf, ShelfError},
 };
 use crate::{
     base::{AssetHash, AssetName, TemplateName},
@@ -25,6 +25,10 @@ pub const MAX_ASSETS_BYTES: usize = 6 << 20;
 /// below the 16 MiB of one answer.
 const MAX_HISTORY_BYTES: usize = 48 * 1024;
 
+/// Most bytes of all templates that several fronts share, sealed: a list that exceeds one answer could not be read, and so nothing of
+/// it be changed, by any front.
+pub const MAX_TEMPLATES_BYTES: usize = 12 << 20;
+
 /// What is shared besides rooms.
 #[derive(Debug, Default)]
 pub struct Library {
@@ -34,8 +38,9 @@ pub struct Library {
     pub assets: BTreeMap<AssetName, Bytes>,
 }
 
-/// The records of a library as they were last read, by kind and name.
-pub(super) type Seen = BTreeMap<(Kind, String), Record>;
+/// The records of a library as they were last read, by kind and name. An image has several, the newest last, where a front that
+/// replaced it was cut off.
+pub(super) type Seen = BTreeMap<(Kind, String), Vec<Record>>;
 
 impl Shelf {
     /// Reads the library.
@@ -45,22 +50,22 @@ impl Shelf {
     pub async fn library(&self) -> Result<Library, ShelfError> {
         let mut library = Library::default();
         let mut seen = Seen::new();
-        for record in soon(self.records().list(Kind::Template)).await? {
+        for record in self.patience.wait(self.records().list(Kind::Template)).await? {
             match self.template(&record) {
                 Ok((name, kept)) => {
-                    seen.insert((Kind::Template, name.as_str().to_owned()), record);
+                    seen.insert((Kind::Template, name.as_str().to_owned()), vec![record]);
                     library.templates.insert(name, kept);
                 }
                 Err(reason) => tracing::warn!(about = record.about, "a shared template does not read: {reason}"),
             }
         }
-        let mut images = soon(self.records().list(Kind::Asset)).await?;
+        let mut images = self.patience.wait(self.records().list(Kind::Asset)).await?;
         // Of two with one name, which a front that was cut off while it replaced one leaves behind, the newer counts.
         images.sort_by_key(|record| record.version);
         for record in images {
             let name = record.about.split(' ').next().and_then(|name| name.parse::<AssetName>().ok());
             if let (Some(name), Some(file)) = (name, record.data()) {
-                seen.insert((Kind::Asset, name.as_str().to_owned()), record);
+                seen.entry((Kind::Asset, name.as_str().to_owned())).or_default().push(record);
                 library.assets.insert(name, file.into());
             }
         }
@@ -75,16 +80,22 @@ impl Shelf {
         Ok((name, store::read_template(&text)?))
     }
 
-    fn seen_record(&self, kind: Kind, name: &str) -> Option<Record> {
-        self.seen().get(&(kind, name.to_owned())).cloned()
+    fn seen_records(&self, kind: Kind, name: &str) -> Vec<Record> {
+        self.seen().get(&(kind, name.to_owned())).cloned().unwrap_or_default()
     }
 
-    /// Keeps a template, in place of the one that was last read.
+    /// What everything of a kind takes that has another name, bytes.
+    fn taken(&self, kind: Kind, name: &str, size: impl Fn(&Record) -> usize) -> usize {
+        let seen = self.seen();
+        let others = seen.iter().filter(|((of, other), _)| *of == kind && other != name);
+        others.flat_map(|(_, records)| records).map(size).sum()
+    }
+
+    /// Keeps a template, in place of the one that was last read. Returns what is kept of its versions.
     ///
     /// # Errors
     /// `RecordError` when another front changed it since, and whatever else keeps it from being kept.
-    pub async fn put_template(&self, name: &TemplateName, kept: &Kept) -> Result<(), ShelfError> {
-        let mut kept = kept.clone();
+    pub async fn put_template(&self, name: &TemplateName, mut kept: Kept) -> Result<Kept, ShelfError> {
         let sealed = loop {
             let sealed = self.key.seal(&purpose(name), &store::write_template(&kept));
             if sealed.len() <= MAX_HISTORY_BYTES || kept.earlier.is_empty() {
@@ -95,15 +106,19 @@ impl Shelf {
         if sealed.len() > MAX_SEALED_BYTES {
             return Err(ShelfError::TooLarge(sealed.len()));
         }
-        match self.seen_record(Kind::Template, name.as_str()) {
-            Some(record) => soon(self.records().change(&record, [(SEALED, sealed)])).await?,
+        let others = self.taken(Kind::Template, name.as_str(), |record| record.label(SEALED).map_or(0, str::len));
+        if others + sealed.len() > MAX_TEMPLATES_BYTES {
+            return Err(ShelfError::TemplatesTooLarge);
+        }
+        match self.seen_records(Kind::Template, name.as_str()).last() {
+            Some(record) => self.change_surely(Kind::Template, record, [(SEALED, sealed)]).await?,
             None => {
                 let labels = Labels::from([(SEALED.to_owned(), sealed)]);
-                soon(self.records().create(Kind::Template, name.as_str(), labels, None)).await?;
+                self.create_surely(Kind::Template, name.as_str(), labels, None).await?;
             }
         }
         self.tell_library();
-        Ok(())
+        Ok(kept)
     }
 
     /// Forgets a template.
@@ -119,23 +134,25 @@ impl Shelf {
     /// # Errors
     /// [`ShelfError::TooLarge`], and whatever else keeps it from being kept.
     pub async fn put_asset(&self, name: &AssetName, file: &Bytes) -> Result<(), ShelfError> {
-        let before = self.seen_record(Kind::Asset, name.as_str());
-        let size = |((kind, other), record): (&(Kind, String), &Record)| {
-            let counts = *kind == Kind::Asset && other != name.as_str();
-            counts.then(|| record.data()).flatten().map_or(0, |file| file.len())
-        };
-        let taken: usize = self.seen().iter().map(size).sum();
+        let taken = self.taken(Kind::Asset, name.as_str(), |record| record.data().map_or(0, |file| file.len()));
         if file.len() > MAX_ASSET_BYTES || taken + file.len() > MAX_ASSETS_BYTES {
             return Err(ShelfError::ImageTooLarge);
         }
         // A config's data never change, so another image is another config.
         let about = format!("{name} {}", &AssetHash::of(file).to_string()[..16]);
-        if before.as_ref().is_some_and(|before| before.about == about) {
-            return Ok(());
+        let (same, others): (Vec<_>, Vec<_>) =
+            self.seen_records(Kind::Asset, name.as_str()).into_iter().partition(|record| record.about == about);
+        if same.is_empty() {
+            self.create_surely(Kind::Asset, &about, Labels::new(), Some(file)).await?;
         }
-        soon(self.records().create(Kind::Asset, &about, Labels::new(), Some(file))).await?;
-        if let Some(before) = before {
-            soon(self.records().delete(&before)).await?;
+        for other in others {
+            match self.delete_surely(Kind::Asset, &other).await {
+                // The newest counts, and what is left is removed with the next change.
+                Err(error) if same.is_empty() => {
+                    tracing::warn!(%name, "an image that was replaced is still kept: {error}")
+                }
+                removed => removed?,
+            }
         }
         self.tell_library();
         Ok(())
@@ -150,10 +167,11 @@ impl Shelf {
     }
 
     async fn delete_seen(&self, kind: Kind, name: &str) -> Result<(), ShelfError> {
-        if let Some(record) = self.seen_record(kind, name) {
-            soon(self.records().delete(&record)).await?;
-            self.tell_library();
+        // The newest last: it is what counts for as long as it is there.
+        for record in self.seen_records(kind, name) {
+            self.delete_surely(kind, &record).await?;
         }
+        self.tell_library();
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
     net::{UdpSocket, lookup_host},
     sync::{Notify, Semaphore, mpsc, watch},
@@ -25,7 +26,10 @@ use super::{
 };
 use crate::{
     base::{RoomId, tasks::Tasks},
-    front::{engine::swarm::api::ApiError, room::Rooms},
+    front::{
+        engine::swarm::api::ApiError,
+        room::{RoomError, Rooms},
+    },
 };
 
 /// Label with a number that changes for as long as a front lives.
@@ -97,6 +101,8 @@ pub(super) struct Shared {
 /// What one look leaves for the next.
 struct Memory {
     pulse: Pulse,
+    /// Templates and images are being read.
+    refresh: Option<BoxFuture<'static, Result<(), RoomError>>>,
     /// What the other fronts say of how often they have changed rooms, and the library.
     changes: [BTreeMap<FrontId, String>; 2],
     all_at: Instant,
@@ -133,8 +139,8 @@ impl Fleet {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let now = Instant::now();
-        let (pulse, changes) = Default::default();
-        let mut memory = Memory { pulse, changes, all_at: now, library_at: now, away: false };
+        let (pulse, refresh, changes) = Default::default();
+        let mut memory = Memory { pulse, refresh, changes, all_at: now, library_at: now, away: false };
         let mut changed = Vec::new();
         loop {
             tokio::select! {
@@ -195,9 +201,9 @@ impl Fleet {
         let library = changes[1] != memory.changes[1] || self.0.library.swap(false, Ordering::Relaxed);
         memory.changes = changes;
         // Before rooms are opened that use it.
-        if (library || now >= memory.library_at) && index.may_own() {
+        if (library || memory.refresh.is_some() || now >= memory.library_at) && index.may_own() {
             memory.library_at = now + LOOK_AT_LIBRARY;
-            self.look_at_library().await?;
+            self.look_at_library(memory, library).await?;
         }
         if (all || now >= memory.all_at) && index.may_own() {
             memory.all_at = now + LOOK_AT_ALL;
@@ -257,9 +263,21 @@ impl Fleet {
         }
     }
 
-    async fn look_at_library(&self) -> Result<(), ApiError> {
-        let read = timeout(PATIENCE, self.0.rooms.refresh_library()).await.map_err(|_| slow())?;
-        read.map_err(|error| ApiError::Nonsense(error.to_string()))
+    /// Reads templates and images, or waits for that to end; with `anew` there is something to read since that began.
+    async fn look_at_library(&self, memory: &mut Memory, anew: bool) -> Result<(), ApiError> {
+        if anew && memory.refresh.is_some() {
+            self.0.library.store(true, Ordering::Relaxed);
+        }
+        let rooms = self.0.rooms.clone();
+        let refresh = memory.refresh.get_or_insert_with(|| async move { rooms.refresh_library().await }.boxed());
+        // Reading many images takes longer than rooms can wait for; the next look sees to it again.
+        let Ok(read) = timeout(PATIENCE, refresh).await else { return Ok(()) };
+        memory.refresh = None;
+        read.map_err(|error| {
+            // What there is to read is still to be read.
+            memory.library_at = Instant::now() + LOOK_AT_ALL;
+            ApiError::Nonsense(error.to_string())
+        })
     }
 
     /// Reads every room's record.
@@ -273,7 +291,12 @@ impl Fleet {
                 shelf.records.delete(&record).await?;
                 continue;
             }
-            index.learn(&room, shelf.understand(&room, &record));
+            let is_news = index.version(&room) != Some(record.version);
+            let owned = shelf.understand(&room, &record);
+            if is_news && index.learn(&room, owned) && index.held(&room).is_some() {
+                // Not what this front has just written, or what it was refused and the store made all the same.
+                self.0.rooms.keep_still(&room).await;
+            }
             there.insert(room);
         }
         for room in index.keep_only(&there) {
@@ -300,7 +323,7 @@ impl Fleet {
                 tracing::warn!(%room, "another front has taken the room");
                 self.0.index.let_go(&room);
                 let fleet = self.clone();
-                self.0.tasks.spawn("fleet close", async move { fleet.0.rooms.close(&room, false).await });
+                self.0.tasks.spawn("fleet close", async move { drop(fleet.0.rooms.close(&room, false).await) });
             }
             Step::Take => {
                 if self.taking().insert(room.clone()) {
@@ -329,6 +352,9 @@ impl Fleet {
             let Some(record) = record.filter(|record| record.label(GONE).is_none()) else { return Ok(None) };
             index.learn(room, shelf.understand(room, &record));
             if index.step_of(room) != Step::Take || self.has_come_since(&record).await? {
+                return Ok(None);
+            }
+            if shelf.undo_late(room, &record).await? {
                 return Ok(None);
             }
             shelf.take(room, &record).await.map(Some)

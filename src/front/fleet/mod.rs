@@ -18,6 +18,7 @@ mod proxy;
 mod pulse;
 mod record;
 mod relay;
+mod settle;
 mod shelf;
 
 pub use call::{Call, Caller, FLEET_PROTOCOL};
@@ -25,6 +26,7 @@ pub use index::{FrontId, Index, Place};
 pub use key::{FleetKey, MIN_SECRET_BYTES};
 pub use member::{Fleet, Membership};
 pub use proxy::{Inward, serve};
-pub use record::{Kind, Records};
+pub use record::{Kind, Record, Records};
 pub use relay::{MOVING, Playback, Publication};
+pub use settle::Patience;
 pub use shelf::{NEWS, News, Shelf, ShelfError};

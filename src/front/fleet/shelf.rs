@@ -1,20 +1,21 @@
 //! What this front writes into the records of the fleet: the documents of the rooms it owns, and who owns them.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 
 use super::{
     index::{FrontId, Index, Owned},
     key::FleetKey,
-    library::{MAX_ASSET_BYTES, MAX_ASSETS_BYTES, Seen},
+    library::{MAX_ASSET_BYTES, MAX_ASSETS_BYTES, MAX_TEMPLATES_BYTES, Seen},
     record::{Kind, Labels, Record, RecordError, Records},
+    settle::Patience,
 };
 use crate::{
     base::RoomId,
@@ -36,8 +37,8 @@ pub const GONE: &str = "tilecast.gone";
 /// Largest sealed document, bytes: with what else is in a record it stays below the 1.5 MiB that Swarm's managers agree on in one go.
 pub const MAX_SEALED_BYTES: usize = 1 << 20;
 
-/// Longest wait for the store when somebody waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Most rooms of which it is remembered that they are not to be made any more: beyond that the oldest by name is let in.
+const MAX_GIVEN_UP: usize = 256;
 
 /// Rooms whose change may wait to be told to the other fronts; they look by themselves now and then.
 pub const NEWS: usize = 256;
@@ -64,12 +65,21 @@ pub enum ShelfError {
         MAX_ASSETS_BYTES / 1024
     )]
     ImageTooLarge,
+    /// Templates of more than several fronts can share.
+    #[error(
+        "several fronts share templates of at most {} KiB together with their versions; delete some first",
+        MAX_TEMPLATES_BYTES / 1024
+    )]
+    TemplatesTooLarge,
     /// Another front changed it at the same time.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The store took too long.
-    #[error("Docker's API took more than {} s", PATIENCE.as_secs())]
+    /// The store took too long, and nothing was changed.
+    #[error("Docker's API took too long")]
     Slow,
+    /// The store took too long, and went on not to say what became of it.
+    #[error("Docker's API does not say whether it was stored")]
+    Unknown,
 }
 
 impl From<ApiError> for ShelfError {
@@ -84,10 +94,13 @@ pub struct Shelf {
     pub(super) records: Records,
     pub(super) key: FleetKey,
     pub(super) index: Index,
+    pub(super) patience: Patience,
     news: mpsc::Sender<News>,
     changes: Arc<AtomicU64>,
     library_changes: Arc<AtomicU64>,
     seen: Arc<Mutex<Seen>>,
+    /// Rooms that were refused although they may yet be made, with the sealed document that they would have.
+    given_up: Arc<Mutex<BTreeMap<RoomId, String>>>,
 }
 
 /// What this front has changed, for the others.
@@ -102,8 +115,15 @@ pub enum News {
 impl Shelf {
     /// What was written is told to `news`, for the other fronts.
     pub fn new(records: Records, key: FleetKey, index: Index, news: mpsc::Sender<News>) -> Self {
-        let (changes, library_changes, seen) = Default::default();
-        Self { records, key, index, news, changes, library_changes, seen }
+        let (changes, library_changes, seen, given_up) = Default::default();
+        let patience = Patience::default();
+        Self { records, key, index, patience, news, changes, library_changes, seen, given_up }
+    }
+
+    /// The same with another patience.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// The records themselves.
@@ -151,28 +171,81 @@ impl Shelf {
             return Err(ShelfError::Lost);
         }
         let labels = self.labels(room, document)?;
-        self.index.set_making(room, true);
-        let made = self.make(room, labels).await;
-        if made.is_ok() {
-            self.index.hold(room, self.mine(1, document));
-            self.tell(room);
+        let _making = self.index.making(room);
+        let version = self.index.next_version();
+        match self.make(room, labels.clone()).await {
+            Ok(()) => {}
+            Err(ShelfError::Unknown) => {
+                self.give_up(room, &labels[SEALED]);
+                return Err(ShelfError::Unknown);
+            }
+            Err(error) => return Err(error),
         }
-        self.index.set_making(room, false);
-        made
+        self.given_up().remove(room);
+        self.index.hold(room, self.mine(1, version, document));
+        self.tell(room);
+        Ok(())
     }
 
     async fn make(&self, room: &RoomId, labels: Labels) -> Result<(), ShelfError> {
-        match soon(self.records.create(Kind::Room, room.as_str(), labels.clone(), None)).await {
+        match self.create_surely(Kind::Room, room.as_str(), labels.clone(), None).await {
             Err(ShelfError::Record(RecordError::Taken)) => {
-                // One whose front was cut off while it removed it is in nobody's way.
-                let leftover = soon(self.records.get(Kind::Room, room.as_str())).await?;
-                let Some(leftover) = leftover.filter(|record| record.label(GONE).is_some()) else {
-                    return Err(ShelfError::Moved);
-                };
-                soon(self.records.delete(&leftover)).await?;
-                soon(self.records.create(Kind::Room, room.as_str(), labels, None)).await?;
+                // One whose front was cut off while it removed it is in nobody's way, nor is one that this front was refused.
+                let leftover = self.patience.wait(self.records.get(Kind::Room, room.as_str())).await?;
+                let in_the_way = |record: &Record| record.label(GONE).is_none() && !self.is_given_up(room, record);
+                match leftover {
+                    Some(record) if in_the_way(&record) => return Err(ShelfError::Moved),
+                    Some(record) => self.remove(&record).await?,
+                    None => {}
+                }
+                self.create_surely(Kind::Room, room.as_str(), labels, None).await
             }
-            other => other?,
+            other => other,
+        }
+    }
+
+    fn given_up(&self) -> MutexGuard<'_, BTreeMap<RoomId, String>> {
+        // A map is whole between its operations.
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody was told that this room is there, so it is not to be, should the store make it yet.
+    fn give_up(&self, room: &RoomId, sealed: &str) {
+        let mut given_up = self.given_up();
+        if given_up.len() >= MAX_GIVEN_UP && !given_up.contains_key(room) {
+            given_up.pop_first();
+        }
+        given_up.insert(room.clone(), sealed.to_owned());
+    }
+
+    /// Whether this record is what this front was not told to have made.
+    fn is_given_up(&self, room: &RoomId, record: &Record) -> bool {
+        // No two sealed documents are the same.
+        self.given_up().get(room).is_some_and(|sealed| record.label(SEALED) == Some(sealed))
+    }
+
+    /// Removes a room that was made after this front had been refused to make it; false if it is none of those.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn undo_late(&self, room: &RoomId, record: &Record) -> Result<bool, ShelfError> {
+        if !self.is_given_up(room, record) {
+            return Ok(false);
+        }
+        tracing::warn!(%room, "the room was made after it had been refused, and is removed");
+        self.remove(record).await?;
+        self.given_up().remove(room);
+        self.index.forget(room);
+        Ok(true)
+    }
+
+    /// Removes a record as it was read. Docker removes whatever the version, so it is marked first, which only one can do.
+    async fn remove(&self, record: &Record) -> Result<(), ShelfError> {
+        if record.label(GONE).is_none() {
+            self.change_surely(Kind::Room, record, [(GONE, "1".to_owned())]).await?;
+        }
+        if let Err(error) = self.patience.wait(self.records.delete(record)).await {
+            tracing::warn!(room = record.about, "its record is marked as gone and could not be removed yet: {error}");
         }
         Ok(())
     }
@@ -180,29 +253,38 @@ impl Shelf {
     /// Keeps the document of a room that this front owns.
     ///
     /// # Errors
-    /// Why not; nothing was changed.
+    /// Why not; nothing was changed, but for [`ShelfError::Unknown`].
     pub async fn put(&self, room: &RoomId, document: &RoomDocument) -> Result<(), ShelfError> {
         let (record, epoch) = self.own(room).await?;
         let sealed = self.seal(room, document)?;
-        soon(self.records.change(&record, [(SEALED, sealed)])).await?;
+        self.change_surely(Kind::Room, &record, [(SEALED, sealed)]).await?;
         // It may have been let go meanwhile; then this changes nothing here.
-        self.index.learn(room, self.mine(epoch, document));
+        self.index.learn(room, self.mine(epoch, record.version + 1, document));
         self.tell(room);
         Ok(())
+    }
+
+    /// Sees that the record of a room that this front owns holds this document, which it may not where the store made a change after
+    /// all that had been refused. True when it did not.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub async fn put_back(&self, room: &RoomId, document: &RoomDocument) -> Result<bool, ShelfError> {
+        let (record, _) = self.own(room).await?;
+        if self.read(room, &record).is_ok_and(|kept| kept == *document) {
+            return Ok(false);
+        }
+        self.put(room, document).await?;
+        Ok(true)
     }
 
     /// Removes a room that this front owns.
     ///
     /// # Errors
-    /// Why not; it is as it was.
+    /// Why not; it is as it was, but for [`ShelfError::Unknown`].
     pub async fn delete(&self, room: &RoomId) -> Result<(), ShelfError> {
         match self.own(room).await {
-            Ok((record, _)) => {
-                soon(self.records.change(&record, [(GONE, "1".to_owned())])).await?;
-                if let Err(error) = soon(self.records.delete(&record)).await {
-                    tracing::warn!(%room, "the room's record is marked as gone and could not be removed yet: {error}");
-                }
-            }
+            Ok((record, _)) => self.remove(&record).await?,
             Err(ShelfError::Gone) => {}
             Err(error) => return Err(error),
         }
@@ -217,7 +299,7 @@ impl Shelf {
         if !self.index.may_own() {
             return Err(ShelfError::Lost);
         }
-        let record = soon(self.records.get(Kind::Room, room.as_str())).await?.ok_or(ShelfError::Gone)?;
+        let record = self.patience.wait(self.records.get(Kind::Room, room.as_str())).await?.ok_or(ShelfError::Gone)?;
         let owned = owned(&record);
         if owned.owner.as_ref() != Some(self.index.me()) || owned.epoch != epoch {
             self.index.learn(room, owned);
@@ -237,25 +319,37 @@ impl Shelf {
         })?;
         let epoch = owned(record).epoch + 1;
         let labels = [(OWNER, self.index.me().as_str().to_owned()), (EPOCH, epoch.to_string())];
-        soon(self.records.change(record, labels)).await?;
-        Ok(self.mine(epoch, &document))
+        self.change_surely(Kind::Room, record, labels).await?;
+        Ok(self.mine(epoch, record.version + 1, &document))
     }
 
-    /// Gives a room that was this front's, and is closed, to `heir`, or to whoever comes.
+    /// Gives a room that was this front's, and is closed, to `heir`, or to whoever comes; with the document that it had last, if
+    /// that is known.
     ///
     /// # Errors
     /// Why not: the others take it when this front is gone.
-    pub async fn give(&self, room: &RoomId, heir: Option<&FrontId>) -> Result<(), ShelfError> {
-        let record = soon(self.records.get(Kind::Room, room.as_str())).await?.ok_or(ShelfError::Gone)?;
+    pub async fn give(
+        &self,
+        room: &RoomId,
+        heir: Option<&FrontId>,
+        last: Option<&RoomDocument>,
+    ) -> Result<(), ShelfError> {
+        let record = self.patience.wait(self.records.get(Kind::Room, room.as_str())).await?.ok_or(ShelfError::Gone)?;
         let Owned { owner, epoch, .. } = owned(&record);
         if owner.as_ref() != Some(self.index.me()) {
             return Ok(());
         }
+        let kept = self.read(room, &record).ok();
         let heir = heir.map_or_else(String::new, FrontId::to_string);
-        let labels = [(OWNER, heir.clone()), (EPOCH, (epoch + 1).to_string())];
-        soon(self.records.change(&record, labels)).await?;
-        let document = self.read(room, &record).ok().map(Arc::new);
-        self.index.learn(room, Owned { owner: FrontId::read(&heir), epoch: epoch + 1, document });
+        let sealed = match last.filter(|last| kept.as_ref() != Some(last)) {
+            Some(last) => self.seal(room, last)?,
+            None => record.label(SEALED).unwrap_or_default().to_owned(),
+        };
+        let labels = [(OWNER, heir.clone()), (EPOCH, (epoch + 1).to_string()), (SEALED, sealed)];
+        self.change_surely(Kind::Room, &record, labels).await?;
+        let document = last.cloned().or(kept).map(Arc::new);
+        let owner = FrontId::read(&heir);
+        self.index.learn(room, Owned { owner, epoch: epoch + 1, version: record.version + 1, document });
         self.changes.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -287,8 +381,8 @@ impl Shelf {
         Ok(labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
-    fn mine(&self, epoch: u64, document: &RoomDocument) -> Owned {
-        Owned { owner: Some(self.index.me().clone()), epoch, document: Some(Arc::new(document.clone())) }
+    fn mine(&self, epoch: u64, version: i64, document: &RoomDocument) -> Owned {
+        Owned { owner: Some(self.index.me().clone()), epoch, version, document: Some(Arc::new(document.clone())) }
     }
 }
 
@@ -297,14 +391,11 @@ fn owned(record: &Record) -> Owned {
     Owned {
         owner: record.label(OWNER).and_then(FrontId::read),
         epoch: record.label(EPOCH).and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
+        version: record.version,
         document: None,
     }
 }
 
 fn purpose(room: &RoomId) -> String {
     format!("room {room}")
-}
-
-pub(super) async fn soon<T, E: Into<ShelfError>>(answer: impl Future<Output = Result<T, E>>) -> Result<T, ShelfError> {
-    timeout(PATIENCE, answer).await.map_err(|_| ShelfError::Slow)?.map_err(Into::into)
 }

@@ -10,6 +10,7 @@ use super::{
     ledger::Ledger,
     store::Store,
     templates::{Kept, Templates},
+    whole::Whole,
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
@@ -107,14 +108,14 @@ impl Context {
     }
 
     /// Keeps a room that is not there yet.
-    pub(super) async fn keep_new(&self, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
+    pub(super) async fn keep_new(&self, whole: Whole, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
         match &self.keeping {
             Keeping::Fleet(shelf) => shelf.create(id, document).await.map_err(|error| refused(id, error)),
-            Keeping::Nothing | Keeping::Folder(_) => self.keep(id, document).await,
+            Keeping::Nothing | Keeping::Folder(_) => self.keep(whole, id, document).await,
         }
     }
 
-    pub(super) async fn keep(&self, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
+    pub(super) async fn keep(&self, _: Whole, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
         if let Keeping::Fleet(shelf) = &self.keeping {
             return shelf.put(id, document).await.map_err(|error| refused(id, error));
         }
@@ -122,7 +123,15 @@ impl Context {
         self.write(move |store| store.put_room(&id, &document)).await
     }
 
-    pub(super) async fn forget(&self, id: &RoomId) -> Result<(), RoomError> {
+    /// Sees that what several fronts share holds this document of a room; true when it did not.
+    pub(super) async fn keep_still(&self, _: Whole, id: &RoomId, document: &RoomDocument) -> Result<bool, RoomError> {
+        match &self.keeping {
+            Keeping::Fleet(shelf) => shelf.put_back(id, document).await.map_err(|error| refused(id, error)),
+            Keeping::Nothing | Keeping::Folder(_) => Ok(false),
+        }
+    }
+
+    pub(super) async fn forget(&self, _: Whole, id: &RoomId) -> Result<(), RoomError> {
         if let Keeping::Fleet(shelf) = &self.keeping {
             return shelf.delete(id).await.map_err(|error| refused(id, error));
         }
@@ -130,15 +139,16 @@ impl Context {
         self.write(move |store| store.delete_room(&id)).await
     }
 
-    pub(super) async fn keep_template(&self, name: &TemplateName, kept: &Kept) -> Result<(), RoomError> {
+    /// Keeps a template; returns what is kept of its versions.
+    pub(super) async fn keep_template(&self, _: Whole, name: &TemplateName, kept: Kept) -> Result<Kept, RoomError> {
         if let Keeping::Fleet(shelf) = &self.keeping {
             return shelf.put_template(name, kept).await.map_err(unkept);
         }
-        let (name, kept) = (name.clone(), kept.clone());
-        self.write(move |store| store.put_template(&name, &kept)).await
+        let (name, file) = (name.clone(), kept.clone());
+        self.write(move |store| store.put_template(&name, &file)).await.map(|()| kept)
     }
 
-    pub(super) async fn keep_asset(&self, name: &AssetName, file: &Bytes) -> Result<(), RoomError> {
+    pub(super) async fn keep_asset(&self, _: Whole, name: &AssetName, file: &Bytes) -> Result<(), RoomError> {
         if let Keeping::Fleet(shelf) = &self.keeping {
             return shelf.put_asset(name, file).await.map_err(unkept);
         }
@@ -146,7 +156,7 @@ impl Context {
         self.write(move |store| store.put_asset(&name, &file)).await
     }
 
-    pub(super) async fn forget_asset(&self, name: &AssetName) -> Result<(), RoomError> {
+    pub(super) async fn forget_asset(&self, _: Whole, name: &AssetName) -> Result<(), RoomError> {
         if let Keeping::Fleet(shelf) = &self.keeping {
             return shelf.delete_asset(name).await.map_err(unkept);
         }
@@ -154,7 +164,7 @@ impl Context {
         self.write(move |store| store.delete_asset(&name)).await
     }
 
-    pub(super) async fn forget_template(&self, name: &TemplateName) -> Result<(), RoomError> {
+    pub(super) async fn forget_template(&self, _: Whole, name: &TemplateName) -> Result<(), RoomError> {
         if let Keeping::Fleet(shelf) = &self.keeping {
             return shelf.delete_template(name).await.map_err(unkept);
         }
@@ -185,5 +195,8 @@ fn refused(id: &RoomId, error: ShelfError) -> RoomError {
 }
 
 fn unkept(error: ShelfError) -> RoomError {
-    RoomError::Store(error.to_string())
+    match error {
+        ShelfError::Unknown => RoomError::Unknown(error.to_string()),
+        other => RoomError::Store(other.to_string()),
+    }
 }

@@ -71,6 +71,9 @@ pub enum RoomError {
     /// The store could not keep the change, and nothing changed.
     #[error("the change could not be stored: {0}")]
     Store(String),
+    /// The store did not say in time whether it keeps the change.
+    #[error("nothing is known of the change, for the store does not answer ({0}); GET it to see what is true")]
+    Unknown(String),
 }
 
 /// A change to a room's document: the present one in, the wanted one or the faults out.

@@ -8,13 +8,14 @@ use std::{
 };
 
 use time::OffsetDateTime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Change, Context, RoomDocument, RoomError,
     actor::{Command, Moment},
     status::RoomView,
+    whole::Whole,
 };
 use crate::{base::RoomId, front::events::Event};
 
@@ -28,6 +29,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 pub(super) enum Request {
     /// A change of the document.
     Change(Change, oneshot::Sender<Result<RoomView, RoomError>>),
+    /// What is kept of the room is not its document, or was not when it was read.
+    KeepStill,
     /// The end of the room.
     Delete(oneshot::Sender<Result<(), RoomError>>),
 }
@@ -41,11 +44,19 @@ pub(super) struct Keeper {
     pub(super) actor: mpsc::Sender<Command>,
     /// Ends the actor.
     pub(super) stop: CancellationToken,
+    /// Takes the document that the room had last.
+    pub(super) last: watch::Sender<Option<RoomDocument>>,
+    pub(super) whole: Whole,
 }
 
 impl Keeper {
     /// Lives until the room is deleted or stopped.
-    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    pub(super) async fn run(mut self, requests: mpsc::Receiver<Request>) {
+        self.serve(requests).await;
+        self.last.send_replace(Some(self.document));
+    }
+
+    async fn serve(&mut self, mut requests: mpsc::Receiver<Request>) {
         loop {
             let request = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -64,8 +75,9 @@ impl Keeper {
                     let answer = self.change(change).await;
                     let _ = reply.send(answer);
                 }
+                Some(Request::KeepStill) => self.keep_still().await,
                 Some(Request::Delete(reply)) => {
-                    let answer = self.context.forget(&self.id).await;
+                    let answer = self.context.forget(self.whole, &self.id).await;
                     let done = answer.is_ok();
                     if done {
                         self.stop.cancel();
@@ -121,6 +133,20 @@ impl Keeper {
         }
     }
 
+    /// A store that answers too late may keep what was refused; what is kept is to be what is true.
+    async fn keep_still(&self) {
+        match self.context.keep_still(self.whole, &self.id, &self.document).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let text = "the store kept a change after it had been refused; it was taken back".to_owned();
+                tracing::warn!(room = %self.id, "{text}");
+                let _ = self.actor.send(Command::Tell(Event::Fault { participant: None, text })).await;
+            }
+            // The next look at the store sees it again.
+            Err(error) => tracing::debug!(room = %self.id, "what is kept of the room is not known: {error}"),
+        }
+    }
+
     async fn change(&mut self, change: Change) -> Result<RoomView, RoomError> {
         let wanted = change(&self.document)?;
         self.make_true(wanted, None).await
@@ -132,12 +158,12 @@ impl Keeper {
             return Err(RoomError::Faults(faults));
         }
         if wanted != self.document {
-            self.context.keep(&self.id, &wanted).await?;
+            self.context.keep(self.whole, &self.id, &wanted).await?;
+            self.document = wanted.clone();
         }
         let (reply, answer) = oneshot::channel();
-        let command = Command::Apply(Box::new(wanted.clone()), moment, reply);
+        let command = Command::Apply(Box::new(wanted), moment, reply);
         self.actor.send(command).await.map_err(|_| RoomError::Stopping)?;
-        self.document = wanted;
         answer.await.map_err(|_| RoomError::Stopping)
     }
 }

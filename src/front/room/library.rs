@@ -6,6 +6,7 @@ use super::{
     Keeping, RoomDocument, RoomError, Rooms,
     assets::Asset,
     templates::{Entry, Kept, MAX_TEMPLATES},
+    whole::Whole,
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
@@ -53,20 +54,29 @@ impl Rooms {
         template: Template,
         only: &Precondition,
     ) -> Result<(Entry, bool), RoomError> {
-        let _turn = self.turn_to_change().await?;
-        self.store_template(name, template, only).await
+        let (name, only) = (name.clone(), only.clone());
+        let put = async move |rooms: Self, whole| {
+            let _turn = rooms.turn_to_change().await?;
+            rooms.store_template(whole, &name, template, &only).await
+        };
+        self.whole(put).await
     }
 
     /// Stores an earlier version again, as the newest one.
     pub async fn roll_back(&self, name: &TemplateName, number: u64, only: &Precondition) -> Result<Entry, RoomError> {
-        let _turn = self.turn_to_change().await?;
-        let version = self.versions(name)?.and_then(|kept| kept.version(number).cloned());
-        let version = version.ok_or_else(|| RoomError::NoVersion(name.clone(), number))?;
-        Ok(self.store_template(name, (*version.template).clone(), only).await?.0)
+        let (name, only) = (name.clone(), only.clone());
+        let roll_back = async move |rooms: Self, whole| {
+            let _turn = rooms.turn_to_change().await?;
+            let version = rooms.versions(&name)?.and_then(|kept| kept.version(number).cloned());
+            let version = version.ok_or_else(|| RoomError::NoVersion(name.clone(), number))?;
+            Ok(rooms.store_template(whole, &name, (*version.template).clone(), &only).await?.0)
+        };
+        self.whole(roll_back).await
     }
 
     async fn store_template(
         &self,
+        whole: Whole,
         name: &TemplateName,
         template: Template,
         only: &Precondition,
@@ -91,8 +101,7 @@ impl Rooms {
                 }
             }
         }
-        let kept = templates.next(name, template);
-        self.context.keep_template(name, &kept).await?;
+        let kept = self.context.keep_template(whole, name, templates.next(name, template)).await?;
         templates.put(name.clone(), kept);
         self.library_changed().await;
         let entry = templates.get(name).ok_or_else(|| RoomError::NoTemplate(name.clone()))?;
@@ -101,6 +110,11 @@ impl Rooms {
 
     /// Forgets a stored template. One that a room uses is refused, unless a built-in of the same name takes over.
     pub async fn delete_template(&self, name: &TemplateName, only: &Precondition) -> Result<(), RoomError> {
+        let (name, only) = (name.clone(), only.clone());
+        self.whole(async move |rooms: Self, whole| rooms.remove_template(whole, &name, &only).await).await
+    }
+
+    async fn remove_template(&self, whole: Whole, name: &TemplateName, only: &Precondition) -> Result<(), RoomError> {
         let _turn = self.turn_to_change().await?;
         let templates = &self.context.templates;
         let present = self.template(name)?;
@@ -117,7 +131,7 @@ impl Rooms {
             let why = format!("is used by room {id}; give that room another layout first");
             return Err(RoomError::TemplateInUse(name.clone(), why));
         }
-        self.context.forget_template(name).await?;
+        self.context.forget_template(whole, name).await?;
         templates.forget(name);
         self.library_changed().await;
         Ok(())
@@ -141,18 +155,27 @@ impl Rooms {
 
     /// Keeps an image that was read; rooms that show one of its name change at once. The flag is true when it is new.
     pub async fn put_asset(&self, name: &AssetName, asset: Asset) -> Result<bool, RoomError> {
-        let _turn = self.turn_to_change().await?;
-        if let Some(why) = self.context.assets.refusal(name, &asset.file) {
-            return Err(RoomError::AssetInUse(name.clone(), why));
-        }
-        self.context.keep_asset(name, &asset.file).await?;
-        let created = self.context.assets.put(name.clone(), asset);
-        self.library_changed().await;
-        Ok(created)
+        let name = name.clone();
+        let put = async move |rooms: Self, whole| {
+            let _turn = rooms.turn_to_change().await?;
+            if let Some(why) = rooms.context.assets.refusal(&name, &asset.file) {
+                return Err(RoomError::AssetInUse(name, why));
+            }
+            rooms.context.keep_asset(whole, &name, &asset.file).await?;
+            let created = rooms.context.assets.put(name, asset);
+            rooms.library_changed().await;
+            Ok(created)
+        };
+        self.whole(put).await
     }
 
     /// Forgets an image, unless a template or a room shows it.
     pub async fn delete_asset(&self, name: &AssetName) -> Result<(), RoomError> {
+        let name = name.clone();
+        self.whole(async move |rooms: Self, whole| rooms.remove_asset(whole, &name).await).await
+    }
+
+    async fn remove_asset(&self, whole: Whole, name: &AssetName) -> Result<(), RoomError> {
         let _turn = self.turn_to_change().await?;
         self.asset(name)?;
         let used = |why| Err(RoomError::AssetInUse(name.clone(), why));
@@ -168,7 +191,7 @@ impl Rooms {
         if let Some((id, _)) = self.documents().await.into_iter().find(shows) {
             return used(format!("is shown by room {id}; change its layout first"));
         }
-        self.context.forget_asset(name).await?;
+        self.context.forget_asset(whole, name).await?;
         self.context.assets.forget(name);
         self.library_changed().await;
         Ok(())

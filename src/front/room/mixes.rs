@@ -4,11 +4,15 @@
 
 use std::time::{Duration, Instant};
 
+use super::document::MAX_PARTICIPANTS;
 use crate::{
     base::ParticipantId,
     link::{Listener, message::MAX_LISTENERS},
     media::{Packet, Timestamp, fanout::Fanout},
 };
+
+/// Every participant's own mix and everyone's.
+const _: () = assert!(MAX_PARTICIPANTS < MAX_LISTENERS);
 
 /// How long a mix outlives its last listener.
 const LINGER: Duration = Duration::from_secs(2);
@@ -118,5 +122,17 @@ mod tests {
         drop(listener);
         assert!(!mixes.tidy(at(3000)) && mixes.tidy(at(5000)));
         assert!(mixes.wanted().is_empty());
+    }
+
+    #[test]
+    fn every_participant_of_a_full_room_may_listen_and_so_may_viewers() {
+        let now = Instant::now();
+        let mut mixes = Mixes::default();
+        for number in 0..MAX_PARTICIPANTS {
+            let participant = format!("p{number}").parse().expect("an id");
+            assert!(mixes.listen(Some(&participant), now).is_some(), "{participant}");
+        }
+        assert!(mixes.listen(None, now).is_some(), "everyone's");
+        assert_eq!(mixes.wanted().len(), MAX_PARTICIPANTS + 1);
     }
 }

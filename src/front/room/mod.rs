@@ -25,6 +25,7 @@ mod shared;
 pub mod status;
 pub mod store;
 pub mod templates;
+mod whole;
 
 pub use assets::Assets;
 pub use context::{Context, Keeping};

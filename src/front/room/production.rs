@@ -78,12 +78,20 @@ pub(super) struct Production {
     stats: Stats,
     /// How many things the present worker does without.
     eased: u32,
-    /// Images the worker has, and those of the present layout.
-    images: (BTreeSet<AssetHash>, BTreeSet<AssetHash>),
+    images: Images,
     snapshots: Vec<(u64, Instant, oneshot::Sender<Option<Bytes>>)>,
     next_snapshot: u64,
     keyframe_at: Option<Instant>,
     mixes: Mixes,
+}
+
+/// Uploaded images, as far as the present worker is concerned.
+#[derive(Debug, Default)]
+struct Images {
+    /// Those that it was sent.
+    sent: BTreeSet<AssetHash>,
+    /// Those of the present layout.
+    wanted: BTreeSet<AssetHash>,
 }
 
 /// What the room must do about what its worker did.
@@ -188,9 +196,14 @@ impl Production {
         self.restart_at = Some(now);
     }
 
-    /// True when cached media may be replayed into a new worker.
-    pub(super) fn trusts_replay(&self) -> bool {
-        self.quick_ends < SUSPECT_REPLAY
+    /// True when cached media may be replayed: into a new worker, or for who is cast now.
+    pub(super) fn trusts_replay(&self, now: Instant) -> bool {
+        self.quick_ends < SUSPECT_REPLAY || self.is_proven(now)
+    }
+
+    /// True while the present worker has lived for long enough.
+    fn is_proven(&self, now: Instant) -> bool {
+        self.state == WorkerState::Running && now.duration_since(self.started_at) >= PROVEN
     }
 
     /// Sends a control message; a worker that cannot take it is ended, and the next one is told everything.
@@ -239,31 +252,33 @@ impl Production {
         (self.outbox.is_some() && worker > Timestamp::ZERO).then_some(worker)
     }
 
-    /// Sees that the worker has these images and keeps no others but those it had for the scene before.
+    /// Sees that the worker has these images and keeps no others but those it had for the scene before. What its link has no room
+    /// for now is sent when this is asked again: see [`Production::lacks_images`].
     pub(super) fn images(&mut self, wanted: &BTreeSet<AssetHash>, assets: &Assets) {
         let Some(outbox) = &self.outbox else { return };
-        for hash in wanted.difference(&self.images.0) {
-            if let Some(file) = assets.file(*hash) {
-                // A worker that cannot take it now is about to be replaced.
-                let _ = outbox.send(&ToWorker::Asset { hash: *hash, file });
+        let Images { sent, wanted: before } = &mut self.images;
+        let missing: Vec<AssetHash> = wanted.difference(sent).copied().collect();
+        for hash in missing {
+            let message = assets.file(hash).map(|file| ToWorker::Asset { hash, file });
+            if message.is_some_and(|message| outbox.send_spare(&message).is_ok()) {
+                sent.insert(hash);
             }
         }
-        if self.images.1 != *wanted {
+        if before != wanted {
             // A change that is under way still shows those of the scene before.
-            let gone: Vec<AssetHash> = self
-                .images
-                .0
-                .iter()
-                .filter(|hash| !wanted.contains(hash) && !self.images.1.contains(hash))
-                .copied()
-                .collect();
-            self.images.0.retain(|hash| !gone.contains(hash));
-            self.images.0.extend(wanted);
-            self.images.1 = wanted.clone();
+            let gone = |hash: &AssetHash| !wanted.contains(hash) && !before.contains(hash);
+            let gone: Vec<AssetHash> = sent.iter().copied().filter(gone).collect();
+            sent.retain(|hash| !gone.contains(hash));
+            before.clone_from(wanted);
             if !gone.is_empty() {
                 self.control(Control::ForgetAssets(gone));
             }
         }
+    }
+
+    /// True while an image of the present layout is still to be sent to the worker.
+    pub(super) fn lacks_images(&self) -> bool {
+        self.outbox.is_some() && !self.images.wanted.is_subset(&self.images.sent)
     }
 
     /// Sends media. False when the worker cannot take it now: the rest of the GOP is then useless to it.
@@ -391,9 +406,8 @@ impl Production {
     }
 
     fn plan_restart(&mut self, reason: String, now: Instant) {
+        self.quick_ends = if self.is_proven(now) { 0 } else { self.quick_ends + 1 };
         self.let_go();
-        let proven = self.state == WorkerState::Running && now.duration_since(self.started_at) >= PROVEN;
-        self.quick_ends = if proven { 0 } else { self.quick_ends + 1 };
         let wait = match self.quick_ends {
             0 | 1 => {
                 self.backoff.reset();
@@ -438,8 +452,9 @@ mod tests {
 
     use crate::{
         base::tasks::Tasks,
-        front::engine::Local,
-        media::{Codec, VideoCodec},
+        draw::asset::{Inspected, Kind},
+        front::{engine::Local, room::assets::Asset},
+        media::{Codec, Size, VideoCodec},
     };
 
     use super::*;
@@ -451,16 +466,23 @@ mod tests {
         engine::Event::Message(FromWorker::Program(packet))
     }
 
+    fn production(begun: Instant) -> Production {
+        let engine = Engine::Local(Local::new("/bin/true".into(), String::new(), Tasks::new()));
+        Production::new("weekly".parse().expect("an id"), engine, begun)
+    }
+
+    fn ready() -> engine::Event {
+        engine::Event::Message(FromWorker::Report(Report::Ready { version: 0, pid: 1 }))
+    }
+
     #[tokio::test]
     async fn frames_keep_their_distance_whenever_the_worker_says_it_is_ready() {
         let begun = Instant::now();
-        let room: RoomId = "weekly".parse().expect("an id");
-        let engine = Engine::Local(Local::new("/bin/true".into(), String::new(), Tasks::new()));
-        let mut production = Production::new(room.clone(), engine, begun);
+        let mut production = production(begun);
         let mut seen = production.fanout.subscribe();
         let settings = json!({
             "version": 0,
-            "room": room,
+            "room": "weekly",
             "canvas": {},
             "video": {"preset": "", "bitrate_kbps": 1, "keyframe_frames": 1},
             "audio": {"bitrate_kbps": 1},
@@ -468,10 +490,61 @@ mod tests {
         });
         production.greet(serde_json::from_value(settings).expect("settings"), begun + Duration::from_millis(500));
         production.take(frame(100), begun + Duration::from_millis(600));
-        let ready = Report::Ready { version: 0, pid: 1 };
-        production.take(engine::Event::Message(FromWorker::Report(ready)), begun + Duration::from_millis(630));
+        production.take(ready(), begun + Duration::from_millis(630));
         production.take(frame(133), begun + Duration::from_millis(640));
         assert_eq!(seen.next().await.expect("a frame").pts.millis(), 600);
         assert_eq!(seen.next().await.expect("a frame").pts.millis(), 633);
+    }
+
+    #[test]
+    fn a_worker_that_lives_clears_the_media_that_were_suspected() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let mut production = production(begun);
+        for second in 0..2 {
+            assert!(production.trusts_replay(at(second)));
+            production.take(engine::Event::Ended("killed".to_owned()), at(second));
+        }
+        production.take(engine::Event::Linked(Outbox::new().0), at(2));
+        production.take(ready(), at(2));
+        assert!(!production.trusts_replay(at(3)), "one of those packets may have killed two");
+        assert!(production.trusts_replay(at(62)), "none of them has killed this one");
+        production.take(engine::Event::Ended("killed".to_owned()), at(63));
+        assert!(production.trusts_replay(at(63)), "that was one end since");
+    }
+
+    #[tokio::test]
+    async fn more_images_than_the_link_has_room_for_are_sent_as_room_is_made() {
+        let now = Instant::now();
+        let mut production = production(now);
+        let (outbox, mut drain) = Outbox::new();
+        production.take(engine::Event::Linked(outbox), now);
+        let asset = |number: u8| {
+            let file = Bytes::from(vec![number; 4 << 20]);
+            let inspected = Inspected { kind: Kind::Png, size: Size { width: 1, height: 1 } };
+            let asset = Asset { inspected, hash: AssetHash::of(&file), file };
+            (format!("a{number}").parse().expect("a name"), asset)
+        };
+        let assets: Vec<_> = (0..9).map(asset).collect();
+        let wanted: BTreeSet<AssetHash> = assets.iter().map(|(_, asset)| asset.hash).collect();
+        let assets = Assets::new(assets);
+        production.images(&wanted, &assets);
+        assert!(production.lacks_images());
+        let mut arrived = 0;
+        for _ in 0..9 {
+            let mut frames = Vec::new();
+            drain.next(&mut frames, 64).await.expect("the link stands");
+            arrived += frames.len();
+            if !production.lacks_images() {
+                break;
+            }
+            production.images(&wanted, &assets);
+        }
+        assert_eq!(arrived, 9, "the ninth arrives, and none twice");
+        production.images(&wanted, &assets);
+        production.control(Control::Keyframe);
+        let mut frames = Vec::new();
+        drain.next(&mut frames, 64).await.expect("the link stands");
+        assert_eq!(frames.len(), 1, "nothing but the word after them");
     }
 }

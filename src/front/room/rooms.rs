@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     error::Change,
     keeper::{Keeper, Request},
     status::{RoomView, SpeakerStatus},
+    whole::{self, Whole},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
@@ -36,6 +37,10 @@ const ARRIVALS: usize = 512;
 /// Events a slow listener may be behind: half a minute of levels.
 const EVENTS: usize = 512;
 
+/// Most changes of rooms, templates and images that are under way, or wait for each other, at once: more than people make, and with
+/// the largest images 256 MiB. Further ones wait outside, where whoever hangs up has changed nothing.
+const MAX_CHANGES: usize = 64;
+
 /// How long a room that ends may take; its own parts are bounded tighter.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -46,6 +51,7 @@ pub struct Rooms {
     rooms: Arc<RwLock<BTreeMap<RoomId, Room>>>,
     /// Held by whoever changes templates or assets.
     pub(super) library: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
     tasks: Tasks,
 }
 
@@ -67,12 +73,34 @@ struct Room {
     program: Fanout,
     /// Ends actor and keeper, whatever they wait for.
     stop: CancellationToken,
+    /// The document that it had last, once its keeper has ended.
+    last: watch::Receiver<Option<RoomDocument>>,
 }
 
 impl Rooms {
     /// No rooms yet; `tasks` owns what they run.
     pub fn new(context: Context, tasks: Tasks) -> Self {
-        Self { context: Arc::new(context), rooms: Arc::default(), library: Arc::new(Semaphore::new(1)), tasks }
+        let changes = Arc::new(Semaphore::new(MAX_CHANGES));
+        Self { context: Arc::new(context), rooms: Arc::default(), library: Arc::new(Semaphore::new(1)), changes, tasks }
+    }
+
+    /// Has a change done to its end, whoever waits for it.
+    pub(super) async fn whole<T, F>(&self, change: impl FnOnce(Self, Whole) -> F) -> Result<T, RoomError>
+    where
+        F: Future<Output = Result<T, RoomError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let place = self.changes.clone().acquire_owned().await.map_err(|_| RoomError::Stopping)?;
+        let rooms = self.clone();
+        let work = |whole| {
+            let change = change(rooms, whole);
+            async move {
+                let done = change.await;
+                drop(place);
+                done
+            }
+        };
+        whole::wait(&self.tasks, "change", work).await
     }
 
     /// Brings back a room as it was stored. What was once accepted stays, though it would be refused today; that is only
@@ -85,8 +113,16 @@ impl Rooms {
     }
 
     fn find(&self, id: &RoomId) -> Result<Room, RoomError> {
-        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
-        rooms.get(id).filter(|room| !room.keeper.is_closed()).cloned().ok_or_else(|| RoomError::NoRoom(id.clone()))
+        match self.entry(id).filter(Room::is_there) {
+            Some(room) => Ok(room),
+            // With the server all rooms stop, and are there again after it.
+            None if self.tasks.token().is_cancelled() => Err(RoomError::Stopping),
+            None => Err(RoomError::NoRoom(id.clone())),
+        }
+    }
+
+    fn entry(&self, id: &RoomId) -> Option<Room> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     fn handles(&self) -> Vec<(RoomId, Room)> {
@@ -97,7 +133,7 @@ impl Rooms {
     /// Starts a room's actor and keeper, unless it is there; the flag is true when it was not.
     fn open(&self, id: &RoomId, document: RoomDocument, entry: Entry) -> (Room, bool) {
         let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(room) = rooms.get(id).filter(|room| !room.keeper.is_closed()) {
+        if let Some(room) = rooms.get(id).filter(|room| room.is_there()) {
             return (room.clone(), false);
         }
         let (commands, command_outlet) = mpsc::channel(MAILBOX);
@@ -111,10 +147,14 @@ impl Rooms {
         let program = actor.program();
         self.tasks.spawn("room", actor.run(document.clone(), outlets, stop.clone()));
         let (keeper, requests) = mpsc::channel(MAILBOX);
-        let context = self.context.clone();
-        let keeping = Keeper { id: id.clone(), context, document, actor: commands.clone(), stop: stop.clone() };
-        self.tasks.spawn("room keeper", keeping.run(requests));
-        let room = Room { keeper, actor: commands, events, program, stop };
+        let (context, actor) = (self.context.clone(), commands.clone());
+        let (tell_last, last) = watch::channel(None);
+        let (name, ending) = (id.clone(), stop.clone());
+        whole::spawn(&self.tasks, "room keeper", |whole| {
+            let keeper = Keeper { id: name, context, document, actor, stop: ending, last: tell_last, whole };
+            keeper.run(requests)
+        });
+        let room = Room { keeper, actor: commands, events, program, stop, last };
         rooms.insert(id.clone(), room.clone());
         (room, true)
     }
@@ -128,30 +168,46 @@ impl Rooms {
         crowded: Crowded,
     ) -> Result<(RoomView, bool), RoomError> {
         if self.find(id).is_err() {
-            let faults = self.context.check(&document);
-            if !faults.is_empty() {
-                return Err(RoomError::Faults(faults));
-            }
-            if self.handles().len() >= MAX_ROOMS {
-                return Err(RoomError::Full(MAX_ROOMS));
-            }
-            let entry = match (self.context.admit(id, &document).await, crowded) {
-                (Ok(()), _) => Entry::Admitted,
-                // What would not fit with nobody else here would wait for ever.
-                (Err(shortage), Crowded::Wait) if !shortage.is_hopeless() => Entry::Waiting,
-                (Err(shortage), _) => return Err(RoomError::NoCapacity(shortage)),
-            };
-            if let Err(error) = self.context.keep_new(id, &document).await {
-                self.context.ledger.remove(id);
-                return Err(error);
-            }
-            let (room, opened) = self.open(id, document.clone(), entry);
-            if opened {
-                return room.view().await.map(|view| (view, true));
+            let (id, document) = (id.clone(), document.clone());
+            let made = self.whole(async move |rooms: Self, whole| rooms.make(whole, &id, document, crowded).await);
+            if let Some(view) = made.await? {
+                return Ok((view, true));
             }
         }
         let change = Box::new(move |_: &RoomDocument| Ok(document));
         self.change(id, change).await.map(|view| (view, false))
+    }
+
+    /// Makes a room that is not there; nothing when it is there by now.
+    async fn make(
+        &self,
+        whole: Whole,
+        id: &RoomId,
+        document: RoomDocument,
+        crowded: Crowded,
+    ) -> Result<Option<RoomView>, RoomError> {
+        let faults = self.context.check(&document);
+        if !faults.is_empty() {
+            return Err(RoomError::Faults(faults));
+        }
+        if self.handles().len() >= MAX_ROOMS {
+            return Err(RoomError::Full(MAX_ROOMS));
+        }
+        let entry = match (self.context.admit(id, &document).await, crowded) {
+            (Ok(()), _) => Entry::Admitted,
+            // What would not fit with nobody else here would wait for ever.
+            (Err(shortage), Crowded::Wait) if !shortage.is_hopeless() => Entry::Waiting,
+            (Err(shortage), _) => return Err(RoomError::NoCapacity(shortage)),
+        };
+        if let Err(error) = self.context.keep_new(whole, id, &document).await {
+            // Somebody else may have made it at the same time.
+            if !self.is_open(id) {
+                self.context.ledger.remove(id);
+            }
+            return Err(error);
+        }
+        let (room, opened) = self.open(id, document, entry);
+        if opened { room.view().await.map(Some) } else { Ok(None) }
     }
 
     /// What a room would cost; changes nothing. What `id` takes already, if it is given, counts as free.
@@ -165,28 +221,43 @@ impl Rooms {
         self.find(id)?.keep(|reply| Request::Change(change, reply)).await?
     }
 
+    /// What is kept of a room was seen not to be its document; it is put right, unless it has been meanwhile.
+    pub async fn keep_still(&self, id: &RoomId) {
+        if let Ok(room) = self.find(id) {
+            // One that ends needs it no more.
+            let _ = room.keeper.send(Request::KeepStill).await;
+        }
+    }
+
     /// Ends the room: publishers and outputs are closed, its worker stops.
     pub async fn delete(&self, id: &RoomId) -> Result<(), RoomError> {
-        let room = self.find(id)?;
-        room.keep(Request::Delete).await??;
-        // The actor drops its mailbox when everything of the room is closed.
-        let _ = tokio::time::timeout(CLOSING, room.actor.closed()).await;
-        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
-        if rooms.get(id).is_some_and(|present| present.keeper.same_channel(&room.keeper)) {
-            rooms.remove(id);
-            self.context.engine.remove(id);
-            self.context.ledger.remove(id);
-        }
-        Ok(())
+        let id = id.clone();
+        let delete = async move |rooms: Self, _| {
+            let room = rooms.find(&id)?;
+            room.keep(Request::Delete).await??;
+            rooms.clear_away(&id, room, true).await;
+            Ok(())
+        };
+        self.whole(delete).await
     }
 
     /// Closes a room that goes on elsewhere: publishers and outputs are closed, and its document and its worker's service stay.
-    /// With `gone` nothing of it stays.
-    pub async fn close(&self, id: &RoomId, gone: bool) {
-        let Ok(room) = self.find(id) else { return };
+    /// With `gone` nothing of it stays. Returns the document that it had last, if it is known.
+    pub async fn close(&self, id: &RoomId, gone: bool) -> Option<RoomDocument> {
+        let room = self.entry(id)?;
         // At once, even if the keeper waits for the store.
         room.stop.cancel();
-        let _ = tokio::time::timeout(CLOSING, room.actor.closed()).await;
+        let (rooms, id) = (self.clone(), id.clone());
+        let close = |_| async move { Ok(rooms.clear_away(&id, room, gone).await) };
+        whole::wait(&self.tasks, "close", close).await.ok().flatten()
+    }
+
+    /// Waits until everything of a room that ends is closed, and lets go of what was taken for it.
+    async fn clear_away(&self, id: &RoomId, mut room: Room, gone: bool) -> Option<RoomDocument> {
+        // The actor drops its mailbox when everything of the room is closed.
+        let keeper_ended = async { room.last.wait_for(Option::is_some).await.ok().and_then(|last| last.clone()) };
+        let ended = async { tokio::join!(room.actor.closed(), keeper_ended).1 };
+        let last = tokio::time::timeout(CLOSING, ended).await.ok().flatten();
         let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
         if rooms.get(id).is_some_and(|present| present.keeper.same_channel(&room.keeper)) {
             rooms.remove(id);
@@ -197,6 +268,7 @@ impl Rooms {
             }
             self.context.ledger.remove(id);
         }
+        last
     }
 
     /// Whether the room is open at this front.
@@ -298,6 +370,11 @@ impl Rooms {
 }
 
 impl Room {
+    /// Whether it takes requests still.
+    fn is_there(&self) -> bool {
+        !self.stop.is_cancelled() && !self.keeper.is_closed()
+    }
+
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, RoomError> {
         let (reply, answer) = oneshot::channel();
         self.actor.send(command(reply)).await.map_err(|_| RoomError::Stopping)?;

@@ -11,9 +11,13 @@ impl Rooms {
     /// # Errors
     /// When the store does not answer; everything is as it was.
     pub async fn refresh_library(&self) -> Result<(), RoomError> {
-        let Keeping::Fleet(shelf) = &self.context.keeping else { return Ok(()) };
-        let _turn = self.turn().await?;
-        self.read_library(shelf).await
+        let refresh = async |rooms: Self, _| {
+            let Keeping::Fleet(shelf) = &rooms.context.keeping else { return Ok(()) };
+            let _turn = rooms.turn().await?;
+            rooms.read_library(shelf).await
+        };
+        // What has been read is told, whoever waits for it.
+        self.whole(refresh).await
     }
 
     /// The same for one whose turn it is.

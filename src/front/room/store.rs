@@ -28,8 +28,9 @@ use crate::{
 /// The format that this version writes. One that adds optional fields stays the same; one that an older version would
 /// misread is counted up.
 const FORMAT: u32 = 1;
-/// Largest file that is read: twice the largest document that the API takes, indented.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Largest file that is read, and so the largest that is written: what the API takes in one go, eight times over, since what it
+/// left out is written out.
+const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// How files begin that were being written when the machine stopped.
 const UNFINISHED: &str = ".unfinished-";
 /// Most names tried for a file that is set aside: whoever has this many corrupt copies of one room has other trouble.
@@ -43,6 +44,14 @@ pub enum StoreError {
     InUse {
         /// The folder.
         path: PathBuf,
+    },
+    /// It could not be read again.
+    #[error("{path} would take {bytes} bytes, and may take {MAX_FILE_BYTES}; make it simpler")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Of its shortest form.
+        bytes: usize,
     },
     /// The file system refused.
     #[error("cannot {what} {path}: {source}; see that the folder is writable and the disk has space, or use --state")]
@@ -147,7 +156,7 @@ impl Store {
     /// Keeps a room.
     ///
     /// # Errors
-    /// As all here: [`StoreError::Io`], and what was kept before is kept still.
+    /// As all here: [`StoreError::Io`] and [`StoreError::TooLarge`], and what was kept before is kept still.
     pub fn put_room(&self, id: &RoomId, document: &RoomDocument) -> Result<(), StoreError> {
         write_json(&self.rooms, id.as_str(), &Stored { version: FORMAT, document })
     }
@@ -181,7 +190,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn put_asset(&self, name: &AssetName, file: &[u8]) -> Result<(), StoreError> {
-        write(&self.assets, name.as_str(), "asset", || Ok(file.to_vec()))
+        write(&self.assets, self.assets.join(format!("{name}.asset")), file)
     }
 
     /// Forgets an image.
@@ -237,44 +246,56 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 }
 
 fn write_json(folder: &Path, name: &str, file: &impl Serialize) -> Result<(), StoreError> {
-    write(folder, name, "json", || {
-        let mut text = serde_json::to_vec_pretty(file)?;
-        text.push(b'\n');
-        Ok(text)
-    })
+    let path = folder.join(format!("{name}.json"));
+    let text = text_of(file).map_err(|error| failed("write", &path)(error.into()))?;
+    write(folder, path, &text)
 }
 
-fn write(
-    folder: &Path,
-    name: &str,
-    ending: &str,
-    content: impl FnOnce() -> io::Result<Vec<u8>>,
-) -> Result<(), StoreError> {
-    let path = folder.join(format!("{name}.{ending}"));
-    let save = || -> io::Result<()> {
-        let text = content()?;
+/// Indented for whoever looks at the file, unless that is what makes it too large to be read again.
+fn text_of(file: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(file)?;
+    if text.len() >= MAX_FILE_BYTES {
+        text = serde_json::to_vec(file)?;
+    }
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn write(folder: &Path, path: PathBuf, content: &[u8]) -> Result<(), StoreError> {
+    if content.len() > MAX_FILE_BYTES {
+        return Err(StoreError::TooLarge { path, bytes: content.len() });
+    }
+    let save = || -> io::Result<File> {
+        // Opened first: from the rename on there is nothing that may fail.
+        let within = File::open(folder)?;
         // Readable by its owner alone, and deleted again if anything below fails.
         let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-        file.write_all(&text)?;
+        file.write_all(content)?;
         file.as_file().sync_all()?;
         file.persist(&path)?;
-        sync(folder)
+        Ok(within)
     };
-    save().map_err(failed("write", &path))
+    let within = save().map_err(failed("write", &path))?;
+    sync(&within, &path);
+    Ok(())
 }
 
 fn remove(folder: &Path, name: &str, ending: &str) -> Result<(), StoreError> {
     let path = folder.join(format!("{name}.{ending}"));
+    let within = File::open(folder).map_err(failed("delete", &path))?;
     match fs::remove_file(&path) {
-        Ok(()) => sync(folder).map_err(failed("delete", &path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed("delete", &path)(error)),
+        Ok(()) => sync(&within, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed("delete", &path)(error)),
     }
+    Ok(())
 }
 
-/// Makes a rename or removal in the folder durable.
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+/// Makes a rename or removal in the folder durable. Whoever reads sees it in any case, so that it is refused no more.
+fn sync(folder: &File, path: &Path) {
+    if let Err(error) = folder.sync_all() {
+        tracing::error!(path = %path.display(), "a change would not survive a loss of power: {error}; look at the disk");
+    }
 }
 
 /// Every document in a folder, by name. What does not read is set aside; what is not a document is left alone.
@@ -312,8 +333,8 @@ where
     let name = N::try_from(name.to_owned()).map_err(|error| error.to_string())?;
     let mut text = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > MAX_FILE_BYTES {
+    file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    if text.len() > MAX_FILE_BYTES {
         return Err(format!("it is larger than {MAX_FILE_BYTES} bytes"));
     }
     Ok((name, parse(&text)?))

@@ -1,7 +1,10 @@
 use std::os::unix::fs::PermissionsExt;
 
-use super::*;
-use crate::base::Secret;
+use super::{super::Templates, *};
+use crate::{
+    base::Secret,
+    layout::template::{MAX_ARRANGEMENTS, MAX_PLACES},
+};
 
 fn room(id: &str) -> RoomId {
     RoomId::try_from(id.to_owned()).expect("an id")
@@ -113,4 +116,45 @@ fn a_write_that_fails_changes_nothing() {
     assert_eq!(fs::read(rooms.join("weekly.json")).expect("text"), before);
     let left = fs::read_dir(&rooms).expect("a folder").count();
     assert_eq!(left, 2, "nothing unfinished is left behind");
+}
+
+/// As large as templates come: every arrangement with every place, in few bytes each.
+fn large_template() -> Template {
+    let rect = serde_json::json!({"rect": {"x": 0, "y": 0, "width": 1, "height": 1}, "cast": ["joined"]});
+    let places = vec![rect; MAX_PLACES];
+    let arrangements = vec![serde_json::json!({"places": places}); MAX_ARRANGEMENTS];
+    serde_json::from_value(serde_json::json!({"arrangements": arrangements})).expect("a template")
+}
+
+#[test]
+fn whatever_was_kept_reads_again_however_large_its_indentation_is() {
+    let folder = folder();
+    let (store, _) = Store::open(folder.path()).expect("opens");
+    let name: TemplateName = "large".parse().expect("a name");
+    let templates = Templates::new(Vec::new(), Vec::new());
+    for _ in 0..20 {
+        templates.put(name.clone(), templates.next(&name, large_template()));
+    }
+    let kept = templates.kept(&name).expect("stored");
+    let indented = serde_json::to_vec_pretty(&StoredTemplate::from(&kept)).expect("JSON");
+    assert!(indented.len() > MAX_FILE_BYTES && kept.earlier.len() > 8, "{} bytes", indented.len());
+    store.put_template(&name, &kept).expect("kept");
+    drop(store);
+    let (_store, loaded) = Store::open(folder.path()).expect("opens again");
+    assert_eq!(loaded.set_aside, []);
+    assert!(loaded.templates == [(name, kept)]);
+}
+
+#[test]
+fn what_could_not_be_read_again_is_refused() {
+    let folder = folder();
+    let (store, _) = Store::open(folder.path()).expect("opens");
+    store.put_room(&room("weekly"), &document()).expect("kept");
+    let mut large = document();
+    large.participants.values_mut().for_each(|alice| alice.name = Some("愛".repeat(MAX_FILE_BYTES / 3)));
+    let error = store.put_room(&room("weekly"), &large).expect_err("refused");
+    assert!(matches!(error, StoreError::TooLarge { .. }), "{error}");
+    drop(store);
+    let (_store, loaded) = Store::open(folder.path()).expect("opens again");
+    assert_eq!(loaded.rooms, [(room("weekly"), document())]);
 }

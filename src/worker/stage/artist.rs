@@ -74,6 +74,16 @@ pub enum Subject {
     },
 }
 
+impl Subject {
+    /// The upload that it shows.
+    fn asset(&self) -> Option<AssetHash> {
+        match self {
+            Self::Image { asset, .. } | Self::Backdrop { asset, .. } => Some(*asset),
+            Self::Card { .. } | Self::Words { .. } => None,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone)]
 pub enum Drawn {
@@ -98,6 +108,7 @@ impl Drawn {
 
 /// Draws in the background.
 pub struct Artist {
+    assets: Assets,
     subjects: Option<SyncSender<Subject>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -106,7 +117,7 @@ impl Artist {
     /// Starts the thread; `done` is called on it with whatever is finished.
     pub fn start(assets: Assets, out: Out, done: impl Fn(Subject, Drawn) + Send + 'static) -> io::Result<Self> {
         let (subjects, work) = sync_channel::<Subject>(MAX_WAITING);
-        let mut studio = Studio { fonts: None, assets, out };
+        let mut studio = Studio { fonts: None, assets: assets.clone(), out };
         let work = move || {
             for subject in work {
                 let drawn = studio.draw(&subject);
@@ -114,11 +125,14 @@ impl Artist {
             }
         };
         let thread = std::thread::Builder::new().name("artist".to_owned()).spawn(work)?;
-        Ok(Self { subjects: Some(subjects), thread: Some(thread) })
+        Ok(Self { assets, subjects: Some(subjects), thread: Some(thread) })
     }
 
-    /// Asks for a drawing; false when there are too many waiting already, to ask again later.
+    /// Asks for a drawing; false, to ask again later, when too many are waiting already or what it shows has not come yet.
     pub fn ask(&self, subject: Subject) -> bool {
+        if subject.asset().is_some_and(|asset| !self.assets.has_come(asset)) {
+            return false;
+        }
         self.subjects.as_ref().is_some_and(|subjects| subjects.try_send(subject).is_ok())
     }
 }
@@ -183,7 +197,7 @@ impl Studio {
     fn image(&self, asset: AssetHash, fit: Fit, size: Size) -> Option<RgbaImage> {
         let fault = |text: String| self.out.report(Report::Fault { feed: None, text });
         let Some(file) = self.assets.get(asset) else {
-            fault(format!("the image {asset} was not sent before the scene that shows it"));
+            fault(format!("the image {asset} is not here any more, or did not fit"));
             return None;
         };
         match draw::asset::decode(&file, Some(size)) {
@@ -209,4 +223,33 @@ fn picture(size: Size, draw: impl FnOnce(&mut Planes)) -> Option<Picture> {
         })
     });
     drawn.inspect_err(|error| tracing::error!(%error, "a picture cannot be drawn")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Cursor, os::unix::net::UnixStream, sync::mpsc};
+
+    use super::*;
+    use crate::worker::out::Writer;
+
+    #[test]
+    fn an_image_that_comes_after_its_scene_is_drawn_when_it_is_there() {
+        let (ours, _theirs) = UnixStream::pair().expect("sockets");
+        let (out, writer) = Writer::start(&ours).expect("a thread");
+        let (done, drawn) = mpsc::channel();
+        let assets = Assets::default();
+        let finished = move |_, drawn| done.send(matches!(drawn, Drawn::Sheet(_))).expect("somebody listens");
+        let artist = Artist::start(assets.clone(), out, finished).expect("a thread");
+        let mut png = Cursor::new(Vec::new());
+        RgbaImage::new(8, 8).write_to(&mut png, image::ImageFormat::Png).expect("a PNG");
+        let file = bytes::Bytes::from(png.into_inner());
+        let asset = AssetHash::of(&file);
+        let subject = Subject::Image { asset, fit: Fit::Contain, size: Size { width: 8, height: 8 } };
+        assert!(!artist.ask(subject.clone()), "nothing to draw yet, and so nothing to remember");
+        assets.keep(asset, file).expect("it fits");
+        assert!(artist.ask(subject));
+        assert_eq!(drawn.recv(), Ok(true));
+        drop(artist);
+        writer.finish();
+    }
 }

@@ -17,12 +17,12 @@ const MAX_BYTES: usize = 64 << 20;
 #[error("the images of this room's layouts take more than {} MiB together: use smaller files", MAX_BYTES >> 20)]
 pub struct TooMuch;
 
-/// The uploads. Copies share them.
+/// The uploads; nothing for one that came and is not kept. Copies share them.
 #[derive(Debug, Clone, Default)]
-pub struct Assets(Arc<Mutex<HashMap<AssetHash, Bytes>>>);
+pub struct Assets(Arc<Mutex<HashMap<AssetHash, Option<Bytes>>>>);
 
 impl Assets {
-    fn lock(&self) -> MutexGuard<'_, HashMap<AssetHash, Bytes>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AssetHash, Option<Bytes>>> {
         // Every update leaves the map whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -30,13 +30,14 @@ impl Assets {
     /// Keeps one until it is forgotten.
     pub fn keep(&self, hash: AssetHash, file: Bytes) -> Result<(), TooMuch> {
         let mut files = self.lock();
-        let others: usize = files.iter().filter(|(known, _)| **known != hash).map(|(_, file)| file.len()).sum();
-        if others + file.len() > MAX_BYTES {
-            return Err(TooMuch);
-        }
+        let size = |(known, file): (&AssetHash, &Option<Bytes>)| {
+            file.as_ref().filter(|_| *known != hash).map_or(0, Bytes::len)
+        };
+        let others: usize = files.iter().map(size).sum();
+        let fits = others + file.len() <= MAX_BYTES;
         // A copy: the slice would hold on to everything that was read with it.
-        files.insert(hash, Bytes::copy_from_slice(&file));
-        Ok(())
+        files.insert(hash, fits.then(|| Bytes::copy_from_slice(&file)));
+        if fits { Ok(()) } else { Err(TooMuch) }
     }
 
     /// Forgets these.
@@ -49,6 +50,11 @@ impl Assets {
 
     /// The file of that hash.
     pub fn get(&self, hash: AssetHash) -> Option<Bytes> {
-        self.lock().get(&hash).cloned()
+        self.lock().get(&hash).cloned().flatten()
+    }
+
+    /// Whether it has come, kept or not. A scene may be ahead of its images.
+    pub fn has_come(&self, hash: AssetHash) -> bool {
+        self.lock().contains_key(&hash)
     }
 }

@@ -62,7 +62,7 @@ impl Actor {
     }
 
     /// Sees that the worker has every image of the layout; the rest it may forget.
-    fn send_images(&mut self) {
+    pub(super) fn send_images(&mut self) {
         self.production.images(&self.layout.images(), &self.context.assets);
     }
 
@@ -110,7 +110,7 @@ impl Actor {
     /// Forwards the video of those on the program and of nobody else. Who is newly seen begins with the cached GOP, so that
     /// there is a picture before the next keyframe.
     fn forward_the_visible(&mut self) {
-        let replay = self.production.trusts_replay();
+        let replay = self.production.trusts_replay(Instant::now());
         for (id, person) in self.people.iter_mut() {
             let Some(live) = &mut person.live else { continue };
             let tiles = self

@@ -407,6 +407,9 @@ impl Actor {
     fn pass_time(&mut self) {
         let now = Instant::now();
         self.production.tick(now);
+        if self.production.lacks_images() {
+            self.send_images();
+        }
         let switch = self.floor.pass(self.began.elapsed());
         self.switched(switch);
         self.account(now);
