@@ -44,6 +44,11 @@ impl Client {
         Self(Arc::new(Shared { maker: Maker::new(&[], &[]), connector, counters }))
     }
 
+    /// What it reaches servers through.
+    pub fn connector(&self) -> &Connector {
+        &self.0.connector
+    }
+
     /// Pulls from `endpoint` over one session, until it ends or `stop`. `take` asks for the seat once media come, and says none
     /// when there is no place any more, which is no failure.
     pub async fn pull<F>(

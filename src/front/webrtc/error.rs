@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use str0m::RtcError;
 
 use super::request::Answered;
-use crate::front::{auth::address::ConnectError, room::RoomError};
+use crate::front::{auth::address::ConnectError, retry::Failure, room::RoomError};
 
 /// Why a session was not opened, found or changed.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,16 @@ pub enum CallError {
     /// There was a session.
     #[error("{}", .0.of_server())]
     Ended(End),
+}
+
+impl From<&CallError> for Failure {
+    fn from(error: &CallError) -> Self {
+        match error {
+            CallError::Connect(error) => error.into(),
+            CallError::Slow => Self::Mute,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// How a session ended.
