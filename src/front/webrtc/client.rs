@@ -82,7 +82,7 @@ impl Client {
         let Shared { maker, connector, counters } = &*self.0;
         let connection = endpoint.connect(connector).await?;
         // The way to the server's HTTP is as a rule the way to its media.
-        let lease = Port::alone(connection.local, connector.clone(), counters.clone()).await;
+        let lease = Port::alone(connection.local, role.datagrams(), connector.clone(), counters.clone()).await;
         let lease = lease.map_err(CallError::Socket)?;
         let offering = maker.offer(role, lease.port().addresses()[0], Instant::now());
         let offer = offering.offer.clone();

@@ -31,6 +31,9 @@ pub enum Error {
     /// `If-Match` names an ICE session that is over.
     #[error("the session's ICE credentials have changed since that ETag; use the latest one, or * to restart ICE")]
     Stale,
+    /// The client changes the session all the time.
+    #[error("this session is changed too often; send candidates together, and restart ICE once a change of network")]
+    Restless,
     /// The SDP fragment does not read.
     #[error("the body is not an SDP fragment with candidates or with new ICE credentials: {0}")]
     Fragment(&'static str),
