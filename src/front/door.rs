@@ -21,6 +21,7 @@ use self::place::{Lost, Program, Target, pass_on};
 use super::{
     accept,
     fleet::{self, Fleet, Place},
+    low_delay::LowDelay,
     metrics::Counters,
     room::{Door, Rooms},
     rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
@@ -33,8 +34,9 @@ use crate::{
 /// Most RTMP connections at once. At 64 KiB for a peer that has not shown its key this bounds strangers to 64 MiB.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// A publisher that sends nothing for this long has lost its cable; its place is freed.
-const SILENCE: Duration = Duration::from_secs(30);
+/// A publisher that sends nothing for this long has lost its cable, or stands still; its place is freed. Encoders that lose the
+/// network for a moment are back within 10 s or connect anew.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// How long a publisher whose room moves is kept: as long as its room may be nobody's, and some more for the front that takes it.
 const FOLLOW: Duration = Duration::from_secs(20);
@@ -109,9 +111,7 @@ impl RtmpDoor {
     }
 
     async fn meet_client(&self, stream: TcpStream, peer: SocketAddr) {
-        // Packets are small and late ones are worthless.
-        let _ = stream.set_nodelay(true);
-        self.meet(stream, peer, false).await;
+        self.meet(LowDelay::new(stream), peer, false).await;
     }
 
     /// Serves the connection of `peer` until it ends; with `inward` it came through another front.
@@ -267,7 +267,7 @@ impl RtmpDoor {
                 reason = target.lost() => return lost(reason),
                 // Set anew when it goes off: with every packet would be seventy times a second.
                 () = &mut alarm => match last + SILENCE {
-                    end if end <= tokio::time::Instant::now() => return End::Cut("nothing came for 30 s".to_owned()),
+                    end if end <= tokio::time::Instant::now() => return End::Cut("nothing came for 15 s".to_owned()),
                     end => {
                         alarm.as_mut().reset(end);
                         continue;

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod events;
 pub mod fleet;
 mod get;
+mod low_delay;
 pub mod metrics;
 pub mod output;
 pub mod pull;

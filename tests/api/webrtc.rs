@@ -86,6 +86,34 @@ async fn an_offer_is_answered_with_all_a_client_needs() {
 }
 
 #[tokio::test]
+async fn a_client_that_changes_its_session_all_the_time_is_bounded() {
+    let router = router(settings(&[]));
+    room(&router).await;
+    let answer = offer(&router, "/whip/weekly/alice", "s3cret", OFFER).await;
+    let at = answer.header(header::LOCATION).to_owned();
+    let fragment = (header::CONTENT_TYPE, "application/trickle-ice-sdpfrag");
+    let line = |n: usize| format!("a=candidate:{n} 1 udp 1 192.0.2.1 {} typ host\r\n", 1024 + n);
+    let candidates: String = (0..64).map(line).collect();
+    let mut limited = 0;
+    for _ in 0..120 {
+        let changed = send(&router, to("PATCH", &at, &[fragment.clone()], &candidates)).await;
+        match changed.status {
+            StatusCode::NO_CONTENT => {}
+            StatusCode::TOO_MANY_REQUESTS => {
+                limited += 1;
+                assert_eq!(changed.header(header::RETRY_AFTER), "2");
+            }
+            other => panic!("{other} {}", changed.text()),
+        }
+    }
+    assert!(limited > 0, "as often as it likes");
+    let restart = [fragment, (header::IF_MATCH, "*")];
+    let credentials = "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n";
+    let restarted = send(&router, to("PATCH", &at, &restart, credentials)).await;
+    assert_eq!(restarted.status, StatusCode::TOO_MANY_REQUESTS, "{}", restarted.text());
+}
+
+#[tokio::test]
 async fn each_refusal_says_what_to_do() {
     let router = router(settings(&[]));
     room(&router).await;

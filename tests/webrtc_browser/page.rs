@@ -80,6 +80,107 @@ async fn someone_joins_mutes_goes_dark_comes_back_and_leaves() {
     );
 }
 
+/// A screen to share that has no questions, a wake lock that is seen, and every connection of the page.
+const STAND_INS: &str = "globalThis.peers = [];
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...given) { super(...given); peers.push(this); }
+    };
+    navigator.mediaDevices.getDisplayMedia = async () => {
+        const canvas = document.createElement('canvas');
+        const brush = canvas.getContext('2d');
+        setInterval(() => brush.fillRect(Math.random() * 300, 0, 9, 9), 50);
+        return (globalThis.screened = canvas.captureStream(20));
+    };
+    globalThis.locks = [];
+    const request = async () => (locks.push({ released: false, async release() { this.released = true; } }), locks.at(-1));
+    Object.defineProperty(navigator, 'wakeLock', { value: { request } });";
+
+/// What is on air: whether the picture's sender has a camera or a screen, and whether any sound is let through.
+const ON_AIR: &str = "() => {
+    const tracks = peers.filter((peer) => peer.connectionState === 'connected').flatMap((peer) => peer.getSenders())
+        .map(({ track }) => track).filter(Boolean);
+    const picture = tracks.find(({ kind }) => kind === 'video');
+    const pressed = (id) => document.getElementById(id).getAttribute('aria-pressed') === 'true';
+    return {
+        picture: !picture ? 'none' : picture === globalThis.screened?.getVideoTracks()[0] ? 'screen' : 'camera',
+        shown: document.body.dataset.picture,
+        heard: tracks.some(({ kind, enabled }) => kind === 'audio' && enabled),
+        microphone: tracks.filter(({ kind }) => kind === 'audio').map((track) => `microphone:${track.getSettings().deviceId}`)[0] ?? '',
+        muted: pressed('mute'),
+        dark: pressed('camera'),
+        shared: pressed('share'),
+        sound: document.getElementById('sound').value,
+    };
+}";
+
+async fn on_air(browser: &mut Browser, wanted: impl Fn(&Value) -> bool) -> Value {
+    browser.until("ada", ON_AIR, &Value::Null, LIMIT, wanted).await.expect("the page gets there")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_goes_on_air_that_was_switched_off() {
+    let service = service(Setup::default()).await;
+    room(&service, &["ada"]).await;
+    let mut browser = Browser::start(Devices::Fake).expect("a browser");
+    let url = format!("{}/join/weekly/ada#key=key-ada", service.api().base());
+    browser.open("ada", &url, Screen::DESKTOP, STAND_INS).await.expect("the page loads");
+    join(&mut browser, "ada").await;
+    on_air(&mut browser, |air| air["picture"] == "camera" && air["heard"] == true).await;
+
+    // A camera that is on comes back after a screen was shared.
+    browser.press("ada", "#share").await.expect("a button");
+    on_air(&mut browser, |air| air["picture"] == "screen" && air["shared"] == true).await;
+    browser.press("ada", "#share").await.expect("a button");
+    on_air(&mut browser, |air| air["picture"] == "camera" && air["dark"] == false).await;
+
+    // One that is off stays off, whichever button ends the sharing.
+    browser.press("ada", "#camera").await.expect("a button");
+    on_air(&mut browser, |air| air["picture"] == "none").await;
+    let ended =
+        "() => { const [track] = screened.getVideoTracks(); track.stop(); track.dispatchEvent(new Event('ended')); }";
+    for ends_by_itself in [false, true] {
+        browser.press("ada", "#share").await.expect("a button");
+        on_air(&mut browser, |air| air["picture"] == "screen").await;
+        match ends_by_itself {
+            true => _ = browser.run("ada", ended, Value::Null).await.expect("it ends"),
+            false => browser.press("ada", "#share").await.expect("a button"),
+        }
+        let air = on_air(&mut browser, |air| air["picture"] != "screen" && air["shared"] == false).await;
+        assert_eq!((&air["picture"], &air["shown"], &air["dark"]), (&json!("none"), &json!("off"), &json!(true)));
+    }
+
+    // Who is mute stays so with another microphone, with none for a while, and with the first again.
+    browser.press("ada", "#mute").await.expect("a button");
+    let first = on_air(&mut browser, |air| air["heard"] == false && air["muted"] == true).await;
+    let others = "() => [...document.getElementById('sound').options].map(({ value }) => value)";
+    let choices = browser.run("ada", others, Value::Null).await.expect("microphones");
+    let choices: Vec<&str> = choices.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let other = choices.iter().find(|value| !value.is_empty() && first["sound"] != **value).expect("a second one");
+    for sound in [*other, "", first["sound"].as_str().expect("text")] {
+        browser.choose("ada", "#sound", sound).await.expect("a menu");
+        let air = on_air(&mut browser, |air| air["microphone"] == sound).await;
+        assert_eq!((&air["heard"], &air["muted"]), (&json!(false), &json!(true)), "{sound:?}");
+    }
+    browser.press("ada", "#mute").await.expect("a button");
+    on_air(&mut browser, |air| air["heard"] == true && air["muted"] == false).await;
+
+    // The screen stays on after the page was hidden for a while.
+    let hide = "(state) => {
+        locks.at(-1).released = state === 'hidden' || locks.at(-1).released;
+        Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }";
+    for state in ["hidden", "visible", "visible"] {
+        browser.run("ada", hide, json!(state)).await.expect("an event");
+    }
+    let locks = "() => locks.map(({ released }) => released)";
+    let held = browser.until("ada", locks, &Value::Null, LIMIT, |locks| locks.as_array().is_some_and(|l| l.len() > 1));
+    assert_eq!(held.await.expect("a second lock"), json!([true, false]));
+    browser.press("ada", "#leave").await.expect("a button");
+    let released = |locks: &Value| *locks == json!([true, true]);
+    browser.until("ada", locks, &Value::Null, LIMIT, released).await.expect("the screen may go off");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_comes_second_gets_the_place_and_the_first_is_told() {
     let service = service(Setup::default()).await;

@@ -244,6 +244,7 @@ impl From<webrtc::Error> for Problem {
             webrtc::Error::Full(_) => Self::new(Kind::Busy, detail).retry_after(30),
             webrtc::Error::Crowded(_) => Self::new(Kind::Busy, detail).retry_after(5),
             webrtc::Error::NoSession => Self::new(Kind::NoSession, detail),
+            webrtc::Error::Restless => Self::new(Kind::RateLimited, detail).retry_after(2),
             webrtc::Error::Stale => Self::new(Kind::StaleSession, detail),
         }
     }

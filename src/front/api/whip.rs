@@ -66,7 +66,7 @@ pub async fn options(
     Ok(wish::capabilities(&state.0.webrtc.links(participant.as_str())))
 }
 
-/// Adds candidates of the client's, or with `If-Match: *` and new credentials restarts ICE.
+/// Hears candidates of the client's, which are not needed, or with `If-Match: *` and new credentials restarts ICE.
 #[utoipa::path(
     patch, path = "/whip/{room}/{participant}/{session}", tag = "webrtc",
     params(

@@ -1,5 +1,9 @@
 //! Where a connection's media go to or come from: a room of this front, or another front that has the room.
 
+use std::pin::pin;
+
+use futures_util::future::{self, Either};
+
 use super::Wire;
 use crate::{
     front::{
@@ -36,21 +40,25 @@ pub(super) enum Program {
     There(Box<fleet::Playback>),
 }
 
-/// Passes a program on from another front until either end goes.
+/// Passes a program on from another front until either end goes. What comes is read as it comes, however slow the player is, so
+/// that nothing grows old between the two fronts.
 pub(super) async fn pass_on<S: Wire>(
     playback: &mut fleet::Playback,
     player: &mut Player<S>,
 ) -> Result<(), rtmp::Error> {
-    loop {
-        let packet = tokio::select! {
-            packet = playback.next() => packet,
-            error = player.closed() => return Err(error),
-        };
-        match packet {
-            Ok(Some(packet)) => player.send(&packet).await?,
-            // The player comes again, and then finds the room wherever it is.
-            Ok(None) | Err(_) => return Ok(()),
+    let program = Fanout::uncached();
+    let mut packets = program.subscribe();
+    let read = async {
+        // When it ends the player comes again, and then finds the room wherever it is.
+        while let Ok(Some(packet)) = playback.next().await {
+            program.push(&packet);
         }
+        program.end();
+    };
+    let carry = pin!(player.carry(&mut packets));
+    match future::select(carry, pin!(read)).await {
+        Either::Left((end, _)) => end,
+        Either::Right(((), carry)) => carry.await,
     }
 }
 

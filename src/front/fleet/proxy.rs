@@ -24,6 +24,7 @@ use crate::{
     front::{
         api::{self, Bounds, Peer},
         door::RtmpDoor,
+        low_delay,
     },
     link::join,
 };
@@ -122,6 +123,7 @@ async fn answer(fleet: &Fleet, mut stream: TlsStream<TcpStream>, router: Router,
             api::serve_one(stream, router, tasks, &Bounds::default(), mark).await;
         }
         Ok(Call::Rtmp(client)) => {
+            low_delay::prepare(stream.get_ref().0);
             tokio::select! {
                 () = door.meet(stream, client, true) => {}
                 () = tasks.stopping() => {}

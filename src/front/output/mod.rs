@@ -16,7 +16,7 @@ use report::Report;
 
 use crate::front::{
     auth::address::{Connector, RtmpUrl},
-    retry::Retry,
+    retry::{Failure, Retry},
     room::{
         Program,
         status::{OutputState, OutputStatus},
@@ -32,6 +32,16 @@ pub enum Target {
     Rtmp(RtmpUrl, Connector),
     /// A WHIP server.
     Whip(Endpoint, Client),
+}
+
+impl Target {
+    /// Whether somebody takes connections there.
+    async fn answers(&self) -> bool {
+        match self {
+            Self::Rtmp(url, connector) => connector.answers(url.host(), url.port()).await,
+            Self::Whip(Endpoint { url, .. }, client) => client.connector().answers(url.host(), url.port()).await,
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -50,6 +60,15 @@ enum Error {
     Rtmp(#[from] protocol::Error),
     #[error(transparent)]
     Whip(#[from] CallError),
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Rtmp(error) => error.into(),
+            Error::Whip(error) => error.into(),
+        }
+    }
 }
 
 /// Pushes the program to `target` until `stop`, over as many connections as it takes. Each connection begins with the program's
@@ -78,10 +97,11 @@ pub async fn run(target: Target, program: Program, status: watch::Sender<OutputS
             }
         };
         let Err(error) = end else { break };
-        let wait = retry.wait(report.lasted(), rand::random());
+        let failure = Failure::from(&error);
+        let wait = retry.wait(report.lasted(), failure, rand::random());
         tracing::warn!(url = %target, %error, ?wait, "the output is not connected");
         report.failed(error.to_string());
-        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+        if stop.run_until_cancelled(retry.pause(wait, failure, || target.answers())).await.is_none() {
             break;
         }
     }

@@ -26,7 +26,7 @@ pub use url::{InvalidPullUrl, PullUrl};
 
 use crate::front::{
     auth::address::Connector,
-    retry::Retry,
+    retry::{Failure, Retry},
     room::Seat,
     webrtc::{CallError, Client, Endpoint},
 };
@@ -40,7 +40,7 @@ pub enum PullState {
     Connecting,
     /// Media come.
     Live,
-    /// Failed; tries again after a backoff of 1 to 30 s.
+    /// Failed; tries again after a backoff of 1 to 30 s, or within 5 s of being reachable again.
     Waiting,
 }
 
@@ -62,6 +62,18 @@ pub enum Origin {
     Whep(Endpoint, Client),
 }
 
+impl Origin {
+    /// Whether somebody takes connections there.
+    async fn answers(&self) -> bool {
+        let (host, port, connector) = match self {
+            Self::Play(PullUrl::Rtmp(url), connector) => (url.host(), url.port(), connector),
+            Self::Play(PullUrl::Flv(url), connector) => (url.host(), url.port(), connector),
+            Self::Whep(Endpoint { url, .. }, client) => (url.host(), url.port(), client.connector()),
+        };
+        connector.answers(host, port).await
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -78,6 +90,15 @@ enum Error {
     Play(#[from] PlayError),
     #[error(transparent)]
     Whep(#[from] CallError),
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Play(error) => error.into(),
+            Error::Whep(error) => error.into(),
+        }
+    }
 }
 
 /// Why a pull is over for good.
@@ -109,12 +130,13 @@ where
             Origin::Whep(endpoint, client) => whep::once(endpoint, client, seat, &stop).await.map_err(Error::Whep),
         };
         let Err(error) = end else { return };
-        let wait = retry.wait(live.lasted(), rand::random());
+        let failure = Failure::from(&error);
+        let wait = retry.wait(live.lasted(), failure, rand::random());
         tracing::warn!(url = %origin, %error, ?wait, "the pulled source is not connected");
         report.send_modify(|status| {
             *status = PullStatus { state: PullState::Waiting, last_error: Some(error.to_string()) };
         });
-        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+        if stop.run_until_cancelled(retry.pause(wait, failure, || origin.answers())).await.is_none() {
             return;
         }
     }

@@ -7,6 +7,7 @@ use crate::{
     front::{
         auth::address::Connector,
         get::GetError,
+        retry::Failure,
         room::Seat,
         rtmp::{
             self, Playback, client,
@@ -37,6 +38,17 @@ pub(super) enum PlayError {
     /// The source ended.
     #[error("the source ended")]
     Ended,
+}
+
+impl From<&PlayError> for Failure {
+    fn from(error: &PlayError) -> Self {
+        match error {
+            PlayError::Rtmp(error) => error.into(),
+            PlayError::Get(GetError::Connect(error)) => error.into(),
+            PlayError::Get(GetError::Slow(_)) => Self::Mute,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// An open source.

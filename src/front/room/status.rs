@@ -176,7 +176,7 @@ pub enum OutputState {
     Connecting,
     /// Sending.
     Live,
-    /// Failed; tries again after a backoff of 1 to 30 s.
+    /// Failed; tries again after a backoff of 1 to 30 s, or within 5 s of being reachable again.
     Waiting,
 }
 

@@ -15,7 +15,8 @@ pub struct Limits {
     pub held_bytes: usize,
     /// Longest silence of a publisher. Encoders send something many times a second even for a black, mute picture.
     pub idle: Duration,
-    /// Longest time a peer may take no bytes while some wait for it.
+    /// Longest time a peer may take no bytes while some wait for it. The kernel has taken most of a second's worth before, so a
+    /// peer that stands still is left within 5 s.
     pub stall: Duration,
 }
 
@@ -26,8 +27,8 @@ impl Default for Limits {
             greeting_bytes: 64 << 10,
             message_bytes: 8 << 20,
             held_bytes: 9 << 20,
-            idle: Duration::from_secs(60),
-            stall: Duration::from_secs(10),
+            idle: Duration::from_secs(15),
+            stall: Duration::from_secs(4),
         }
     }
 }

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::media::{Packet, fanout::Subscription};
 
-/// Most bytes put into one write: a long GOP cache goes out in parts, so that a peer that leaves is noticed between them.
-const BURST_BYTES: usize = 256 << 10;
+/// Bytes beyond which a write takes no further packet: what is taken from the queue cannot be left out any more when the peer
+/// turns out to be slow. A long GOP cache goes out in so many more parts.
+const BURST_BYTES: usize = 16 << 10;
 
 /// The sending end: a peer that plays from us, or a stream we publish.
 #[derive(Debug)]

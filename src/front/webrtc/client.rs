@@ -44,6 +44,11 @@ impl Client {
         Self(Arc::new(Shared { maker: Maker::new(&[], &[]), connector, counters }))
     }
 
+    /// What it reaches servers through.
+    pub fn connector(&self) -> &Connector {
+        &self.0.connector
+    }
+
     /// Pulls from `endpoint` over one session, until it ends or `stop`. `take` asks for the seat once media come, and says none
     /// when there is no place any more, which is no failure.
     pub async fn pull<F>(
@@ -77,7 +82,7 @@ impl Client {
         let Shared { maker, connector, counters } = &*self.0;
         let connection = endpoint.connect(connector).await?;
         // The way to the server's HTTP is as a rule the way to its media.
-        let lease = Port::alone(connection.local, connector.clone(), counters.clone()).await;
+        let lease = Port::alone(connection.local, role.datagrams(), connector.clone(), counters.clone()).await;
         let lease = lease.map_err(CallError::Socket)?;
         let offering = maker.offer(role, lease.port().addresses()[0], Instant::now());
         let offer = offering.offer.clone();

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     End, Error, Fragment, IceServers, Port, Role,
+    bucket::Bucket,
     peer::{Made, Maker},
     run::{Command, Connection},
     session::Session,
@@ -29,6 +30,13 @@ const MAX_WAITING: usize = 256;
 
 /// Requests that may wait for one session.
 const MAILBOX: usize = 16;
+
+/// Changes that a session's client may ask for: a browser of many interfaces tells its candidates one by one, some thirty in the
+/// first second.
+const CHANGES: Bucket = Bucket::new(5, 100);
+
+/// What restarting ICE counts as: it makes a new answer, and a client that moves does it once a network.
+const RESTART: u32 = 10;
 
 /// The name of a session in its URL: 128 random bits, which only the one who opened it was told.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -103,6 +111,8 @@ struct Entry {
     etag: String,
     commands: mpsc::Sender<Command>,
     connected: bool,
+    /// Changes that its client may still ask for.
+    changes: Bucket,
 }
 
 /// Where a session belongs.
@@ -180,15 +190,19 @@ impl WebRtc {
         self.0.servers.links(user, SystemTime::now(), |key, text| self.0.maker.hmac(key, text))
     }
 
-    /// Takes candidates of a session's client, or restarts its ICE when `fragment` has other credentials. `wanted` is the
-    /// `If-Match` that came along.
+    /// Takes note of a session's client's candidates, or restarts its ICE when `fragment` has other credentials. `wanted` is the
+    /// `If-Match` that came along. Candidates are of no use: an agent that is ICE-lite begins no checks (RFC 8445 §2.5), and the
+    /// client's own checks tell where it is.
     pub async fn change(&self, id: &SessionId, wanted: Option<&str>, fragment: Fragment) -> Result<Changed, Error> {
+        let restarts = wanted == Some("*");
         let (commands, etag) = {
-            let sessions = self.sessions();
-            let entry = sessions.get(id).ok_or(Error::NoSession)?;
+            let mut sessions = self.sessions();
+            let entry = sessions.get_mut(id).ok_or(Error::NoSession)?;
+            if !entry.changes.take(if restarts { RESTART } else { 1 }, Instant::now()) {
+                return Err(Error::Restless);
+            }
             (entry.commands.clone(), entry.etag.clone())
         };
-        let restarts = wanted == Some("*");
         if !restarts && wanted.is_some_and(|wanted| wanted != etag) {
             return Err(Error::Stale);
         }
@@ -207,9 +221,6 @@ impl WebRtc {
             None if restarts => return Err(Error::Fragment("restarting ICE takes ice-ufrag and ice-pwd")),
             _ => Changed::Trickled,
         };
-        for candidate in fragment.candidates {
-            commands.send(Command::Candidate(candidate)).await.map_err(ended)?;
-        }
         Ok(changed)
     }
 
@@ -244,10 +255,10 @@ impl WebRtc {
         let mut session = Session::new(place.role(), made, offer, now);
         let name = session.ufrag();
         let etag = format!("\"{name}\"");
-        let lease = shared.port.lease(name);
+        let lease = shared.port.lease(name, place.role().datagrams());
         let (sender, commands) = mpsc::channel(MAILBOX);
         let id = SessionId::random();
-        let entry = Entry { etag: etag.clone(), commands: sender, connected: false };
+        let entry = Entry { etag: etag.clone(), commands: sender, connected: false, changes: CHANGES };
         self.sessions().insert(id.clone(), entry);
         let connection = Connection::new(session, lease, commands, shared.tasks.token());
         let (door, own) = (self.clone(), id.clone());

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use str0m::RtcError;
 
 use super::request::Answered;
-use crate::front::{auth::address::ConnectError, room::RoomError};
+use crate::front::{auth::address::ConnectError, retry::Failure, room::RoomError};
 
 /// Why a session was not opened, found or changed.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum Error {
     /// `If-Match` names an ICE session that is over.
     #[error("the session's ICE credentials have changed since that ETag; use the latest one, or * to restart ICE")]
     Stale,
+    /// The client changes the session all the time.
+    #[error("this session is changed too often; send candidates together, and restart ICE once a change of network")]
+    Restless,
     /// The SDP fragment does not read.
     #[error("the body is not an SDP fragment with candidates or with new ICE credentials: {0}")]
     Fragment(&'static str),
@@ -77,6 +80,16 @@ pub enum CallError {
     /// There was a session.
     #[error("{}", .0.of_server())]
     Ended(End),
+}
+
+impl From<&CallError> for Failure {
+    fn from(error: &CallError) -> Self {
+        match error {
+            CallError::Connect(error) => error.into(),
+            CallError::Slow => Self::Mute,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// How a session ended.

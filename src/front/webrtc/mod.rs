@@ -7,23 +7,25 @@
 //! `run` the two together. A session that
 //! we ask for is `client`'s: it has a UDP socket of its own and lives within the task of the pull or the output.
 
+mod bucket;
 mod client;
 mod door;
 mod error;
 mod fragment;
-mod frame;
-mod h264;
+pub mod frame;
+pub mod h264;
 mod intake;
 mod keyframes;
 mod layers;
+mod offer;
 mod outlet;
 mod patience;
-mod peer;
+pub mod peer;
 pub mod port;
 mod request;
 mod run;
 mod servers;
-mod session;
+pub mod session;
 mod stage;
 mod timeline;
 

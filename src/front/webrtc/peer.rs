@@ -16,10 +16,12 @@ use str0m::{
     net::{Protocol, TcpType},
 };
 
-use super::{CallError, Error, fragment::MAX_CANDIDATES};
-
-/// Most media sections of an offer. One of each kind is used; browsers that reuse a connection leave a few dead ones.
-const MAX_SECTIONS: usize = 16;
+use super::{
+    CallError, Error,
+    bucket::Bucket,
+    fragment::MAX_CANDIDATES,
+    offer::{self, Offer},
+};
 
 /// Packets of one frame that may be held back until it is whole. A keyframe of 1080p at 8 Mbit/s is some 300 packets.
 const LONGEST_FRAME: usize = 512;
@@ -67,6 +69,12 @@ impl Role {
             Self::Pull => "pull",
             Self::Push => "push",
         }
+    }
+
+    /// What a peer may send us, in datagrams. One that brings media: 70 Mbit/s, far above what any sends, and what one core does
+    /// not notice. One that takes them: reports, checks and questions for a program of any rate.
+    pub fn datagrams(self) -> Bucket {
+        if self.is_incoming() { Bucket::new(8000, 8000) } else { Bucket::new(500, 1000) }
     }
 
     /// Media come to us.
@@ -134,13 +142,12 @@ impl Maker {
 
     /// A peer that answers `offer`.
     pub fn answer(&self, role: Role, offer: &str, now: Instant) -> Result<Made, Error> {
-        let offer = parse(offer)?;
+        let offer = Offer::read(offer)?;
         let mut rtc = self.config(role).set_ice_lite(true).build(now);
         for candidate in &self.candidates {
             rtc.add_local_candidate(candidate.clone());
         }
-        let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| Error::Malformed(error.to_string()))?;
-        let answer = answer.to_sdp_string();
+        let answer = Self::answer_again(&mut rtc, &offer)?;
         let sections = sections(&rtc, role, &answer);
         let sections = sections.ok_or(Error::NoMedia(match role {
             Role::Publish | Role::Pull => {
@@ -176,10 +183,12 @@ impl Maker {
         Offering { rtc, role, pending, offer }
     }
 
-    /// Answers a changed offer of the same client: new ICE credentials, with which ICE starts over.
-    pub fn answer_again(rtc: &mut Rtc, offer: &str) -> Result<String, Error> {
-        let answer = rtc.sdp_api().accept_offer(parse(offer)?);
-        answer.map(|answer| answer.to_sdp_string()).map_err(|error| Error::Malformed(error.to_string()))
+    /// Answers an offer; a changed one of the same client, with new ICE credentials, has ICE start over.
+    pub fn answer_again(rtc: &mut Rtc, offer: &Offer) -> Result<String, Error> {
+        let malformed = |error: &dyn fmt::Display| Error::Malformed(error.to_string());
+        let seen = SdpOffer::from_sdp_string(&offer.text).map_err(|error| malformed(&error))?;
+        let answer = rtc.sdp_api().accept_offer(seen).map_err(|error| malformed(&error))?;
+        Ok(offer.answered(&answer.to_sdp_string()))
     }
 
     fn config(&self, role: Role) -> RtcConfig {
@@ -226,8 +235,9 @@ impl Offering {
         let (candidates, rest): (Vec<&str>, Vec<&str>) =
             answer.lines().map(str::trim_end).partition(|line| line.starts_with("a=candidate:"));
         let rest: String = rest.iter().flat_map(|line| [line, "\r\n"]).collect();
-        if sections_of(&rest) > MAX_SECTIONS {
-            return Err(CallError::NotSdp(format!("it has more than {MAX_SECTIONS} media sections")));
+        // Our offer has two.
+        if offer::sections(&rest) > 2 {
+            return Err(CallError::NotSdp("it has more media sections than the offer".to_owned()));
         }
         let parsed = SdpAnswer::from_sdp_string(&rest).map_err(|error| CallError::NotSdp(error.to_string()))?;
         let accepted = self.rtc.sdp_api().accept_answer(self.pending, parsed);
@@ -273,17 +283,6 @@ fn keep(rtc: &mut Rtc, role: Role, sections: Sections) {
     {
         stream.set_rtx_cache(KEPT.0, KEPT.1, Some(SENT_AGAIN));
     }
-}
-
-fn sections_of(sdp: &str) -> usize {
-    sdp.lines().filter(|line| line.starts_with("m=")).count()
-}
-
-fn parse(offer: &str) -> Result<SdpOffer, Error> {
-    if sections_of(offer) > MAX_SECTIONS {
-        return Err(Error::Malformed(format!("it has more than {MAX_SECTIONS} media sections")));
-    }
-    SdpOffer::from_sdp_string(offer).map_err(|error| Error::Malformed(error.to_string()))
 }
 
 /// The first section of each kind that goes the role's way and has a codec in common; none when there is none of either.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     End, Error,
+    bucket::Bucket,
     intake::Media,
     outlet::Outlet,
     port::{Batch, Lease},
@@ -32,6 +33,9 @@ const MOST_PASSES: u32 = 64;
 /// How long it then has to wait.
 const BREATH: Duration = Duration::from_millis(1);
 
+/// How often a client's question for a keyframe is passed on: as often as the room makes one for it.
+const KEYFRAMES: Bucket = Bucket::new(2, 2);
+
 const TAKEN: &str = "the place was taken over or removed";
 
 /// What went to one client or server since its session stands.
@@ -46,8 +50,6 @@ pub struct Sent {
 /// What a session is asked from outside.
 #[derive(Debug)]
 pub enum Command {
-    /// A candidate of the client's, as in SDP.
-    Candidate(String),
     /// The client's new ICE credentials; our answer and our new name come back.
     Restart {
         /// The client's name.
@@ -226,10 +228,10 @@ impl Connection {
         mut tell: impl FnMut(Sent) + Send,
     ) -> Result<Infallible, End> {
         let mut reading: Option<(Subscription, Subscription)> = None;
-        let (mut bytes, mut told) = (0, Sent::default());
+        let (mut bytes, mut told, mut questions) = (0, Sent::default(), KEYFRAMES);
         loop {
             let settled = self.settle().await?;
-            if settled.keyframe {
+            if settled.keyframe && questions.take(1, Instant::now()) {
                 source.keyframe().await;
             }
             if settled.connected {
@@ -247,13 +249,16 @@ impl Connection {
                 }
                 reading = Some((program, sound.subscribe()));
             }
+            // While the line takes no more, what comes waits where it can still be left out.
+            let (port, line) = (self.lease.port().clone(), self.batch.line);
             let next = async {
-                match &mut reading {
-                    Some((program, sound)) => tokio::select! {
-                        packet = picture(program) => packet,
-                        packet = sound.next() => packet,
-                    },
-                    None => std::future::pending().await,
+                let Some((program, sound)) = &mut reading else { return std::future::pending().await };
+                if let Some(line) = line {
+                    port.ready(line).await;
+                }
+                tokio::select! {
+                    packet = picture(program) => packet,
+                    packet = sound.next() => packet,
                 }
             };
             tokio::select! {
@@ -323,7 +328,6 @@ impl Connection {
     fn obey(&mut self, command: Option<Command>) -> Result<(), End> {
         match command {
             None | Some(Command::Leave) => return Err(End::Left),
-            Some(Command::Candidate(line)) => self.session.candidate(&line),
             Some(Command::Restart { ufrag, password, reply }) => {
                 let answer = self.session.restart(&ufrag, &password);
                 let name = self.session.ufrag();

@@ -1,7 +1,7 @@
 //! One client's conversation, without sockets and clocks: datagrams and the time in; datagrams, media and the next moment out.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     fmt,
     net::SocketAddr,
     time::{Duration, Instant},
@@ -12,16 +12,22 @@ use str0m::{
     bwe::Bitrate,
     media::{KeyframeRequestKind, Rid},
     net::{Protocol, Receive, Transmit},
+    rtp::Ssrc,
 };
 
 use super::{
     End, Error,
     intake::{Head, Intake, Media},
+    offer::Offer,
     outlet::Outlet,
     peer::{Made, Maker, Role},
     stage::Stage,
 };
 use crate::{front::room::Demand, media::Packet};
+
+/// Most streams that a client may send over time: eight layers with their repairs, begun anew a few times. The stack remembers
+/// each for as long as the session lasts.
+const MAX_STREAMS: usize = 64;
 
 /// How often a sender is told its rate again: the message may be lost.
 const RATE_EVERY: Duration = Duration::from_secs(1);
@@ -59,6 +65,8 @@ pub struct Session {
     told: Option<(u64, Instant)>,
     /// The layer for whose packets the stack may not ask at this moment.
     waives: Option<Option<Rid>>,
+    /// Names of the streams that came.
+    streams: HashSet<Ssrc>,
     offer: String,
 }
 
@@ -83,6 +91,7 @@ impl Session {
             ready: VecDeque::new(),
             told: None,
             waives: None,
+            streams: HashSet::new(),
             offer: offer.to_owned(),
         }
     }
@@ -106,10 +115,16 @@ impl Session {
         bytes: &[u8],
         now: Instant,
     ) -> Result<(), End> {
+        let head = Head::read(bytes);
+        if let Some(head) = head
+            && !self.is_expected(head.ssrc)
+        {
+            return Ok(());
+        }
         let Ok(received) = Receive::new(proto, source, destination, bytes) else { return Ok(()) };
         self.stage.heard(now);
         self.rtc.handle_input(Input::Receive(now, received))?;
-        if let (Way::In(intake), Some(head)) = (&mut self.way, Head::read(bytes)) {
+        if let (Way::In(intake), Some(head)) = (&mut self.way, head) {
             // Only now does the stack know whose a new stream is.
             let pictures = intake.picture_section();
             if let Some(stream) = self.rtc.direct_api().stream_rx(&head.ssrc).filter(|s| Some(s.mid()) == pictures) {
@@ -118,6 +133,12 @@ impl Session {
             intake.hear(head, now);
         }
         Ok(())
+    }
+
+    /// Whether a stream of this name may come: of a client that sends, and not after many others.
+    fn is_expected(&mut self, ssrc: Ssrc) -> bool {
+        let room = self.role.is_incoming() && self.streams.len() < MAX_STREAMS;
+        self.streams.contains(&ssrc) || (room && self.streams.insert(ssrc))
     }
 
     /// The moment that was waited for.
@@ -187,16 +208,9 @@ impl Session {
             line => format!("{line}\r\n"),
         };
         let offer: String = self.offer.lines().map(fresh).collect();
-        let answer = Maker::answer_again(&mut self.rtc, &offer)?;
+        let answer = Maker::answer_again(&mut self.rtc, &Offer::read(&offer)?)?;
         self.offer = offer;
         Ok(answer)
-    }
-
-    /// A candidate of the client's. Where we are reached is public, so the client's checks find us without.
-    pub fn candidate(&mut self, line: &str) {
-        if let Ok(candidate) = str0m::Candidate::from_sdp_string(line) {
-            self.rtc.add_remote_candidate(candidate);
-        }
     }
 
     /// Says goodbye; what is polled after this is the last.

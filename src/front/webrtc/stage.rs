@@ -14,6 +14,8 @@ pub const FIRST_MEDIA: Duration = Duration::from_secs(30);
 /// Nothing at all comes for this long: the client is gone. Browsers send a check every few seconds, whatever the media do;
 /// consent lasts as long (RFC 7675 §5.1).
 pub const SILENCE: Duration = Duration::from_secs(30);
+/// Nothing at all comes for this long from a client that publishes: its place is freed, as a silent RTMP publisher's is.
+pub const PLACE_SILENCE: Duration = Duration::from_secs(15);
 /// No media come for this long from a client that publishes, though it is there: its place is freed.
 pub const MEDIA_SILENCE: Duration = Duration::from_secs(300);
 /// No media come for this long from a server that we pull from: most keep a session whose publisher left, and only another
@@ -97,13 +99,17 @@ impl Stage {
             Step::Connected => (Some(self.since + FIRST_MEDIA), "no media came within 30 s"),
             Step::Live => (None, ""),
         };
-        let silence = self.is_connected().then(|| self.heard + SILENCE);
+        let (patience, why) = match self.role {
+            Role::Publish => (PLACE_SILENCE, "nothing came for 15 s"),
+            _ => (SILENCE, "nothing came for 30 s"),
+        };
+        let silence = self.is_connected().then(|| self.heard + patience);
         let media = match (self.step, self.role) {
             (Step::Live, Role::Publish) => (Some(self.media + MEDIA_SILENCE), "no media came for 5 min"),
             (Step::Live, Role::Pull) => (Some(self.media + PULL_SILENCE), "no media came for 15 s"),
             _ => (None, ""),
         };
-        [step, (silence, "nothing came for 30 s"), media]
+        [step, (silence, why), media]
     }
 
     /// The next deadline.
@@ -143,9 +149,13 @@ mod tests {
         assert_eq!(stage.next(), begin + DTLS);
         stage.connected(begin);
         assert!(stage.is_connected());
-        assert_eq!(stage.next(), begin + FIRST_MEDIA);
+        assert_eq!(stage.next(), begin + PLACE_SILENCE);
+        stage.heard(begin + FIRST_MEDIA);
+        assert_eq!(over(&stage, begin + FIRST_MEDIA), Some("no media came within 30 s"));
+        stage.heard(begin);
         stage.media(begin);
-        assert_eq!(stage.next(), begin + SILENCE);
+        assert_eq!(stage.next(), begin + PLACE_SILENCE);
+        assert_eq!(over(&stage, begin + PLACE_SILENCE), Some("nothing came for 15 s"));
         for second in 1..300 {
             let now = begin + Duration::from_secs(second);
             stage.heard(now);

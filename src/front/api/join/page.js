@@ -21,6 +21,11 @@ const turns = { picture: 0, sound: 0 };
 let publishing = null;
 let watching = null;
 let joined = false;
+// What the button says. A microphone that is taken later is as mute as the one before.
+let muted = false;
+// What the picture menu goes back to when a screen is shared no longer: what was on air before, which may be nothing.
+let unshared = '';
+let sharing = null;
 let awake = null;
 
 function decode(text) {
@@ -51,6 +56,7 @@ async function choose(kind) {
   const turn = ++turns[kind];
   const value = menu.value;
   const source = value.split(':')[0];
+  if (kind === 'picture' && source === 'screen' && !shared()) unshared = own.picture ? (menu.dataset.last ?? '') : '';
   let track = null;
   // Some cameras can be opened only once, so the old one goes first; a screen is asked for while the camera still shows.
   if (source !== 'screen') release(kind);
@@ -60,8 +66,8 @@ async function choose(kind) {
     } catch (error) {
       if (turn !== turns[kind]) return;
       complain(deviceTrouble(error, source));
-      if (source === 'screen' && own.picture) menu.value = menu.dataset.last ?? '';
-      else menu.value = '';
+      if (source !== 'screen') menu.value = '';
+      else if (!shared()) menu.value = unshared;
     }
   }
   if (turn !== turns[kind]) return track?.stop();
@@ -70,8 +76,10 @@ async function choose(kind) {
     complain('');
     if (source === 'screen') track.contentHint = 'detail';
     else menu.dataset.last = value;
+    if (kind === 'sound') track.enabled = !muted;
     track.addEventListener('ended', () => stopped(kind, track, source));
     own[kind] = track;
+    sharing = source === 'screen' ? track : sharing;
   }
   if (track || !menu.value) show();
   await list();
@@ -87,7 +95,7 @@ function release(kind) {
 /// A device was unplugged, or sharing was stopped by the browser's own button.
 function stopped(kind, track, source) {
   if (own[kind] !== track) return;
-  $(kind).value = source === 'screen' ? ($(kind).dataset.last ?? '') : '';
+  $(kind).value = source === 'screen' ? unshared : '';
   if (source !== 'screen') complain(`Your ${source} has stopped. Plug it in again, or choose another one.`);
   choose(kind);
 }
@@ -105,6 +113,7 @@ async function list() {
     select.replaceChildren(...found, ...others);
     const used = `${source}:${track?.getSettings().deviceId}`;
     select.value = wanted.split(':')[0] !== source ? wanted : found.some(({ value }) => value === used) ? used : found[0].value;
+    if (select.value === used) select.dataset.last = used;
   }
 }
 
@@ -115,12 +124,13 @@ function show() {
   $('self').classList.toggle('mirrored', !!picture && !screened() && picture.getSettings().facingMode !== 'environment');
   press('camera', !picture || screened());
   press('share', !!picture && screened());
-  press('mute', !sound?.enabled);
+  press('mute', muted || !sound);
   $('mute').disabled = !sound;
   meter.listen(sound);
 }
 
 const screened = () => $('picture').value === 'screen';
+const shared = () => !!own.picture && own.picture === sharing;
 const press = (id, pressed) => $(id).setAttribute('aria-pressed', String(pressed));
 
 // How loud the microphone is, so that one sees being heard.
@@ -226,7 +236,7 @@ function report() {
   if (trouble) say(`${trouble} Trying again…`);
   else if (Object.values(told).includes('connecting')) say('Connecting…');
   else if (!own.sound) say(`You are in the meeting, but ${own.picture ? 'not' : 'neither seen nor'} heard.`);
-  else say(own.sound.enabled ? 'You are in the meeting.' : 'You are in the meeting, muted.');
+  else say(muted ? 'You are in the meeting, muted.' : 'You are in the meeting.');
 }
 
 function join() {
@@ -237,7 +247,17 @@ function join() {
   meter.listen(null);
   begin('watching');
   send();
-  navigator.wakeLock?.request('screen').then((lock) => (joined ? (awake = lock) : lock.release()), () => {});
+  stayAwake();
+}
+
+/// Keeps the screen on during the meeting. Browsers take that back whenever the page is hidden.
+function stayAwake() {
+  if (!joined || document.visibilityState !== 'visible' || (awake && !awake.released)) return;
+  navigator.wakeLock?.request('screen').then((lock) => {
+    awake?.release();
+    awake = joined ? lock : null;
+    if (!joined) lock.release();
+  }, () => {});
 }
 
 function leave(state, fault) {
@@ -264,21 +284,30 @@ $('devices').addEventListener('submit', (event) => (event.preventDefault(), join
 $('leave').addEventListener('click', () => leave('You left the meeting.', ''));
 for (const kind of ['picture', 'sound']) $(kind).addEventListener('change', () => choose(kind));
 $('mute').addEventListener('click', () => {
-  own.sound.enabled = !own.sound.enabled;
-  press('mute', !own.sound.enabled);
-  say(own.sound.enabled ? 'You are heard.' : 'You are muted.');
+  muted = !muted;
+  // None while another microphone is being opened.
+  if (own.sound) own.sound.enabled = !muted;
+  press('mute', muted);
+  say(muted ? 'You are muted.' : 'You are heard.');
 });
 const pick = (value) => {
   $('picture').value = value;
   return choose('picture');
 };
-const camera = () => $('picture').dataset.last || [...$('picture').options].find(({ value }) => value.startsWith('camera'))?.value || 'camera';
-$('camera').addEventListener('click', () => pick(own.picture && !screened() ? '' : camera()));
-$('share').addEventListener('click', () => pick(screened() ? camera() : 'screen'));
+const filmed = () => $('picture').value.startsWith('camera');
+const camera = () => {
+  const { dataset, options } = $('picture');
+  const cameras = [...options].map(({ value }) => value).filter((value) => value.startsWith('camera'));
+  return cameras.includes(dataset.last) ? dataset.last : cameras[0];
+};
+// By the menu, which says off at once, and not by what is on air: another camera may just be opening.
+$('camera').addEventListener('click', () => pick(filmed() ? '' : camera()));
+$('share').addEventListener('click', () => pick(screened() ? unshared : 'screen'));
 $('hear').addEventListener('click', () => {
   $('program').muted = false;
   $('hear').hidden = true;
 });
+document.addEventListener('visibilitychange', stayAwake);
 addEventListener('online', () => (publishing?.hurry(), watching?.hurry()));
 addEventListener('pagehide', () => (publishing?.abandon(), watching?.abandon()));
 addEventListener('pageshow', (event) => event.persisted && location.reload());

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::select_ok;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
@@ -18,12 +19,16 @@ use tokio_rustls::{
 };
 
 use super::{AddressPolicy, InvalidUrl, RtmpUrl};
+use crate::front::low_delay::LowDelay;
 
 /// Longest look-up of a name: two tries of a usual resolver.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest wait for one address to answer, TLS included: three lost first packets on a bad link.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Longest wait for an answer where only is looked whether there is one: a lost first packet is sent again after 1 s.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Most addresses of one name that are tried, so that a name with hundreds cannot keep us busy.
 const MAX_ADDRESSES: usize = 4;
@@ -131,7 +136,7 @@ impl Connector {
         self.policy.admit(address).is_some()
     }
 
-    /// Resolves `host` once and connects to exactly what was admitted of that. TCP_NODELAY is set.
+    /// Resolves `host` once and connects to exactly what was admitted of that. It holds little in the kernel (see [`LowDelay`]).
     pub async fn connect(&self, host: &str, port: u16, tls: bool) -> Result<Connection, ConnectError> {
         let tls = match (tls, &self.tls) {
             (true, None) => return Err(ConnectError::NoRoots),
@@ -147,6 +152,13 @@ impl Connector {
             }
         }
         Err(failure.unwrap_or_else(|| no_address(host)))
+    }
+
+    /// Whether somebody takes connections there; none is kept, and nothing is said.
+    pub async fn answers(&self, host: &str, port: u16) -> bool {
+        let Ok(addresses) = self.resolve(host, port).await else { return false };
+        let tries = addresses.into_iter().map(|address| Box::pin(TcpStream::connect(address)));
+        matches!(timeout(LOOK_TIMEOUT, select_ok(tries)).await, Ok(Ok(_)))
     }
 
     /// What may be reached of what `host` resolves to.
@@ -171,8 +183,8 @@ impl Connector {
 
 async fn open(address: SocketAddr, host: &str, tls: Option<&TlsConnector>) -> io::Result<Connection> {
     let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
     let local = stream.local_addr()?.ip().to_canonical();
+    let stream = LowDelay::new(stream);
     let Some(tls) = tls else { return Ok(Connection { stream: Box::new(stream), local }) };
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     Ok(Connection { stream: Box::new(tls.connect(name, stream).await?), local })

@@ -29,6 +29,8 @@ pub struct Batch {
     pub frames: Vec<(SocketAddr, Bytes)>,
     /// Which of our addresses to send from, where there are several.
     pub source: Option<IpAddr>,
+    /// Where the last of them goes, if that is by TCP.
+    pub line: Option<SocketAddr>,
     most: usize,
 }
 
@@ -41,6 +43,7 @@ impl Batch {
     /// Adds a datagram.
     pub fn push(&mut self, transmit: &Transmit) {
         let bytes: &[u8] = &transmit.contents;
+        self.line = (transmit.proto != Protocol::Udp).then_some(transmit.destination);
         if transmit.proto != Protocol::Udp {
             self.frames.push((transmit.destination, Bytes::copy_from_slice(bytes)));
             return;

@@ -5,7 +5,7 @@
 //! [`Port::serve`] ends when its tasks stop; a lease ends when it is dropped.
 
 mod batch;
-mod stun;
+pub mod stun;
 mod table;
 mod tcp;
 
@@ -29,6 +29,9 @@ use tokio::{
 
 pub use batch::Batch;
 use table::{Id, Origin, Table};
+use tcp::Way;
+
+use super::bucket::Bucket;
 
 use crate::{
     base::tasks::Tasks,
@@ -75,7 +78,7 @@ pub struct Port {
     socket: UdpSocket,
     state: UdpSocketState,
     table: Mutex<Table<mpsc::Sender<Datagram>>>,
-    streams: Mutex<HashMap<SocketAddr, mpsc::Sender<Bytes>>>,
+    streams: Mutex<HashMap<SocketAddr, Way>>,
     /// Where clients reach us.
     addresses: Vec<SocketAddr>,
     /// The socket hears on every address of the machine.
@@ -117,11 +120,11 @@ impl Port {
     /// A port for one session that we ask for, whose server can send to `local`. Servers have one port for everyone,
     /// as we do, so the sessions with one server are told apart by our end's number alone. What comes from addresses that
     /// `reach` refuses is noise.
-    pub async fn alone(local: IpAddr, reach: Connector, counters: Counters) -> io::Result<Lease> {
+    pub async fn alone(local: IpAddr, most: Bucket, reach: Connector, counters: Counters) -> io::Result<Lease> {
         let any: IpAddr = if local.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let socket = UdpSocket::bind((any, 0)).await?;
         // It is told by nothing, so it needs no name.
-        Ok(Arc::new(Self::on(socket, &[local], Some(reach), counters)?).lease(String::new()))
+        Ok(Arc::new(Self::on(socket, &[local], Some(reach), counters)?).lease(String::new(), most))
     }
 
     /// Where clients reach us.
@@ -129,10 +132,10 @@ impl Port {
         &self.addresses
     }
 
-    /// A way in for the session that clients call by `name`.
-    pub fn lease(self: &Arc<Self>, name: String) -> Lease {
+    /// A way in for the session that clients call by `name` and send `most` datagrams at most.
+    pub fn lease(self: &Arc<Self>, name: String, most: Bucket) -> Lease {
         let (sender, datagrams) = mpsc::channel(QUEUE);
-        let id = self.table().add(name, sender);
+        let id = self.table().add(name, sender, most);
         Lease { port: self.clone(), id, datagrams }
     }
 
@@ -187,7 +190,7 @@ impl Port {
         let mut table = self.table();
         let origin = Origin { address: source, tcp: proto != Protocol::Udp };
         let session = match &self.reach {
-            Some(reach) => table.sole().filter(|_| reach.admits(source.ip())),
+            Some(reach) => reach.admits(source.ip()).then(|| table.sole(at)).flatten(),
             None => table.route(origin, bytes, at),
         };
         let Some(session) = session else {
@@ -216,7 +219,7 @@ impl Port {
     pub async fn send(&self, batch: &mut Batch) {
         for (destination, frame) in batch.frames.drain(..) {
             let stream = self.streams().get(&destination).cloned();
-            if stream.is_none_or(|stream| stream.try_send(frame).is_err()) {
+            if stream.is_none_or(|stream| !stream.send(frame)) {
                 self.counters.webrtc_overrun();
             }
         }
@@ -247,12 +250,21 @@ impl Port {
         }
     }
 
+    /// Waits until a connection to `destination`, if there is one, has taken nearly all that it was given: what is written before
+    /// that only grows old. Cancel safe.
+    pub async fn ready(&self, destination: SocketAddr) {
+        let stream = self.streams().get(&destination).cloned();
+        if let Some(stream) = stream {
+            stream.ready().await;
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table<mpsc::Sender<Datagram>>> {
         // Nothing under this lock can panic half-way.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn streams(&self) -> MutexGuard<'_, HashMap<SocketAddr, mpsc::Sender<Bytes>>> {
+    fn streams(&self) -> MutexGuard<'_, HashMap<SocketAddr, Way>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

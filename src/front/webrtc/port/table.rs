@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::stun;
+use super::{super::bucket::Bucket, stun};
 
 /// Addresses remembered of one session: a client's interfaces and relays, on both protocols, several times over.
 const MAX_ADDRESSES: usize = 16;
@@ -17,6 +17,10 @@ const MAX_ADDRESSES: usize = 16;
 /// Silence after which an address may be claimed by another session: a client that was cut off and came back through the same
 /// hole in its router within this time waits for so long.
 const SILENCE: Duration = Duration::from_secs(3);
+
+/// Addresses that a session may be at over time, before its client restarts ICE. The stack remembers each, and looks through
+/// them; a client that moved every minute would get there after four hours.
+const MAX_MOVES: u32 = 256;
 
 /// Names of one session: the present ICE credentials', and those before, under which checks are still under way.
 const MAX_NAMES: usize = 2;
@@ -38,12 +42,22 @@ struct Entry<T> {
     value: T,
     names: VecDeque<String>,
     addresses: VecDeque<Origin>,
+    /// Addresses that it was at by its present name.
+    moves: u32,
+    /// What it may still be sent.
+    datagrams: Bucket,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Claim {
     id: Id,
     heard: Instant,
+}
+
+impl<T> Entry<T> {
+    fn take(&mut self, now: Instant) -> Option<&T> {
+        self.datagrams.take(1, now).then_some(&self.value)
+    }
 }
 
 /// See the module; `T` is what a session is reached by.
@@ -62,11 +76,12 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// Adds a session.
-    pub fn add(&mut self, name: String, value: T) -> Id {
+    /// Adds a session that may be sent so many datagrams.
+    pub fn add(&mut self, name: String, value: T, datagrams: Bucket) -> Id {
         let id = self.next;
         self.next += 1;
-        self.sessions.insert(id, Entry { value, names: VecDeque::new(), addresses: VecDeque::new() });
+        let entry = Entry { value, names: VecDeque::new(), addresses: VecDeque::new(), moves: 0, datagrams };
+        self.sessions.insert(id, entry);
         self.name(id, name);
         id
     }
@@ -80,6 +95,7 @@ impl<T> Table<T> {
             self.names.remove(&old);
         }
         entry.names.push_back(name.clone());
+        entry.moves = 0;
         self.names.insert(name, id);
     }
 
@@ -94,7 +110,7 @@ impl<T> Table<T> {
         }
     }
 
-    /// The session that a datagram is for; `None` for noise.
+    /// The session that a datagram is for; `None` for noise, and for what is more than a session may be sent.
     pub fn route(&mut self, from: Origin, datagram: &[u8], now: Instant) -> Option<&T> {
         let named = stun::ufrag(datagram).map(|name| self.names.get(name).copied());
         let id = match (named, self.claims.get_mut(&from)) {
@@ -103,30 +119,27 @@ impl<T> Table<T> {
             (Some(Some(id)), Some(claim)) if claim.id != id && now.saturating_duration_since(claim.heard) < SILENCE => {
                 return None;
             }
-            (Some(Some(id)), None) => {
-                self.claim(id, from, now);
-                id
-            }
-            (Some(Some(id)), Some(claim)) if claim.id != id => {
-                self.claim(id, from, now);
+            (Some(Some(id)), claim) if claim.as_ref().is_none_or(|claim| claim.id != id) => {
+                self.claim(id, from, now)?;
                 id
             }
             (_, Some(claim)) => {
                 claim.heard = now;
                 claim.id
             }
-            (None, None) => return None,
+            (_, None) => return None,
         };
-        self.sessions.get(&id).map(|entry| &entry.value)
+        self.sessions.get_mut(&id).and_then(|entry| entry.take(now))
     }
 
     /// The only session there is.
-    pub fn sole(&self) -> Option<&T> {
-        self.sessions.values().next().map(|entry| &entry.value)
+    pub fn sole(&mut self, now: Instant) -> Option<&T> {
+        self.sessions.values_mut().next().and_then(|entry| entry.take(now))
     }
 
-    fn claim(&mut self, id: Id, from: Origin, now: Instant) {
-        let Some(entry) = self.sessions.get_mut(&id) else { return };
+    fn claim(&mut self, id: Id, from: Origin, now: Instant) -> Option<()> {
+        let entry = self.sessions.get_mut(&id).filter(|entry| entry.moves < MAX_MOVES)?;
+        entry.moves += 1;
         if entry.addresses.len() >= MAX_ADDRESSES
             && let Some(old) = entry.addresses.pop_front()
             && self.claims.get(&old).is_some_and(|claim| claim.id == id)
@@ -135,6 +148,7 @@ impl<T> Table<T> {
         }
         entry.addresses.push_back(from);
         self.claims.insert(from, Claim { id, heard: now });
+        Some(())
     }
 
     /// How many sessions, names and addresses are remembered.
@@ -148,6 +162,7 @@ impl<T> Table<T> {
 mod tests {
     use super::*;
 
+    const MANY: Bucket = Bucket::new(10_000, 10_000);
     const NOISE: &[u8] = &[0x80, 96, 1, 2, 3];
 
     fn check(name: &str) -> Vec<u8> {
@@ -168,8 +183,8 @@ mod tests {
     fn an_address_follows_the_check_that_came_from_it() {
         let now = Instant::now();
         let mut table = Table::default();
-        let alice = table.add("alice".to_owned(), 'a');
-        table.add("bob".to_owned(), 'b');
+        let alice = table.add("alice".to_owned(), 'a', MANY);
+        table.add("bob".to_owned(), 'b', MANY);
         assert_eq!(table.route(from(1), NOISE, now), None);
         assert_eq!(table.route(from(1), &check("nobody"), now), None);
         assert_eq!(table.route(from(1), &check("alice"), now), Some(&'a'));
@@ -190,8 +205,8 @@ mod tests {
     fn an_address_in_use_is_not_taken() {
         let now = Instant::now();
         let mut table = Table::default();
-        table.add("alice".to_owned(), 'a');
-        table.add("mallory".to_owned(), 'm');
+        table.add("alice".to_owned(), 'a', MANY);
+        table.add("mallory".to_owned(), 'm', MANY);
         table.route(from(1), &check("alice"), now);
         let later = now + Duration::from_secs(2);
         assert_eq!(table.route(from(1), NOISE, later), Some(&'a'));
@@ -204,7 +219,7 @@ mod tests {
     fn one_session_costs_a_bound_of_memory() {
         let now = Instant::now();
         let mut table = Table::default();
-        let id = table.add("alice".to_owned(), 'a');
+        let id = table.add("alice".to_owned(), 'a', MANY);
         for port in 1..1000 {
             table.route(from(port), &check("alice"), now);
             table.name(id, format!("name{port}"));
@@ -213,5 +228,30 @@ mod tests {
         assert_eq!(table.sizes(), (1, MAX_NAMES, MAX_ADDRESSES));
         assert_eq!(table.route(from(999), NOISE, now), Some(&'a'));
         assert_eq!(table.route(from(2), NOISE, now), None);
+    }
+
+    #[test]
+    fn a_client_that_is_everywhere_is_heard_no_more_until_it_restarts() {
+        let now = Instant::now();
+        let mut table = Table::default();
+        let id = table.add("alice".to_owned(), 'a', MANY);
+        let heard = |table: &mut Table<char>, name: &str| {
+            (1..1000).filter(|port| table.route(from(*port), &check(name), now).is_some()).count()
+        };
+        assert_eq!(heard(&mut table, "alice"), MAX_MOVES as usize);
+        assert_eq!(table.route(from(MAX_MOVES as u16), NOISE, now), Some(&'a'), "where it was last it is still");
+        table.name(id, "again".to_owned());
+        assert_eq!(heard(&mut table, "again"), MAX_MOVES as usize);
+    }
+
+    #[test]
+    fn a_flood_reaches_nobody() {
+        let now = Instant::now();
+        let mut table = Table::default();
+        table.add("alice".to_owned(), 'a', Bucket::new(100, 200));
+        let reached = (0..1000).filter(|_| table.route(from(1), &check("alice"), now).is_some()).count();
+        assert_eq!(reached, 200);
+        assert!(table.sole(now).is_none());
+        assert!(table.sole(now + Duration::from_secs(1)).is_some());
     }
 }

@@ -9,17 +9,17 @@ use std::{
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use str0m::net::Protocol;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    sync::{Semaphore, mpsc},
+    io::{self, AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
+    net::{TcpListener, TcpStream},
+    sync::{Notify, Semaphore, mpsc},
     time::timeout,
 };
 
 use super::Port;
-use crate::{base::tasks::Tasks, front::accept};
+use crate::{
+    base::tasks::Tasks,
+    front::{accept, low_delay::LowDelay},
+};
 
 /// Most connections at once, each at most 64 KiB until it has shown a session's name.
 const MAX_CONNECTIONS: usize = 512;
@@ -30,11 +30,18 @@ const GREETING: Duration = Duration::from_secs(5);
 /// A connection on which nothing comes for this long is closed: as long as a session lives without a word.
 const IDLE: Duration = super::super::stage::SILENCE;
 
-/// Longest time for the peer to take what is written; then it is closed, and its session ends of silence.
-const STALL: Duration = Duration::from_secs(5);
+/// Longest time for the peer to take what is written, little as that is; then it is closed, and its session ends of silence. The
+/// kernel has taken most of a second's worth before, so a peer that stands still is left within 5 s.
+const STALL: Duration = Duration::from_secs(4);
 
-/// Datagrams that may wait for a slow connection: half a second of 8 Mbit/s. More are lost, as by UDP.
+/// Datagrams that may wait for a slow connection: the largest keyframe, at 8 Mbit/s. More are lost, as by UDP.
 const QUEUE: usize = 512;
+
+/// With so many waiting a connection is ready for more: what is then written goes out behind 16 kB at most.
+const FEW: usize = 12;
+
+/// Bytes beyond which a write takes no further datagram, so that it is soon seen how many wait.
+const BURST_BYTES: usize = 16 << 10;
 
 /// Largest datagram, bytes: what the RTP stack takes. A peer that claims more speaks another protocol.
 const MAX_BYTES: usize = 2000;
@@ -61,14 +68,14 @@ pub(super) async fn serve(port: Arc<Port>, listener: TcpListener, tasks: Tasks) 
 async fn carry(port: &Port, stream: TcpStream, peer: SocketAddr) {
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let local = stream.local_addr().ok().map(|address| address.ip().to_canonical());
-    // Datagrams are small and late ones are worthless.
-    let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
+    let (reader, writer) = io::split(LowDelay::new(stream));
     let mut reader = Reader { reader, buffer: BytesMut::new() };
     let Ok(Some(first)) = timeout(GREETING, reader.next()).await else { return };
     // The way back stands before the session hears anything, as it answers at once.
     let (sender, queue) = mpsc::channel(QUEUE);
-    port.streams().insert(peer, sender);
+    let way = Way { sender, taken: Arc::default() };
+    let taken = way.taken.clone();
+    port.streams().insert(peer, way);
     let _leave = Leave { port, peer };
     if !port.deliver(Protocol::Tcp, peer, local, &first, Instant::now()) {
         return;
@@ -80,7 +87,7 @@ async fn carry(port: &Port, stream: TcpStream, peer: SocketAddr) {
     };
     tokio::select! {
         () = reading => {}
-        () = write(writer, queue) => {}
+        () = write(writer, queue, &taken) => {}
     }
 }
 
@@ -96,24 +103,54 @@ impl Drop for Leave<'_> {
     }
 }
 
-async fn write(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>) {
+async fn write(mut writer: WriteHalf<LowDelay>, mut queue: mpsc::Receiver<Bytes>, taken: &Notify) {
     let mut buffer = BytesMut::new();
     while let Some(first) = queue.recv().await {
         let mut next = Some(first);
         while let Some(datagram) = next {
             buffer.put_u16(datagram.len() as u16);
             buffer.put_slice(&datagram);
-            next = queue.try_recv().ok();
+            next = if buffer.len() < BURST_BYTES { queue.try_recv().ok() } else { None };
         }
         match timeout(STALL, writer.write_all(&buffer)).await {
             Ok(Ok(())) => buffer.clear(),
             _ => return,
         }
+        taken.notify_waiters();
+    }
+}
+
+/// The way to the peer of one connection. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    sender: mpsc::Sender<Bytes>,
+    /// Wakes who waits whenever some went out.
+    taken: Arc<Notify>,
+}
+
+impl Way {
+    /// Hands a datagram on; false when too many wait, or the connection has ended.
+    pub(super) fn send(&self, datagram: Bytes) -> bool {
+        self.sender.try_send(datagram).is_ok()
+    }
+
+    /// Waits until few wait. Cancel safe.
+    pub(super) async fn ready(&self) {
+        loop {
+            let taken = self.taken.notified();
+            if QUEUE - self.sender.capacity() <= FEW || self.sender.is_closed() {
+                return;
+            }
+            tokio::select! {
+                () = taken => {}
+                () = self.sender.closed() => return,
+            }
+        }
     }
 }
 
 struct Reader {
-    reader: OwnedReadHalf,
+    reader: ReadHalf<LowDelay>,
     buffer: BytesMut,
 }
 

@@ -96,7 +96,7 @@ proptest! {
 async fn only_who_may_be_reached_is_heard() {
     let policy = AddressPolicy::new(vec!["127.0.0.1/32".parse().expect("a net")]);
     let here = Ipv4Addr::LOCALHOST.into();
-    let lease = Port::alone(here, Connector::new(policy), Counters::default()).await;
+    let lease = Port::alone(here, Role::Pull.datagrams(), Connector::new(policy), Counters::default()).await;
     let mut lease = lease.expect("a socket");
     let port = lease.port().clone();
     let to = port.addresses()[0];
