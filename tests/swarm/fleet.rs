@@ -182,7 +182,7 @@ async fn a_browser_watches_a_room_by_any_front() {
 async fn callbacks_of_srs_reach_a_room_by_any_front() {
     const SECRET: &str = "0123456789abcdef-srs";
     let docker = Docker::start();
-    let words = ["--srs-secret", SECRET, "--srs-source", "rtmp://127.0.0.1:1/{app}/{stream}"];
+    let words = ["--srs-secret", SECRET, "--srs-keys", "off", "--srs-source", "rtmp://127.0.0.1:1/{app}/{stream}"];
     let fleet = Fleet { more: words.map(str::to_owned).to_vec(), ..Fleet::new() };
     let [a, b] = fleet.both(&docker).await;
     make(&a).await;

@@ -134,6 +134,14 @@ pub struct ServeArgs {
     /// several times
     #[arg(long, value_name = "URL")]
     pub srs_api: Vec<String>,
+    /// Whether a stream on SRS must bring its participant's key, as NAME?key=KEY: required, or off where only friends publish
+    /// [default: required]
+    #[arg(long, value_name = "WHAT")]
+    pub srs_keys: Option<String>,
+    /// What becomes of streams on SRS that are nobody's by their names: pass lets them be published, refuse turns them away
+    /// [default: pass]
+    #[arg(long, value_name = "WHAT")]
+    pub srs_other_streams: Option<String>,
     /// What becomes of streams on SRS for a room that is not there: ignore lets them be published and wait, refuse turns them
     /// away [default: ignore]
     #[arg(long, value_name = "WHAT")]
