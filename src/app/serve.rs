@@ -42,7 +42,7 @@ use crate::{
 };
 
 /// Everything must be closed within 5 s of a signal; what is left then is cut.
-const DRAIN: Duration = Duration::from_millis(4500);
+pub(super) const DRAIN: Duration = Duration::from_millis(4500);
 
 /// Serves until SIGINT or SIGTERM, then closes everything properly. A second signal means now.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
@@ -234,17 +234,17 @@ async fn bind_webrtc(address: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListe
     Ok((socket, listener))
 }
 
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    pub(super) fn new() -> anyhow::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{bench, calibrate, demo, health, layout, worker};
+use crate::app::{bench, calibrate, demo, gate, health, layout, worker};
 
 /// Merges the live streams of a meeting into one: RTMP in, tiled picture and mixed sound, RTMP out, driven by REST.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ pub enum Command {
     Worker(worker::WorkerArgs),
     /// Ask a server on this machine whether it serves
     Health(health::Args),
+    /// Let a Swarm's fronts ask of Docker what they need, and nothing else
+    DockerGate(gate::Args),
     /// Check and draw layout templates
     #[command(subcommand)]
     Layout(layout::Command),

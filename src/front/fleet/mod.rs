@@ -25,6 +25,6 @@ pub use index::{FrontId, Index, Place};
 pub use key::{FleetKey, MIN_SECRET_BYTES};
 pub use member::{Fleet, Membership};
 pub use proxy::{Inward, serve};
-pub use record::{Kind, Records};
+pub use record::{ABOUT, KIND, Kind, Records, record_name};
 pub use relay::{MOVING, Playback, Publication};
 pub use shelf::{NEWS, News, Shelf, ShelfError};
