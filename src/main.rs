@@ -6,7 +6,7 @@ use clap::Parser;
 use tilecast::app::{
     bench, calibrate,
     config::{Cli, Command, Config, LogFormat},
-    demo, health, layout,
+    demo, gate, health, layout,
     runtime::block_on,
     serve, worker,
 };
@@ -24,6 +24,10 @@ fn main() -> ExitCode {
         Command::Worker(args) => {
             log_worker();
             worker::run(&args)
+        }
+        Command::DockerGate(args) => {
+            log_gate();
+            block_on(gate::run(args))
         }
         Command::Health(args) => block_on(health::run(args)),
         Command::Layout(command) => layout::run(command),
@@ -47,6 +51,13 @@ fn log(format: LogFormat, filter: &str) {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => lines.json().init(),
     }
+}
+
+/// As a front's by the environment, beside which it runs.
+fn log_gate() {
+    let json = std::env::var("TILECAST_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let filter = std::env::var("TILECAST_LOG").unwrap_or_else(|_| "info".to_owned());
+    log(if json { LogFormat::Json } else { LogFormat::Text }, &filter);
 }
 
 /// A worker's lines go through the front's log, which adds time and room.

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod calibrate;
 pub mod config;
 pub mod demo;
+pub mod gate;
 pub mod health;
 pub mod lab;
 pub mod layout;

@@ -42,7 +42,7 @@ use crate::{
 };
 
 /// Everything must be closed within 5 s of a signal; what is left then is cut.
-const DRAIN: Duration = Duration::from_millis(4500);
+pub(super) const DRAIN: Duration = Duration::from_millis(4500);
 
 /// Serves until SIGINT or SIGTERM, then closes everything properly. A second signal means now.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
@@ -122,9 +122,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let webrtc = WebRtc::new(webrtc, rooms.clone(), config.ice_servers, counters.clone(), tasks.clone());
 
     // After the rooms, which are what it looks through first.
-    let srs = config.srs.map(|settings| Srs::new(settings, rooms.clone(), outward));
+    let srs = config.srs.map(|settings| Srs::open(settings, rooms.clone(), outward, &config.state));
     if let Some(srs) = &srs {
         tasks.spawn("srs", srs.clone().watch(tasks.token()));
+        tasks.spawn("srs register", srs.clone().keep(tasks.token()));
     }
 
     tracing::info!("HTTP on {}", http.local_addr()?);
@@ -233,17 +234,17 @@ async fn bind_webrtc(address: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListe
     Ok((socket, listener))
 }
 
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    pub(super) fn new() -> anyhow::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -1,12 +1,12 @@
-//! One HTTP GET of another server, through the [`Connector`], so that nothing is reached that may not be. Redirections are told,
-//! not followed.
+//! One HTTP request without a body to another server, through the [`Connector`], so that nothing is reached that may not be.
+//! Redirections are told, not followed.
 //!
 //! Owns one connection; starts no task. Ends by being dropped.
 
 use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
@@ -55,6 +55,11 @@ pub struct Answer {
 
 /// Asks for `url`, and returns with the head of the answer.
 pub async fn get(url: &HttpUrl, connector: &Connector) -> Result<Answer, GetError> {
+    ask(Method::GET, url, connector).await
+}
+
+/// The same with another method.
+pub async fn ask(method: Method, url: &HttpUrl, connector: &Connector) -> Result<Answer, GetError> {
     let stream = connector.connect(url.host(), url.port(), url.is_tls()).await?.stream;
     let ask = async {
         let mut builder = http1::Builder::new();
@@ -64,7 +69,7 @@ pub async fn get(url: &HttpUrl, connector: &Connector) -> Result<Answer, GetErro
             let _ = connection.await;
         }));
         let answer = tokio::select! {
-            answer = sender.send_request(request(url)) => answer?,
+            answer = sender.send_request(request(method, url)) => answer?,
             never = carried(&mut carry) => match never {},
         };
         Ok::<_, GetError>((answer, carry))
@@ -119,8 +124,9 @@ async fn carried(carry: &mut Option<Pin<Box<dyn Future<Output = ()> + Send>>>) -
     std::future::pending().await
 }
 
-fn request(url: &HttpUrl) -> Request<Empty<Bytes>> {
+fn request(method: Method, url: &HttpUrl) -> Request<Empty<Bytes>> {
     let mut request = Request::new(Empty::new());
+    *request.method_mut() = method;
     // What a URL has as path and query is a target, and what it has as host is a header.
     *request.uri_mut() = url.target().clone().into();
     let headers = request.headers_mut();

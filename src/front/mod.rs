@@ -5,6 +5,7 @@
 mod accept;
 pub mod api;
 pub mod auth;
+pub mod docker_gate;
 pub mod door;
 pub mod engine;
 pub mod events;

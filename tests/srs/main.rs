@@ -1,5 +1,6 @@
 //! SRS as a neighbour: who publishes there joins here, whatever gets lost between the two.
 
+mod keyed;
 mod latency;
 mod moment;
 mod neighbour;
@@ -73,7 +74,7 @@ async fn hears(base: &str, part: &str) {
 #[tokio::test]
 async fn who_publishes_there_joins_here_and_leaves_again() {
     let mut srs = Neighbour::start().await;
-    let service = service(srs.arguments(), &[]).await;
+    let service = service(srs.open_arguments(), &[]).await;
     let api = service.api();
     room(api, json!({"srs": {"type": "rtmp", "url": srs.relay.url("weekly-program")}}), json!({})).await;
     let base = api.base().to_owned();
@@ -114,7 +115,7 @@ async fn what_got_lost_is_made_up_for_and_nobody_else_is_touched() {
     let state = tempfile::tempdir().expect("a folder");
     let state = ["--state", state.path().to_str().expect("text")];
     let mut srs = Neighbour::start().await;
-    let mut before = service(srs.arguments(), &state).await;
+    let mut before = service(srs.open_arguments(), &state).await;
     let dave = json!({"dave": {"source": {"type": "publish", "key": "k"}}, "erin": {"source": {"type": "publish", "key": "k"}}});
     room(before.api(), json!({}), dave).await;
     srs.publish(Some(before.api()), &FOUR[0], &camera(), "weekly-alice").await;
@@ -126,7 +127,7 @@ async fn what_got_lost_is_made_up_for_and_nobody_else_is_touched() {
     srs.stop(None, "weekly-bob").await;
     srs.publish(None, &FOUR[2], &camera(), "weekly-chen").await;
     srs.publish(None, &FOUR[3], &camera(), "weekly-erin").await;
-    let after = service(srs.arguments(), &state).await;
+    let after = service(srs.open_arguments(), &state).await;
     let view = until(after.api(), |view| shows(view, "alice") && shows(view, "chen") && !has(view, "bob")).await;
     assert!(has(&view, "dave"), "added by hand, and in no list: {view}");
     assert_eq!(
@@ -144,7 +145,7 @@ async fn what_got_lost_is_made_up_for_and_nobody_else_is_touched() {
 #[tokio::test]
 async fn http_flv_is_pulled_as_well() {
     let mut srs = Neighbour::start().await;
-    let mut arguments = srs.arguments();
+    let mut arguments = srs.open_arguments();
     arguments[3] = format!("http://{}/{{app}}/{{stream}}.flv", srs.address);
     let service = service(arguments, &[]).await;
     let api = service.api();
@@ -173,7 +174,7 @@ async fn whep_is_pulled_as_well() {
         FOUR[0].publish(&camera(), &format!("{}/in/live-weekly-alice/camera?key=k", origin.rtmp())).expect("FFmpeg");
 
     let srs = Neighbour::start().await;
-    let mut arguments = srs.arguments();
+    let mut arguments = srs.open_arguments();
     arguments[3] = format!("{}/whep/{{app}}-{{stream}}", origin.api().base());
     let service = service(arguments, &[]).await;
     let api = service.api();
@@ -191,7 +192,7 @@ async fn whep_is_pulled_as_well() {
 #[tokio::test]
 async fn who_may_not_is_refused() {
     let mut srs = Neighbour::start().await;
-    let service = service(srs.arguments(), &["--srs-unknown-room", "refuse"]).await;
+    let service = service(srs.open_arguments(), &["--srs-unknown-room", "refuse"]).await;
     let api = service.api();
     assert_ne!(srs.publish(Some(api), &FOUR[0], &camera(), "weekly-alice").await, 0, "there is no such room");
     assert_eq!(Neighbour::tell(api, "on_publish", "c", "something").await, 0, "this is nobody's");
@@ -207,6 +208,43 @@ async fn who_may_not_is_refused() {
     assert_eq!(post("/hooks/srs?secret=0123456789abcdef-srx", &hook).await, StatusCode::UNAUTHORIZED);
     assert_eq!(post(&format!("/hooks/srs/{SECRET}"), &hook).await, StatusCode::OK);
     assert_eq!(post(&format!("/hooks/srs?secret={SECRET}"), &json!({"action": 7})).await, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn who_is_put_out_stays_out_until_it_publishes_anew() {
+    let state = tempfile::tempdir().expect("a folder");
+    let state = ["--state", state.path().to_str().expect("text"), "--srs-other-streams", "refuse"];
+    let mut srs = Neighbour::start().await;
+    let mut before = service(srs.open_arguments(), &state).await;
+    let api = before.api();
+    assert_ne!(Neighbour::tell(api, "on_publish", "c", "something").await, 0, "this is nobody's");
+    room(api, json!({}), json!({})).await;
+    // One whose callback came, one that only the list has.
+    assert_eq!(Neighbour::tell(api, "on_publish", "a1", "weekly-alice").await, 0);
+    srs.list_as("weekly-alice", "a1");
+    srs.list_as("weekly-bob", "b1");
+    until(api, |view| has(view, "alice") && has(view, "bob")).await;
+    api.delete("/v1/rooms/weekly/participants/alice").await.expect("put out");
+    api.patch("/v1/rooms/weekly", &json!({"participants": {"bob": null}})).await.expect("put out");
+    srs.is_looked_at().await;
+    let view = api.get("/v1/rooms/weekly").await.expect("the room");
+    assert!(!has(&view, "alice") && !has(&view, "bob"), "{view}");
+
+    before.process().signal(Signal::KILL);
+    drop(before);
+    let after = service(srs.open_arguments(), &state).await;
+    let api = after.api();
+    srs.is_looked_at().await;
+    let view = api.get("/v1/rooms/weekly").await.expect("the room");
+    assert!(!has(&view, "alice") && !has(&view, "bob"), "a restart changes nothing: {view}");
+
+    assert_eq!(Neighbour::tell(api, "on_publish", "a2", "weekly-alice").await, 0);
+    assert!(has(&api.get("/v1/rooms/weekly").await.expect("the room"), "alice"));
+    // The callback got lost.
+    srs.list_as("weekly-alice", "a2");
+    srs.list_as("weekly-bob", "b2");
+    until(api, |view| has(view, "alice") && has(view, "bob")).await;
+    srs.stop(None, "weekly-bob").await;
 }
 
 #[tokio::test]

@@ -33,7 +33,8 @@ async fn room(service: &Service, outputs: Value, participants: Value) {
 
 /// Tilecast on a port that SRS is told of, with SRS for a neighbour. Without `--srs-api` among `more`, only callbacks can tell.
 async fn told(http: u16, source: &str, more: &[&str]) -> Service {
-    let words = ["--srs-secret", SECRET, "--srs-source", source].into_iter().chain(more.iter().copied());
+    let words =
+        ["--srs-secret", SECRET, "--srs-keys", "off", "--srs-source", source].into_iter().chain(more.iter().copied());
     let arguments = words.map(str::to_owned).collect();
     let program = Path::new(env!("CARGO_BIN_EXE_tilecast"));
     let setup = Setup { http: Some(http), arguments, ..Setup::default() };

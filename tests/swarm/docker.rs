@@ -1,5 +1,5 @@
 //! A stand-in for the Docker daemon of a Swarm manager: just the calls that the engine makes, with Docker's shapes, status codes
-//! and version checks. A task is a process of this build on this machine, started again when it ends, as Swarm does.
+//! and version checks. Fronts reach it through the gate that they would have before Docker itself. A task is a process of this build on this machine, started again when it ends, as Swarm does.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,10 @@ use tempfile::TempDir;
 use tilecast::app::lab::process::{Process, quiet};
 use tokio::{net::UnixListener, sync::Semaphore, task::JoinHandle};
 
-use super::configs::{self, Configs};
+use super::{
+    configs::{self, Configs},
+    gate::Gate,
+};
 
 /// As in the service that the engine asks for.
 const RESTART_DELAY: Duration = Duration::from_millis(500);
@@ -35,22 +38,23 @@ const RESTART_DELAY: Duration = Duration::from_millis(500);
 pub struct Docker {
     shared: Arc<Shared>,
     servers: Vec<JoinHandle<()>>,
+    gate: Gate,
 }
 
 pub struct Shared {
     folder: TempDir,
     swarm: Mutex<Swarm>,
-    gate: Gate,
+    late: Late,
 }
 
 /// Where writes of configs are held back, as by managers that have lost their leader: they are done later, whoever asked for them.
-struct Gate {
+struct Late {
     /// How many are to be held still, were held, and have been done since.
     counts: [AtomicUsize; 3],
     open: Semaphore,
 }
 
-impl Gate {
+impl Late {
     fn new() -> Self {
         Self { counts: Default::default(), open: Semaphore::new(0) }
     }
@@ -63,6 +67,8 @@ pub struct Swarm {
     pub configs: Configs,
     secrets: BTreeMap<String, Value>,
     services: BTreeMap<String, Service>,
+    /// Services of somebody else, without tasks.
+    others: BTreeMap<String, Service>,
     /// The only node has no core.
     full: bool,
     /// No task is placed.
@@ -84,17 +90,19 @@ pub fn refuse(status: StatusCode, message: &str) -> (StatusCode, Json<Value>) {
 }
 
 impl Docker {
-    /// Serves on a socket in a folder of its own.
-    pub fn start() -> Self {
+    /// Serves on a socket in a folder of its own, with a gate before it.
+    pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let listener = UnixListener::bind(folder.path().join("docker.sock")).expect("a socket");
-        let shared = Arc::new(Shared { folder, swarm: Mutex::default(), gate: Gate::new() });
+        let socket = folder.path().join("docker.sock");
+        let listener = UnixListener::bind(&socket).expect("a socket");
+        let shared = Arc::new(Shared { folder, swarm: Mutex::default(), late: Late::new() });
         let server = serve(shared.clone(), listener, Arc::default());
         let keeping = tokio::spawn(restart(shared.clone()));
-        Self { shared, servers: vec![server, keeping] }
+        let gate = Gate::start(&format!("unix://{}", socket.display())).await;
+        Self { shared, servers: vec![server, keeping], gate }
     }
 
-    /// Another way to the same API, which can be cut.
+    /// Another way to the same API, past the gate, which can be cut.
     pub fn way(&mut self, name: &str) -> Way {
         let path = self.shared.folder.path().join(name);
         let cut = Arc::new(AtomicBool::new(false));
@@ -103,19 +111,40 @@ impl Docker {
         Way { host: format!("unix://{}", path.display()), cut }
     }
 
-    /// Address of its API.
+    /// Address of its API, behind the gate.
     pub fn host(&self) -> String {
-        format!("unix://{}", self.shared.folder.path().join("docker.sock").display())
+        format!("tcp://{}", self.gate.address)
+    }
+
+    /// Things of somebody else in the same Swarm: a service, a secret with the id `theirs`, a config.
+    pub fn add_others(&self) {
+        let labels = json!({"com.docker.stack.namespace": "shop"});
+        let spec = |name: &str| json!({"Name": name, "Labels": labels, "Data": "cGFzc3dvcmQ="});
+        let mut swarm = self.swarm();
+        swarm.secrets.insert("theirs".to_owned(), json!({"ID": "theirs", "Spec": spec("shop-password")}));
+        let config = json!({"ID": "conf", "Version": {"Index": 1}, "Spec": spec("shop-config")});
+        swarm.configs.insert("shop-config".to_owned(), config);
+        let service = Service { version: 1, spec: spec("shop-db"), task: 0, running: BTreeMap::new() };
+        swarm.others.insert("shop-db".to_owned(), service);
+    }
+
+    /// What is kept, but for tasks.
+    pub fn everything(&self) -> Value {
+        let swarm = self.swarm();
+        let services = swarm.services.iter().chain(&swarm.others);
+        let services: BTreeMap<_, _> =
+            services.map(|(name, service)| (name, (&service.spec, service.version))).collect();
+        json!({"services": services, "secrets": swarm.secrets, "configs": swarm.configs})
     }
 
     /// Holds this many writes of configs back from now on.
     pub fn hold_writes(&self, count: usize) {
-        self.shared.gate.counts[0].store(count, Ordering::Relaxed);
+        self.shared.late.counts[0].store(count, Ordering::Relaxed);
     }
 
     /// How many are held back, and how many of those have been done since.
     pub fn held_writes(&self) -> (usize, usize) {
-        let [_, held, done] = &self.shared.gate.counts;
+        let [_, held, done] = &self.shared.late.counts;
         (held.load(Ordering::Relaxed), done.load(Ordering::Relaxed))
     }
 
@@ -123,7 +152,7 @@ impl Docker {
     pub fn release_writes(&self) {
         self.hold_writes(0);
         let (held, done) = self.held_writes();
-        self.shared.gate.open.add_permits(held - done);
+        self.shared.late.open.add_permits(held - done);
     }
 
     fn swarm(&self) -> MutexGuard<'_, Swarm> {
@@ -190,6 +219,7 @@ impl Way {
 
 fn serve(shared: Arc<Shared>, listener: UnixListener, cut: Arc<AtomicBool>) -> JoinHandle<()> {
     let routes = Router::new()
+        .route("/_ping", get(async || "OK"))
         .route("/services", get(list_services))
         .route("/services/create", post(create_service))
         .route("/services/{name}", get(inspect_service).delete(delete_service))
@@ -199,7 +229,7 @@ fn serve(shared: Arc<Shared>, listener: UnixListener, cut: Arc<AtomicBool>) -> J
         .route("/secrets/{id}", delete(delete_secret))
         .route("/tasks", get(list_tasks))
         .route("/nodes", get(list_nodes))
-        .merge(configs::routes().layer(middleware::from_fn_with_state(shared.clone(), gate)))
+        .merge(configs::routes().layer(middleware::from_fn_with_state(shared.clone(), late)))
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             let cut = cut.clone();
             async move {
@@ -216,8 +246,8 @@ fn serve(shared: Arc<Shared>, listener: UnixListener, cut: Arc<AtomicBool>) -> J
 }
 
 /// Holds a write back when it is to be.
-async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let [hold, held, _] = &shared.gate.counts;
+async fn late(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let [hold, held, _] = &shared.late.counts;
     let less = |count: usize| count.checked_sub(1);
     if request.method() == Method::GET || hold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err() {
         return next.run(request).await;
@@ -227,9 +257,9 @@ async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
     held.fetch_add(1, Ordering::Relaxed);
     let shared = shared.clone();
     let later = tokio::spawn(async move {
-        shared.gate.open.acquire().await.expect("never closed").forget();
+        shared.late.open.acquire().await.expect("never closed").forget();
         let answer = next.run(Request::from_parts(parts, body.into())).await;
-        shared.gate.counts[2].fetch_add(1, Ordering::Relaxed);
+        shared.late.counts[2].fetch_add(1, Ordering::Relaxed);
         answer
     });
     later.await.expect("no test panics in it")
@@ -306,7 +336,8 @@ impl Filters {
 
 async fn list_services(State(shared): State<Arc<Shared>>, Query(filters): Query<Filters>) -> Json<Value> {
     let swarm = shared.lock();
-    let found = swarm.services.values().filter(|service| filters.admit(&service.spec["Labels"]));
+    let all = swarm.services.values().chain(swarm.others.values());
+    let found = all.filter(|service| filters.admit(&service.spec["Labels"]));
     Json(found.map(|service| json!({"Spec": service.spec, "Version": {"Index": service.version}})).collect())
 }
 
@@ -328,12 +359,14 @@ async fn create_service(State(shared): State<Arc<Shared>>, Json(spec): Json<Valu
 
 async fn inspect_service(State(shared): State<Arc<Shared>>, Segment(name): Segment<String>) -> Answer {
     let swarm = shared.lock();
-    let service = swarm.services.get(&name).ok_or_else(|| refuse(StatusCode::NOT_FOUND, "service not found"))?;
+    let service = swarm.services.get(&name).or_else(|| swarm.others.get(&name));
+    let service = service.ok_or_else(|| refuse(StatusCode::NOT_FOUND, "service not found"))?;
     Ok(Json(json!({"Spec": service.spec, "Version": {"Index": service.version}})).into_response())
 }
 
 async fn delete_service(State(shared): State<Arc<Shared>>, Segment(name): Segment<String>) -> Answer {
-    let gone = shared.lock().services.remove(&name);
+    let mut swarm = shared.lock();
+    let gone = swarm.services.remove(&name).or_else(|| swarm.others.remove(&name));
     gone.map(|_| StatusCode::OK.into_response()).ok_or_else(|| refuse(StatusCode::NOT_FOUND, "service not found"))
 }
 

@@ -120,7 +120,7 @@ async fn shown(at: &Service, other: &Service) -> Sender {
 
 #[tokio::test]
 async fn any_front_answers_for_any_room() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let [a, b] = Fleet::new().both(&docker).await;
     make(&a).await;
     let view = b.api().get("/v1/rooms/r").await.expect("passed on");
@@ -162,7 +162,7 @@ async fn any_front_answers_for_any_room() {
 
 #[tokio::test]
 async fn a_browser_watches_a_room_by_any_front() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let [a, b] = Fleet::new().both(&docker).await;
     make(&a).await;
     let mut viewer = Client::open(b.api().base(), "/whep/r", "", Wire::Udp).await.expect("connects to A by B");
@@ -181,8 +181,8 @@ async fn a_browser_watches_a_room_by_any_front() {
 #[tokio::test]
 async fn callbacks_of_srs_reach_a_room_by_any_front() {
     const SECRET: &str = "0123456789abcdef-srs";
-    let docker = Docker::start();
-    let words = ["--srs-secret", SECRET, "--srs-source", "rtmp://127.0.0.1:1/{app}/{stream}"];
+    let docker = Docker::start().await;
+    let words = ["--srs-secret", SECRET, "--srs-keys", "off", "--srs-source", "rtmp://127.0.0.1:1/{app}/{stream}"];
     let fleet = Fleet { more: words.map(str::to_owned).to_vec(), ..Fleet::new() };
     let [a, b] = fleet.both(&docker).await;
     make(&a).await;
@@ -207,7 +207,7 @@ async fn callbacks_of_srs_reach_a_room_by_any_front() {
 
 #[tokio::test]
 async fn the_rooms_of_a_front_that_is_lost_go_on_at_another() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let [mut a, b] = Fleet::new().both(&docker).await;
     make(&a).await;
     let (task, first) = (docker.tasks(), owner(&docker));
@@ -226,7 +226,7 @@ async fn the_rooms_of_a_front_that_is_lost_go_on_at_another() {
 
 #[tokio::test]
 async fn a_front_that_is_stopped_hands_its_rooms_over() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let fleet = Fleet::new();
     let [mut a, b] = fleet.both(&docker).await;
     make(&a).await;
@@ -261,7 +261,7 @@ async fn a_front_that_is_stopped_hands_its_rooms_over() {
 
 #[tokio::test]
 async fn a_front_that_is_cut_off_from_the_store_goes_on_by_the_word_of_another() {
-    let mut docker = Docker::start();
+    let mut docker = Docker::start().await;
     let way = docker.way("cut.sock");
     let [a, b] = Fleet::new().between(&docker, [&way.host, &docker.host()]).await;
     make(&a).await;
@@ -290,7 +290,7 @@ async fn a_front_that_is_cut_off_from_the_store_goes_on_by_the_word_of_another()
 
 #[tokio::test]
 async fn a_front_that_is_cut_off_from_everything_lets_go_and_comes_back() {
-    let mut docker = Docker::start();
+    let mut docker = Docker::start().await;
     let way = docker.way("cut.sock");
     let fleet = Fleet::new();
     let a = fleet.start(0, &way.host).await;
@@ -332,7 +332,7 @@ async fn a_front_that_is_cut_off_from_everything_lets_go_and_comes_back() {
 
 #[tokio::test]
 async fn layouts_and_images_are_everybodys() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let [a, b] = Fleet::new().both(&docker).await;
     make(&a).await;
     let grid = b.api().get("/v1/layouts/grid").await.expect("built in");
@@ -376,7 +376,7 @@ async fn upload(front: &Service, name: &str, side: u32) -> (StatusCode, String) 
 
 #[tokio::test]
 async fn two_fronts_that_are_asked_for_one_room_make_one() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let [a, b] = Fleet::new().both(&docker).await;
     make(&a).await;
     let rooms: Vec<String> = (0..8).map(|n| format!("/v1/rooms/x{n}")).collect();

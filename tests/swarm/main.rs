@@ -5,6 +5,7 @@ mod configs;
 mod docker;
 mod fleet;
 mod late;
+mod gate;
 
 use std::{
     path::Path,
@@ -93,7 +94,7 @@ async fn watch(service: &Service) -> Recording {
 
 #[tokio::test]
 async fn a_room_runs_as_a_service_and_leaves_nothing() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     let service = front.start().await;
     let asked = Instant::now();
@@ -118,7 +119,7 @@ async fn a_room_runs_as_a_service_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_killed_task_is_replaced_and_the_program_goes_on() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     let service = front.start().await;
     service.api().put("/v1/rooms/r", &document()).await.expect("a room");
@@ -147,7 +148,7 @@ async fn a_killed_task_is_replaced_and_the_program_goes_on() {
 
 #[tokio::test]
 async fn a_front_that_comes_back_finds_its_service_again() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     let mut before = front.start().await;
     before.api().put("/v1/rooms/r", &document()).await.expect("a room");
@@ -168,7 +169,7 @@ async fn a_front_that_comes_back_finds_its_service_again() {
 
 #[tokio::test]
 async fn of_two_tasks_the_newer_works_and_the_older_leaves() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     let service = front.start().await;
     service.api().put("/v1/rooms/r", &document()).await.expect("a room");
@@ -184,7 +185,7 @@ async fn of_two_tasks_the_newer_works_and_the_older_leaves() {
 
 #[tokio::test]
 async fn a_room_says_what_keeps_it_and_goes_on_trying() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     let service = front.start().await;
     // The room is let in, and then another takes what it was let in for.
@@ -206,7 +207,7 @@ async fn a_room_says_what_keeps_it_and_goes_on_trying() {
 
 #[tokio::test]
 async fn a_room_that_fits_no_machine_is_refused() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     let service = front.start().await;
     docker.fill(true);
@@ -220,7 +221,7 @@ async fn a_room_that_fits_no_machine_is_refused() {
 
 #[tokio::test]
 async fn a_room_that_outgrows_its_reservation_gets_another() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     let service = front.start().await;
     service.api().put("/v1/rooms/r", &document()).await.expect("a room");

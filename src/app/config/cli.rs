@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{bench, calibrate, demo, health, layout, worker};
+use crate::app::{bench, calibrate, demo, gate, health, layout, worker};
 
 /// Merges the live streams of a meeting into one: RTMP in, tiled picture and mixed sound, RTMP out, driven by REST.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ pub enum Command {
     Worker(worker::WorkerArgs),
     /// Ask a server on this machine whether it serves
     Health(health::Args),
+    /// Let a Swarm's fronts ask of Docker what they need, and nothing else
+    DockerGate(gate::Args),
     /// Check and draw layout templates
     #[command(subcommand)]
     Layout(layout::Command),
@@ -134,6 +136,14 @@ pub struct ServeArgs {
     /// several times
     #[arg(long, value_name = "URL")]
     pub srs_api: Vec<String>,
+    /// Whether a stream on SRS must bring its participant's key, as NAME?key=KEY: required, or off where only friends publish
+    /// [default: required]
+    #[arg(long, value_name = "WHAT")]
+    pub srs_keys: Option<String>,
+    /// What becomes of streams on SRS that are nobody's by their names: pass lets them be published, refuse turns them away
+    /// [default: pass]
+    #[arg(long, value_name = "WHAT")]
+    pub srs_other_streams: Option<String>,
     /// What becomes of streams on SRS for a room that is not there: ignore lets them be published and wait, refuse turns them
     /// away [default: ignore]
     #[arg(long, value_name = "WHAT")]

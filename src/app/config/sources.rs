@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ServeArgs;
 
 /// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 32] = [
     "http",
     "rtmp",
     "webrtc",
@@ -33,7 +33,9 @@ const KEYS: [&str; 30] = [
     "srs_streams",
     "srs_source",
     "srs_api",
+    "srs_keys",
     "srs_unknown_room",
+    "srs_other_streams",
     "rate_per_second",
     "rate_burst",
     "log_format",
@@ -169,7 +171,9 @@ impl<'a> Sources<'a> {
             "srs_streams" => &args.srs_streams,
             "srs_source" => &args.srs_source,
             "srs_api" => return args.srs_api.clone(),
+            "srs_keys" => &args.srs_keys,
             "srs_unknown_room" => &args.srs_unknown_room,
+            "srs_other_streams" => &args.srs_other_streams,
             "rate_per_second" => &args.rate_per_second,
             "rate_burst" => &args.rate_burst,
             "log_format" => &args.log_format,

@@ -5,7 +5,7 @@ use crate::{
     base::Secret,
     front::{
         auth::keys::MIN_API_KEY_BYTES,
-        srs::{Pattern, Settings, SourceTemplate, UnknownRoom},
+        srs::{Keys, OtherStreams, Pattern, Settings, SourceTemplate, UnknownRoom},
     },
 };
 
@@ -20,6 +20,8 @@ pub(super) fn settings(sources: &Sources<'_>, faults: &mut Vec<String>) -> Optio
     let secret = sources.text("srs_secret", faults);
     let streams = sources.parse("srs_streams", STREAMS, |text| said(text.parse::<Pattern>()), faults);
     let place = sources.text("srs_source", faults);
+    let keys = sources.parse("srs_keys", "required", keys, faults);
+    let other_streams = sources.parse("srs_other_streams", "pass", other_streams, faults);
     let unknown_room = sources.parse("srs_unknown_room", "ignore", unknown_room, faults);
     let apis = sources.list("srs_api", |text| said(text.parse()), faults);
     let Some(secret) = secret else {
@@ -39,6 +41,13 @@ pub(super) fn settings(sources: &Sources<'_>, faults: &mut Vec<String>) -> Optio
     if apis.len() > MAX_APIS {
         faults.push(format!("srs_api: at most {MAX_APIS} are possible, here are {}", apis.len()));
     }
+    if keys == Some(Keys::Required) && streams.as_ref().is_some_and(Pattern::has_dot_in_name) {
+        faults.push(
+            "srs_streams: SRS takes streams for one whose names differ after their last dot, so with srs_keys = \"required\" the \
+             name can have none"
+                .to_owned(),
+        );
+    }
     let Some(place) = place else {
         let example = "rtmp://srs/{app}/{stream}";
         faults.push(format!("srs_source: say where streams are pulled from, such as {example}"));
@@ -46,11 +55,29 @@ pub(super) fn settings(sources: &Sources<'_>, faults: &mut Vec<String>) -> Optio
     };
     let source = place.parse::<SourceTemplate>();
     let source = source.map_err(|error| faults.push(format!("srs_source: {error}"))).ok()?;
-    Some(Settings { secret: Secret::new(secret), streams: streams?, source, apis, unknown_room: unknown_room? })
+    let secret = Secret::new(secret);
+    let (streams, keys, unknown_room, other_streams) = (streams?, keys?, unknown_room?, other_streams?);
+    Some(Settings { secret, streams, source, apis, keys, unknown_room, other_streams })
 }
 
 fn said<T, E: std::error::Error>(result: Result<T, E>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
+}
+
+fn keys(text: &str) -> Result<Keys, String> {
+    match text {
+        "required" => Ok(Keys::Required),
+        "off" => Ok(Keys::Off),
+        _ => Err(format!("{text:?} is not possible; use required or off")),
+    }
+}
+
+fn other_streams(text: &str) -> Result<OtherStreams, String> {
+    match text {
+        "pass" => Ok(OtherStreams::Pass),
+        "refuse" => Ok(OtherStreams::Refuse),
+        _ => Err(format!("{text:?} is not possible; use pass or refuse")),
+    }
 }
 
 fn unknown_room(text: &str) -> Result<UnknownRoom, String> {
@@ -63,7 +90,10 @@ fn unknown_room(text: &str) -> Result<UnknownRoom, String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::config::tests::{faults, load};
+    use crate::{
+        app::config::tests::{faults, load},
+        front::srs::{Keys, OtherStreams},
+    };
 
     const SECRET: [&str; 2] = ["--srs-secret", "0123456789abcdef"];
     const SOURCE: [&str; 2] = ["--srs-source", "rtmp://srs/{app}/{stream}"];
@@ -75,6 +105,7 @@ mod tests {
             load(&[SECRET, SOURCE].concat(), &[("TILECAST_SRS_API", "http://a:1985,http://b:1985")]).expect("sound");
         let srs = srs.srs.expect("a neighbour");
         assert_eq!(srs.apis.len(), 2);
+        assert_eq!((srs.keys, srs.other_streams), (Keys::Required, OtherStreams::Pass));
         assert!(srs.streams.place("live", "weekly-alice").is_some());
         assert!(!format!("{srs:?}").contains("0123456789abcdef"));
         for (words, part) in [
@@ -85,6 +116,12 @@ mod tests {
             (&[&SOURCE[..], &["--srs-secret", "0123456789abcde&"]].concat(), "srs_secret: use 16 or more"),
             (&[&SECRET[..], &SOURCE, &["--srs-streams", "x"]].concat(), "--srs-streams: the pattern lacks {room}"),
             (&[&SECRET[..], &SOURCE, &["--srs-api", "srs"]].concat(), "--srs-api: srs is not the address"),
+            (&[&SECRET[..], &SOURCE, &["--srs-keys", "x"]].concat(), "--srs-keys: \"x\" is not possible"),
+            (&[&SECRET[..], &SOURCE, &["--srs-other-streams", "x"]].concat(), "--srs-other-streams: \"x\" is not"),
+            (
+                &[&SECRET[..], &SOURCE, &["--srs-streams", "in/{room}.{participant}"]].concat(),
+                "srs_streams: SRS takes streams for one",
+            ),
             (
                 &[&SECRET[..], &SOURCE, &["--srs-unknown-room", "x"]].concat(),
                 "--srs-unknown-room: \"x\" is not possible",

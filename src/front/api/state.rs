@@ -102,9 +102,13 @@ impl ApiState {
         edit: impl FnOnce(&mut RoomDocument) -> Result<T, RoomError> + Send + 'static,
     ) -> Result<(RoomView, T), RoomError> {
         let (give, mut take) = oneshot::channel();
+        let (srs, name) = (self.0.srs.clone(), room.clone());
         let change = move |present: &RoomDocument| {
             let mut wanted = present.clone();
             let result = edit(&mut wanted)?;
+            if let Some(srs) = &srs {
+                srs.changed_by_hand(&name, present, &wanted);
+            }
             // The other end is held below for as long as this closure can run.
             let _ = give.send(result);
             Ok(wanted)

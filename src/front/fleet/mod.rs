@@ -26,7 +26,7 @@ pub use index::{FrontId, Index, Place};
 pub use key::{FleetKey, MIN_SECRET_BYTES};
 pub use member::{Fleet, Membership};
 pub use proxy::{Inward, serve};
-pub use record::{Kind, Record, Records};
+pub use record::{ABOUT, KIND, Kind, Record, Records, record_name};
 pub use relay::{MOVING, Playback, Publication};
 pub use settle::Patience;
 pub use shelf::{NEWS, News, Shelf, ShelfError};

@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// Label with the kind of thing that a config is about.
-const KIND: &str = "tilecast.kind";
+pub const KIND: &str = "tilecast.kind";
 /// Label with which of its kind.
-const ABOUT: &str = "tilecast.about";
+pub const ABOUT: &str = "tilecast.about";
 
 /// What a config without a file of its own holds: Docker wants something.
 const NO_DATA: &[u8] = b"What this is about is in the labels; Tilecast looks after it.";
@@ -41,6 +41,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What a label says; none when it is no kind.
+    pub fn read(word: &str) -> Option<Self> {
+        [Self::Front, Self::Room, Self::Template, Self::Asset].into_iter().find(|kind| kind.word() == word)
+    }
+
     /// As in labels and names.
     pub fn word(self) -> &'static str {
         match self {
@@ -187,10 +192,8 @@ impl Records {
         }
     }
 
-    /// Names are at most 64 characters in Docker, and a room's id alone may be that long.
     fn name(&self, kind: Kind, about: &str) -> String {
-        let hash = AssetHash::of(about.as_bytes()).to_string();
-        format!("{}-{}-{}", self.installation, kind.word(), &hash[..16])
+        record_name(&self.installation, kind, about)
     }
 
     fn labels(&self, kind: Kind, about: &str, mut labels: Labels) -> Labels {
@@ -198,4 +201,11 @@ impl Records {
         labels.extend(fixed.map(|(key, value)| (key.to_owned(), value.to_owned())));
         labels
     }
+}
+
+/// Name of the config about this in this installation: names are at most 64 characters in Docker, and a room's id alone may be that
+/// long.
+pub fn record_name(installation: &str, kind: Kind, about: &str) -> String {
+    let hash = AssetHash::of(about.as_bytes()).to_string();
+    format!("{installation}-{}-{}", kind.word(), &hash[..16])
 }

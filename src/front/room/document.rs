@@ -111,6 +111,14 @@ pub struct Participant {
     pub brought_by: Option<BroughtBy>,
 }
 
+impl Participant {
+    /// Whose media come from there, with nothing else said.
+    pub fn of(source: Source) -> Self {
+        let (name, role, brought_by) = (None, None, None);
+        Self { name, role, source, gain_db: 0.0, muted: false, hidden: false, order: 0, brought_by }
+    }
+}
+
 /// See [`Participant::brought_by`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

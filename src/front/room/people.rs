@@ -37,7 +37,9 @@ pub(super) struct Person {
     joined: u64,
     /// The present connection.
     pub(super) live: Option<Live>,
-    /// What connects for it, if its source is pulled.
+    /// Where its media are fetched although it publishes: another server that it publishes to instead of here.
+    elsewhere: Option<Source>,
+    /// What connects for it, if its media are pulled.
     pub(super) pull: Option<Pull>,
     /// What is heard of it now.
     pub(super) heard: Option<Heard>,
@@ -171,6 +173,11 @@ impl Person {
         self.wanted.name.clone().unwrap_or_else(|| id.to_string())
     }
 
+    /// Where its media are fetched, or that it publishes here.
+    pub(super) fn fetched_from(&self) -> &Source {
+        self.elsewhere.as_ref().unwrap_or(&self.wanted.source)
+    }
+
     fn face(&self) -> Face {
         match &self.live {
             _ if self.wanted.hidden => Face::Hidden,
@@ -202,6 +209,7 @@ impl People {
                 if participant.source != person.wanted.source {
                     person.live = None;
                     person.pull = None;
+                    person.elsewhere = None;
                 }
                 person.wanted = participant.clone();
                 true
@@ -214,6 +222,7 @@ impl People {
                     wanted: participant.clone(),
                     joined: self.next_joined,
                     live: None,
+                    elsewhere: None,
                     pull: None,
                     heard: None,
                     announced: MediaState::Absent,
@@ -231,6 +240,10 @@ impl People {
     /// Seats a new connection; whoever sat there is evicted.
     pub(super) fn seat(&mut self, id: &ParticipantId, door: Door, now: Instant) -> Option<Admission> {
         let person = self.by_id.get_mut(id)?;
+        if matches!(door, Door::Rtmp | Door::Whip) && person.elsewhere.take().is_some() {
+            // It publishes here from now on.
+            person.pull = None;
+        }
         let feed = Feed(self.next_feed);
         self.next_feed += 1;
         let evicted = CancellationToken::new();
@@ -241,6 +254,26 @@ impl People {
         }
         self.by_feed.insert(feed, id.clone());
         Some(Admission { feed, evicted, demand })
+    }
+
+    /// Somebody who publishes elsewhere is to be fetched from there; a newcomer evicts whoever has the seat, once media come. True
+    /// when a pull is to begin.
+    pub(super) fn fetch(&mut self, id: &ParticipantId, from: Source, newcomer: bool) -> bool {
+        let Some(person) = self.by_id.get_mut(id) else { return false };
+        if person.elsewhere.as_ref() == Some(&from) || (person.live.is_some() && !newcomer) {
+            return false;
+        }
+        person.pull = None;
+        person.elsewhere = Some(from);
+        true
+    }
+
+    /// It is not to be fetched from there any more.
+    pub(super) fn stop_fetching(&mut self, id: &ParticipantId, from: &Source) {
+        if let Some(person) = self.by_id.get_mut(id).filter(|person| person.elsewhere.as_ref() == Some(from)) {
+            person.elsewhere = None;
+            person.pull = None;
+        }
     }
 
     /// A connection ended. Returns whose it was, unless it had lost its seat before.
@@ -405,10 +438,9 @@ impl People {
     /// pull is not connected.
     pub(super) fn why(&self, id: &ParticipantId, state: MediaState) -> Option<String> {
         let person = self.by_id.get(id)?;
-        match person.wanted.brought_by {
-            Some(BroughtBy::Srs) if matches!(state, MediaState::Joining | MediaState::Live) => {
-                Some("its stream is published to SRS".to_owned())
-            }
+        let by_srs = person.elsewhere.is_some() || person.wanted.brought_by == Some(BroughtBy::Srs);
+        match state {
+            MediaState::Joining | MediaState::Live if by_srs => Some("its stream is published to SRS".to_owned()),
             _ => person.pull.as_ref()?.report.borrow().last_error.clone(),
         }
     }
@@ -416,6 +448,11 @@ impl People {
     /// As REST tells them.
     pub(super) fn status(&self, now: Instant) -> BTreeMap<ParticipantId, ParticipantStatus> {
         self.by_id.iter().map(|(id, person)| (id.clone(), status(person, now))).collect()
+    }
+
+    /// Where a participant's media are fetched, or that it publishes here; `None` when there is no such participant.
+    pub(super) fn fetched_from(&self, id: &ParticipantId) -> Option<&Source> {
+        self.by_id.get(id).map(Person::fetched_from)
     }
 
     /// Where a participant's media are to come from; `None` when there is no such participant.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Context, Door, Program, Quote, RoomDocument, RoomError, Seat,
     actor::{Actor, Command, Entry, Inlets, Outlets},
+    document::{Participant, Source},
     error::Change,
     keeper::{Keeper, Request},
     status::{RoomView, SpeakerStatus},
@@ -21,6 +22,7 @@ use super::{
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
     front::events::Event,
+    layout::Fault,
     media::fanout::Fanout,
 };
 
@@ -358,6 +360,37 @@ impl Rooms {
     ) -> Result<Seat, RoomError> {
         let (participant, key) = (participant.clone(), key.clone());
         self.find(id)?.ask(|reply| Command::Publish(participant, key, door, reply)).await?
+    }
+
+    /// What is wrong with a source that a participant's media may come from.
+    pub fn check_source(&self, source: &Source) -> Vec<Fault> {
+        self.context.rules.check_participant(&Participant::of(source.clone()))
+    }
+
+    /// A participant publishes to another server instead of here, with this key: its media are fetched `from` there into its seat,
+    /// and nothing of that is in the document. A `newcomer` evicts whoever has the seat; else one that is taken stays so.
+    pub async fn fetch(
+        &self,
+        id: &RoomId,
+        participant: &ParticipantId,
+        key: &Secret,
+        from: Source,
+        newcomer: bool,
+    ) -> Result<(), RoomError> {
+        let faults = self.check_source(&from);
+        if !faults.is_empty() {
+            return Err(RoomError::Faults(faults));
+        }
+        let (participant, key) = (participant.clone(), key.clone());
+        self.find(id)?.ask(|reply| Command::Fetch { participant, key, from, newcomer, reply }).await?
+    }
+
+    /// It publishes there no more.
+    pub async fn stop_fetching(&self, id: &RoomId, participant: &ParticipantId, from: Source) {
+        if let Ok(room) = self.find(id) {
+            // A room that is closing fetches nothing.
+            let _ = room.actor.send(Command::StopFetching(participant.clone(), from)).await;
+        }
     }
 
     /// Every room looks again at the templates and images it uses.

@@ -1,10 +1,13 @@
 //! What SRS sends when something happens (`http_hooks` of SRS 4 to 7). What it may send besides is nobody's business here.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, de::Deserializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Stream;
+use super::{Stream, query};
+use crate::base::Secret;
 
 /// SRS's name for the virtual host of who names none.
 const DEFAULT_VHOST: &str = "__defaultVhost__";
@@ -50,10 +53,19 @@ pub struct Hook {
     /// The stream's name.
     #[serde(default)]
     pub stream: String,
+    /// The query that the client put behind the stream's name or the application, with its `?`.
+    #[serde(default)]
+    pub param: Option<Secret>,
+    /// The address that the client connected to, which may have a query of its own.
+    #[serde(default, rename = "tcUrl")]
+    pub tc_url: Option<Secret>,
+    /// The client's own address, as SRS sees it.
+    #[serde(default)]
+    ip: String,
 }
 
 /// Before SRS 4 it is a number.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => text,
         other => other.to_string(),
@@ -65,6 +77,17 @@ impl Hook {
     pub fn stream(&self) -> Option<Stream> {
         let vhost = vhost(&self.vhost)?;
         Some(Stream { vhost, app: self.app.clone(), name: self.stream.clone() })
+    }
+
+    /// The client's own address, if it is one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.ip.parse().ok()
+    }
+
+    /// The key that the client brought, as `?key=KEY` behind the stream's name or else in the address it connected to.
+    pub fn key(&self) -> Option<Secret> {
+        let query = |text: &Option<Secret>| query::value(text.as_ref()?.expose().split_once('?')?.1, "key");
+        query(&self.param).or_else(|| query(&self.tc_url)).map(Secret::new)
     }
 }
 
@@ -98,5 +121,36 @@ mod tests {
         let hook: Hook = serde_json::from_str(r#"{"action": "on_connect", "vhost": "a/../b"}"#).expect("a callback");
         assert_eq!((hook.action, hook.stream()), (Action::Other, None));
         assert!(serde_json::from_str::<Hook>(r#"{"app": "live"}"#).is_err());
+    }
+
+    #[test]
+    fn the_key_is_found_wherever_a_client_puts_it() {
+        let key = |param: &str, tc_url: &str| {
+            let hook = serde_json::json!({"action": "on_publish", "param": param, "tcUrl": tc_url});
+            let hook: Hook = serde_json::from_value(hook).expect("a callback");
+            assert!(!format!("{hook:?}").contains("s3cret"), "{hook:?}");
+            hook.key().map(|key| key.expose().to_owned())
+        };
+        let plain = "rtmp://srs/live";
+        for (param, tc_url, wanted) in [
+            ("?key=s3cret+key", plain, Some("s3cret+key")),
+            ("?token=1&key=s3cret%2Fk%20%26%3F&x=y", plain, Some("s3cret/k &?")),
+            ("?k%65y=s3cret=", plain, Some("s3cret=")),
+            // A query behind the application and one behind the name, as SRS glues them.
+            ("?key=s3cret?vhost=a.example", plain, Some("s3cret")),
+            ("?vhost=a.example?key=s3cret#x", plain, Some("s3cret")),
+            ("?vhost=a.example", "rtmp://srs/live?key=s3cret", Some("s3cret")),
+            ("", "rtmp://srs/live?x=1&key=s3cret", Some("s3cret")),
+            ("?key=s3cret", "rtmp://srs/live?key=other", Some("s3cret")),
+            ("?key=s3cret&key=second", plain, Some("s3cret")),
+            ("?key=", "rtmp://srs/live?key=s3cret", Some("")),
+            ("?keys=s3cret&xkey=s3cret&KEY=s3cret", plain, None),
+            ("key=s3cret", plain, None),
+            ("", "", None),
+        ] {
+            assert_eq!(key(param, tc_url).as_deref(), wanted, "{param} {tc_url}");
+        }
+        let hook: Hook = serde_json::from_str(r#"{"action": "on_publish"}"#).expect("a callback");
+        assert_eq!(hook.key(), None);
     }
 }

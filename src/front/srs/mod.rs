@@ -1,21 +1,30 @@
-//! SRS as a neighbour: whoever publishes a stream to it joins the room that the stream's name says, and leaves with the stream.
+//! SRS as a neighbour: whoever publishes a stream to it is in the room that the stream's name says, for as long as the stream lasts.
 //!
-//! Owns what SRS told (its callbacks, and its API asked every few seconds) and turns it into participants of rooms, pulled from
-//! SRS. Touches only participants that it brought itself, which their documents say, so a restart changes nothing. Never
-//! connects anywhere but through the [`Connector`]. [`Srs::watch`] ends when told to stop; nothing else runs.
+//! Owns what SRS told: its callbacks, and its API asked every few seconds. With keys (`keyed`) a stream that brings its
+//! participant's key is fetched into that participant's seat; without (`named`) its name alone makes a participant, which is taken
+//! away with the stream. What a restart must not forget is in a file of the state folder (`kept`). Never connects anywhere but
+//! through the [`Connector`]. [`Srs::watch`] and [`Srs::keep`] end when told to stop; nothing else runs.
 
 mod address;
 mod book;
 mod hook;
+mod kept;
+mod keyed;
 mod listing;
+mod named;
 mod pattern;
+mod query;
+mod register;
 mod watch;
 
 use std::{
-    collections::BTreeMap,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 pub use address::{InvalidSource, SourceTemplate};
 pub use hook::{Action, Hook};
@@ -23,10 +32,11 @@ pub use listing::{ApiUrl, InvalidApi};
 pub use pattern::{InvalidPattern, Pattern};
 
 use book::Book;
+use register::Register;
 
 use super::room::{
-    RoomDocument, RoomError, Rooms,
-    document::{BroughtBy, Output, Participant, Source},
+    RoomDocument, Rooms,
+    document::{BroughtBy, Output},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret},
@@ -37,7 +47,8 @@ use crate::{
 pub type Place = (RoomId, ParticipantId);
 
 /// A stream on SRS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stream {
     /// Virtual host; `None` for SRS's default one.
     pub vhost: Option<String>,
@@ -45,6 +56,36 @@ pub struct Stream {
     pub app: String,
     /// Name.
     pub name: String,
+}
+
+impl Stream {
+    /// The same as SRS tells streams apart: what follows the name's last dot does not count.
+    fn as_srs_has_it(mut self) -> Self {
+        if let Some(dot) = self.name.rfind('.') {
+            self.name.truncate(dot);
+        }
+        self
+    }
+}
+
+/// Whether a stream must bring its participant's key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keys {
+    /// It must, and the participant is one of the room's document that publishes.
+    #[default]
+    Required,
+    /// Its name is enough: for networks in which only friends publish.
+    Off,
+}
+
+/// What happens to streams that are nobody's by their names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OtherStreams {
+    /// They are published: SRS is there for other things as well.
+    #[default]
+    Pass,
+    /// SRS is told to refuse them.
+    Refuse,
 }
 
 /// What happens to streams whose name says a room that is not there.
@@ -69,8 +110,12 @@ pub struct Settings {
     /// APIs that are asked what is published: of every SRS that people publish to. Without one, a callback that got lost is
     /// not made up for.
     pub apis: Vec<ApiUrl>,
+    /// Whether streams bring their participants' keys.
+    pub keys: Keys,
     /// What happens to streams of rooms that are not there.
     pub unknown_room: UnknownRoom,
+    /// What happens to streams that are nobody's.
+    pub other_streams: OtherStreams,
 }
 
 /// What SRS is answered.
@@ -92,12 +137,22 @@ struct Shared {
     rooms: Rooms,
     connector: Connector,
     book: Mutex<Book>,
+    register: Mutex<Register>,
+    /// Where the register is kept.
+    file: PathBuf,
+    /// The register has changed.
+    changed: Notify,
+    /// SRS's list is wanted now.
+    poke: Notify,
 }
 
 impl Srs {
-    /// Nothing heard yet.
-    pub fn new(settings: Settings, rooms: Rooms, connector: Connector) -> Self {
-        Self(Arc::new(Shared { settings, rooms, connector, book: Mutex::default() }))
+    /// Knows what the file in the folder `state` says, and nothing else yet. Blocking.
+    pub fn open(settings: Settings, rooms: Rooms, connector: Connector, state: &Path) -> Self {
+        let file = state.join(kept::FILE);
+        let register = Mutex::new(kept::read(&file));
+        let (book, changed, poke) = Default::default();
+        Self(Arc::new(Shared { settings, rooms, connector, book, register, file, changed, poke }))
     }
 
     /// Whether this is the secret; takes the same time whatever it is.
@@ -107,89 +162,75 @@ impl Srs {
 
     /// The room that a callback is about.
     pub fn room_of(&self, hook: &Hook) -> Option<RoomId> {
-        Some(self.place(&hook.stream()?)?.0)
+        Some(self.whose(hook.stream()?)?.0.0)
     }
 
     /// Takes a callback of SRS.
     pub async fn hear(&self, hook: Hook, now: Instant) -> Verdict {
-        let Some((place, stream)) = hook.stream().and_then(|stream| Some((self.place(&stream)?, stream))) else {
-            return Verdict::Pass;
+        let Some((place, stream)) = hook.stream().and_then(|stream| self.whose(stream)) else {
+            return self.hear_of_other(&hook);
         };
-        match hook.action {
-            Action::OnPublish => {
-                self.book(|book| book.published(place.clone(), &hook.client_id, now));
-                let verdict = self.join(&place, &stream).await;
+        match (hook.action, self.0.settings.keys) {
+            (Action::OnPublish, keys) => {
+                let verdict = match keys {
+                    Keys::Required => self.published_with_key(&place, stream, &hook, now).await,
+                    Keys::Off => self.published_by_name(&place, &stream, &hook.client_id, now).await,
+                };
                 if let Verdict::Refuse(reason) = &verdict {
-                    tracing::warn!(room = %place.0, participant = %place.1, "a stream on SRS was refused: {reason}");
-                    self.book(|book| book.forget(&place));
+                    let (room, participant) = &place;
+                    tracing::warn!(%room, %participant, ip = ?hook.ip(), "a stream on SRS was refused: {reason}");
                 }
                 verdict
             }
-            Action::OnUnpublish => {
-                if self.book(|book| book.unpublished(&place, &hook.client_id, now)) {
-                    self.leave(&place).await;
-                }
-                Verdict::Pass
-            }
-            Action::OnPlay | Action::OnStop | Action::OnDvr | Action::OnHls | Action::Other => {
+            (Action::OnUnpublish, Keys::Required) => self.unpublished_with_key(&place, &hook.client_id, now).await,
+            (Action::OnUnpublish, Keys::Off) => self.unpublished_by_name(&place, &hook.client_id, now).await,
+            (Action::OnPlay | Action::OnStop | Action::OnDvr | Action::OnHls | Action::Other, _) => {
                 tracing::debug!(action = ?hook.action, room = %place.0, participant = %place.1, "told by SRS");
                 Verdict::Pass
             }
         }
     }
 
-    /// Whose a stream is, by its name.
-    fn place(&self, stream: &Stream) -> Option<Place> {
-        self.0.settings.streams.place(&stream.app, &stream.name)
+    /// A stream that is nobody's.
+    fn hear_of_other(&self, hook: &Hook) -> Verdict {
+        if hook.action != Action::OnPublish || self.0.settings.other_streams == OtherStreams::Pass {
+            return Verdict::Pass;
+        }
+        tracing::warn!(ip = ?hook.ip(), "a stream on SRS was refused: it is nobody's by its name");
+        Verdict::Refuse("this stream is nobody's, and srs_other_streams says to refuse those".to_owned())
+    }
+
+    /// A room is changed by hand. Whom SRS brought and who is left out is to stay away until they publish anew. Should the change be
+    /// refused, they are in the room, and stay there.
+    pub fn changed_by_hand(&self, room: &RoomId, before: &RoomDocument, after: &RoomDocument) {
+        let ours = before.participants.iter().filter(|(_, found)| found.brought_by == Some(BroughtBy::Srs));
+        for (id, _) in ours.filter(|(id, _)| !after.participants.contains_key(*id)) {
+            self.register(|register| register.put_out((room.clone(), id.clone())));
+        }
+    }
+
+    /// Whose a stream is by its name, and the stream as it is told apart from others.
+    fn whose(&self, stream: Stream) -> Option<(Place, Stream)> {
+        let stream = match self.0.settings.keys {
+            // Or else a name that is nobody's would be a way to what SRS takes for somebody's stream.
+            Keys::Required => stream.as_srs_has_it(),
+            Keys::Off => stream,
+        };
+        let place = self.0.settings.streams.place(&stream.app, &stream.name)?;
+        Some((place, stream))
     }
 
     fn book<T>(&self, with: impl FnOnce(&mut Book) -> T) -> T {
         with(&mut self.0.book.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Adds the participant that a stream belongs to, unless the room has one of that name.
-    async fn join(&self, place: &Place, stream: &Stream) -> Verdict {
-        let (room, id) = place;
-        let source = self.0.settings.source.of(stream);
-        let (at, stream) = (id.clone(), stream.clone());
-        let add = move |present: &RoomDocument| {
-            let mut wanted = present.clone();
-            if !present.outputs.values().any(|output| is_of(output, &stream)) {
-                add(&mut wanted.participants, at, source);
-            }
-            Ok(wanted)
-        };
-        match self.0.rooms.change(room, Box::new(add)).await {
-            Ok(_) => Verdict::Pass,
-            Err(RoomError::NoRoom(_)) if self.0.settings.unknown_room == UnknownRoom::Ignore => Verdict::Pass,
-            // What is true only now is no reason to turn a publisher away: the next look at SRS's list brings the stream in.
-            Err(error @ (RoomError::Stopping | RoomError::Store(_) | RoomError::Moving(..))) => {
-                tracing::warn!(%room, participant = %id, "a stream on SRS did not join: {error}");
-                Verdict::Pass
-            }
-            Err(RoomError::Faults(faults)) => {
-                Verdict::Refuse(faults.into_iter().map(|fault| fault.detail).collect::<Vec<_>>().join("; "))
-            }
-            Err(error) => Verdict::Refuse(error.to_string()),
+    fn register<T>(&self, with: impl FnOnce(&mut Register) -> T) -> T {
+        let mut register = self.0.register.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = with(&mut register);
+        if register.has_changed() {
+            self.0.changed.notify_one();
         }
-    }
-
-    /// Removes a participant that SRS brought.
-    async fn leave(&self, place: &Place) {
-        let (room, id) = place;
-        let at = id.clone();
-        let remove = move |present: &RoomDocument| {
-            let mut wanted = present.clone();
-            if wanted.participants.get(&at).is_some_and(|found| found.brought_by == Some(BroughtBy::Srs)) {
-                wanted.participants.remove(&at);
-                wanted.pins.retain(|pin| *pin != at);
-            }
-            Ok(wanted)
-        };
-        match self.0.rooms.change(room, Box::new(remove)).await {
-            Ok(_) | Err(RoomError::NoRoom(_)) => {}
-            Err(error) => tracing::warn!(%room, participant = %id, "a stream on SRS ended, but stays for now: {error}"),
-        }
+        result
     }
 }
 
@@ -203,18 +244,5 @@ fn is_of(output: &Output, stream: &Stream) -> bool {
             let has = |key: &str, value: &str| url.query_pairs().any(|(k, v)| k == key && v == value);
             has("app", &stream.app) && has("stream", &stream.name)
         }),
-    }
-}
-
-/// Adds a participant, or lets one that was brought before follow its stream. One that was added by hand stays as it is.
-fn add(participants: &mut BTreeMap<ParticipantId, Participant>, id: ParticipantId, source: Source) {
-    match participants.get_mut(&id) {
-        Some(present) if present.brought_by == Some(BroughtBy::Srs) => present.source = source,
-        Some(_) => {}
-        None => {
-            let brought_by = Some(BroughtBy::Srs);
-            let (name, role, gain_db, muted, hidden, order) = (None, None, 0.0, false, false, 0);
-            participants.insert(id, Participant { name, role, source, gain_db, muted, hidden, order, brought_by });
-        }
     }
 }

@@ -56,6 +56,12 @@ impl FromStr for Pattern {
 }
 
 impl Pattern {
+    /// Whether names have a dot, what follows the last of which SRS does not look at.
+    pub fn has_dot_in_name(&self) -> bool {
+        let Self { before, between, after, .. } = self;
+        format!("{before}x{between}x{after}").rsplit('/').next().is_some_and(|name| name.contains('.'))
+    }
+
     /// Whose the stream `name` of application `app` is; `None` for one that does not fit or does not name ids, which is none of
     /// ours.
     pub fn place(&self, app: &str, name: &str) -> Option<Place> {
@@ -95,6 +101,20 @@ mod tests {
             ("live/{room}-{participant}-cam", "live", "weekly-cam", None),
         ] {
             assert_eq!(place(pattern, app, name), wanted, "{pattern} {app} {name}");
+        }
+    }
+
+    #[test]
+    fn a_dot_counts_in_the_name_alone() {
+        for (pattern, wanted) in [
+            ("live/{room}-{participant}", false),
+            ("a.b/{room}-{participant}", false),
+            ("{room}.x/{participant}", false),
+            ("live/{room}.{participant}", true),
+            ("{room}/{participant}.flv", true),
+            ("in/x.{room}-{participant}", true),
+        ] {
+            assert_eq!(pattern.parse::<Pattern>().expect("a pattern").has_dot_in_name(), wanted, "{pattern}");
         }
     }
 

@@ -1,15 +1,11 @@
 //! Looking at SRS's list every few seconds, which makes up for callbacks that got lost, on either side's restart above all.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Place, Srs, Verdict, book::Step};
-use crate::front::room::document::BroughtBy;
+use super::{ApiUrl, Keys, Srs, kept, listing::Listed};
 
 /// From one look to the next: how long whoever's callback got lost is missed in the meeting.
 const EVERY: Duration = Duration::from_secs(5);
@@ -18,17 +14,17 @@ const EVERY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Srs {
-    /// Looks until `stop`; returns at once when there is no API to look at.
+    /// Looks until `stop`.
     pub async fn watch(self, stop: CancellationToken) {
-        if self.0.settings.apis.is_empty() {
-            return;
-        }
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reached = true;
         loop {
             let look = async {
-                ticks.tick().await;
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = self.0.poke.notified() => {}
+                }
                 self.look(&mut reached).await;
             };
             if stop.run_until_cancelled(look).await.is_none() {
@@ -40,12 +36,23 @@ impl Srs {
     /// Looks once. `reached` is whether the last look was whole, so that a change is told once.
     async fn look(&self, reached: &mut bool) {
         let asked = Instant::now();
-        let mut listed = BTreeMap::new();
+        self.book(|book| book.ask(asked));
+        let (listed, whole) = self.list(reached).await;
+        match self.0.settings.keys {
+            Keys::Required => self.look_by_key(listed, whole, asked).await,
+            Keys::Off => self.look_by_name(listed.into_iter().map(|(_, listed)| listed).collect(), whole, asked).await,
+        }
+    }
+
+    /// Every stream that any SRS lists, with the API that lists it, and whether all of them did. Without an API nothing is whole.
+    async fn list(&self, reached: &mut bool) -> (Vec<(&ApiUrl, Listed)>, bool) {
+        let apis = &self.0.settings.apis;
+        let mut listed = Vec::new();
         let mut whole = true;
-        for api in &self.0.settings.apis {
+        for api in apis {
             let fault = match timeout(PATIENCE, api.list(&self.0.connector)).await {
                 Ok(Ok(streams)) => {
-                    listed.extend(streams.into_iter().filter_map(|stream| Some((self.place(&stream)?, stream))));
+                    listed.extend(streams.into_iter().map(|stream| (api, stream)));
                     continue;
                 }
                 Ok(Err(error)) => error.to_string(),
@@ -60,37 +67,30 @@ impl Srs {
             tracing::info!("SRS says again what is published");
         }
         *reached = whole;
-        let brought = self.brought().await;
-        let steps = self.book(|book| book.compare(&listed, whole, &brought, asked, Instant::now()));
-        for step in steps {
-            match step {
-                // One that the room does not take was told when it was published; saying so every few seconds helps nobody.
-                Step::Join(place, stream) => {
-                    if self.wanted(&place).await && self.join(&place, &stream).await == Verdict::Pass {
-                        tracing::debug!(room = %place.0, participant = %place.1, "joined by SRS's list");
-                    }
-                }
-                Step::Leave(place) => {
-                    tracing::info!(room = %place.0, participant = %place.1, "SRS has its stream no more");
-                    self.leave(&place).await;
-                }
-            }
+        (listed, whole && !apis.is_empty())
+    }
+
+    /// Keeps what a restart must not forget, whenever it changes, until `stop`.
+    pub async fn keep(self, stop: CancellationToken) {
+        let mut worked = true;
+        while stop.run_until_cancelled(self.0.changed.notified()).await.is_some() {
+            self.write(&mut worked).await;
+        }
+        if self.register(|register| register.has_changed()) {
+            self.write(&mut worked).await;
         }
     }
 
-    /// Every participant that SRS brought.
-    async fn brought(&self) -> BTreeSet<Place> {
-        let mut brought = BTreeSet::new();
-        for view in self.0.rooms.list().await {
-            let ours =
-                view.document.participants.into_iter().filter(|(_, found)| found.brought_by == Some(BroughtBy::Srs));
-            brought.extend(ours.map(|(id, _)| (view.id.clone(), id)));
+    async fn write(&self, worked: &mut bool) {
+        let (path, kept) = (self.0.file.clone(), self.kept());
+        let done = tokio::task::spawn_blocking(move || kept::write(&path, &kept)).await;
+        let done = done.map_err(std::io::Error::other).flatten();
+        if let Err(error) = &done
+            && *worked
+        {
+            let path = self.0.file.display();
+            tracing::error!(%path, "who publishes on SRS is not kept, so a restart asks everyone again: {error}");
         }
-        brought
-    }
-
-    /// Whether there is a room without a participant of this name.
-    async fn wanted(&self, place: &Place) -> bool {
-        self.0.rooms.view(&place.0).await.is_ok_and(|view| !view.document.participants.contains_key(&place.1))
+        *worked = done.is_ok();
     }
 }

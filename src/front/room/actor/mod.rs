@@ -68,6 +68,16 @@ pub(super) enum Command {
     Keyframe,
     /// Someone is about to listen to everyone, or to everyone but one.
     Listen(Option<ParticipantId>, oneshot::Sender<Result<Fanout, RoomError>>),
+    /// Someone who publishes elsewhere, with this key, is fetched from there; see [`super::Rooms::fetch`].
+    Fetch {
+        participant: ParticipantId,
+        key: Secret,
+        from: Source,
+        newcomer: bool,
+        reply: oneshot::Sender<Result<(), RoomError>>,
+    },
+    /// Someone publishes there no more.
+    StopFetching(ParticipantId, Source),
     /// A pull of ours wants its seat.
     Pulled(ParticipantId, oneshot::Sender<Option<Seat>>),
     /// Templates or assets.
@@ -254,8 +264,18 @@ impl Actor {
                 let _ = reply.send(self.listen(without.as_ref()));
             }
             Command::Keyframe => self.production.keyframe(Instant::now()),
+            Command::Fetch { participant, key, from, newcomer, reply } => {
+                let answer = self.admits(&participant, &key);
+                if answer.is_ok() && self.people.fetch(&participant, from, newcomer) {
+                    self.start_pulls();
+                }
+                let _ = reply.send(answer);
+            }
+            Command::StopFetching(participant, from) => self.people.stop_fetching(&participant, &from),
+            // One that was stopped while it asked would evict whoever has come in its place.
+            Command::Pulled(_, reply) if reply.is_closed() => {}
             Command::Pulled(id, reply) => {
-                let door = match self.people.source(&id) {
+                let door = match self.people.fetched_from(&id) {
                     Some(Source::Pull { .. }) => Some(Door::Pull),
                     Some(Source::Whep { .. }) => Some(Door::Whep),
                     Some(Source::Publish { .. }) | None => None,
@@ -350,7 +370,7 @@ impl Actor {
             if person.pull.is_some() {
                 continue;
             }
-            let Some(origin) = origin(&person.wanted.source, &self.context) else { continue };
+            let Some(origin) = origin(person.fetched_from(), &self.context) else { continue };
             let (sender, report) = watch::channel(PullStatus::default());
             let stop = CancellationToken::new();
             match origin {
