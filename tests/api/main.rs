@@ -4,6 +4,8 @@ mod capacity;
 mod layouts;
 mod problems;
 mod rooms;
+mod rtmp;
 mod served;
+mod strangers;
 mod support;
 mod webrtc;

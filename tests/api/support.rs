@@ -13,6 +13,7 @@ use tilecast::{
         api::{self, ApiState, Settings},
         auth::{
             address::{AddressPolicy, Connector},
+            guess::Guesses,
             keys::ApiKeys,
             rate::Allowance,
         },
@@ -66,6 +67,8 @@ pub fn settings_of(keys: &[&str], engine: impl FnOnce(Local) -> Local) -> Settin
         rules,
         keys: ApiKeys::new(keys.iter().copied().map(Secret::new).collect()),
         allowance: Allowance::REQUESTS,
+        guesses: Guesses::default(),
+        proxies: Vec::new(),
         counters,
         srs: None,
         fleet: None,

@@ -25,6 +25,7 @@ mod run;
 mod servers;
 mod session;
 mod stage;
+mod stay;
 mod timeline;
 
 #[cfg(test)]
