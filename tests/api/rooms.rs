@@ -330,9 +330,9 @@ async fn previews_are_pictures_of_the_asked_size() {
 #[tokio::test]
 async fn a_key_that_is_null_is_made_once_and_stays() {
     let router = router(settings(&[]));
-    let null = json!({"source": {"type": "publish", "key": null}});
+    let unset = json!({"source": {"type": "publish", "key": null}});
     let key = |room: &Value, id: &str| room["participants"][id]["source"]["key"].as_str().map(str::to_owned);
-    let document = json!({"participants": {"alice": null.clone(), "bob": publish("b")}});
+    let document = json!({"participants": {"alice": unset.clone(), "bob": publish("b")}});
     let quote = tell(&router, "POST", "/v1/rooms?quote=1", document.clone()).await;
     assert_eq!(quote.status, StatusCode::OK, "{}", quote.text());
     let made = tell(&router, "PUT", "/v1/rooms/weekly", document.clone()).await;
@@ -343,14 +343,15 @@ async fn a_key_that_is_null_is_made_once_and_stays() {
     let again = tell(&router, "PUT", "/v1/rooms/weekly", document).await;
     assert_eq!(key(&again.json(), "alice"), Some(alice.clone()), "sent again, nothing changes");
     let path = "/v1/rooms/weekly/participants";
-    let again = tell(&router, "PUT", &format!("{path}/alice"), null.clone()).await.json();
+    let again = tell(&router, "PUT", &format!("{path}/alice"), unset.clone()).await.json();
     assert_eq!(again["source"]["key"], alice.as_str());
     let patched = tell(&router, "PATCH", &format!("{path}/alice"), json!({"source": {"key": null}})).await.json();
     assert_eq!(patched["source"]["key"], alice.as_str());
-    let carol = tell(&router, "PUT", &format!("{path}/carol"), null.clone()).await;
+    let carol = tell(&router, "PUT", &format!("{path}/carol"), unset.clone()).await;
     assert_eq!((carol.status, carol.json()["source"]["key"].as_str().map(str::len)), (StatusCode::CREATED, Some(22)));
     let patched =
-        tell(&router, "PATCH", "/v1/rooms/weekly", json!({"participants": {"dave": null, "erin": null}})).await;
+        tell(&router, "PATCH", "/v1/rooms/weekly", json!({"participants": {"dave": null, "erin": unset.clone()}}))
+            .await;
     assert_eq!(key(&patched.json(), "erin").map(|key| key.len()), Some(22), "{}", patched.text());
     assert_eq!(key(&patched.json(), "alice"), Some(alice));
 }
