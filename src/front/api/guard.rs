@@ -99,7 +99,7 @@ pub(super) async fn unlock(
 pub(super) async fn show_key(state: &ApiState, headers: &HeaderMap, extensions: &Extensions) -> Result<(), Problem> {
     let refused = match state.0.keys.admit(headers) {
         Ok(()) => {
-            extensions.get::<Visit>().into_iter().for_each(Visit::is_known);
+            extensions.get::<Visit>().into_iter().for_each(Visit::mark_known);
             return Ok(());
         }
         Err(refused) => refused,
@@ -151,8 +151,8 @@ pub struct From {
 
 impl From {
     /// Whoever sent it has shown a right key.
-    pub fn is_known(&self) {
-        self.visit.iter().for_each(Visit::is_known);
+    pub fn mark_known(&self) {
+        self.visit.iter().for_each(Visit::mark_known);
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) struct Visit(Arc<Admission>);
 
 impl Visit {
     /// Whoever is behind it has shown a right key.
-    pub fn is_known(&self) {
+    pub fn mark_known(&self) {
         // Where there is no such place it keeps the one it has.
         let _ = self.0.promote(Standing::Known);
     }

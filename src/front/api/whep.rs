@@ -53,7 +53,7 @@ pub async fn watch(
     not_from_elsewhere(&state, &room, token.as_ref(), request.uri(), request.headers()).await?;
     let audience = webrtc.may_watch(&room, token.as_ref(), without.as_ref()).await.map_err(wish::refused)?;
     if audience == Audience::Invited {
-        from.is_known();
+        from.mark_known();
     }
     let offer = wish::sdp(request).await?;
     let at = format!("/whep/{room}");

@@ -37,7 +37,7 @@ pub async fn publish(
     let webrtc = &shared.0.0.webrtc;
     let key = wish::bearer(request.headers()).ok_or_else(|| wish::unnamed(NO_KEY))?;
     webrtc.may_publish(&room, &participant, &key).await.map_err(wish::refused)?;
-    from.is_known();
+    from.mark_known();
     let offer = wish::sdp(request).await?;
     let at = format!("/whip/{room}/{participant}");
     let links = webrtc.links(participant.as_str());
