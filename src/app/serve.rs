@@ -4,11 +4,10 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tokio::{
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::{TcpListener, UdpSocket},
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
 };
-use tokio_rustls::server::TlsStream;
 
 use super::{
     calibrate::{self, machine::Machine},
@@ -18,12 +17,14 @@ use crate::{
     base::{Secret, tasks::Tasks},
     cost::Budget,
     front::{
-        api::{self, ApiState, Settings},
+        accept::{self, Shares},
+        api::{self, ApiState, Bounds, Settings},
         auth::{
             address::{AddressPolicy, Connector},
+            guess::Guesses,
             keys::ApiKeys,
         },
-        door::RtmpDoor,
+        door::{Entrance, RtmpDoor},
         engine::{
             Engine, Local, Swarm,
             swarm::{Several, SwarmError, SwarmSettings, api::Api},
@@ -50,9 +51,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let tasks = Tasks::new();
 
+    // Before anything is opened: what each listener may have of it.
+    let descriptors = accept::descriptors::raise();
+    let limits = accept::Limits::of(descriptors, config.engine.is_several())?;
+    tracing::info!("{descriptors} files and sockets at most: {limits}");
+
     // Ports before anything else: two services on one port is the commonest mistake, and costs nothing to find out.
-    let http = bind("HTTP", config.http).await?;
-    let rtmp = bind("RTMP", config.rtmp).await?;
+    let http = bind("HTTP", config.http)?;
+    let rtmp = bind("RTMP", config.rtmp)?;
     let (webrtc, webrtc_tcp) = bind_webrtc(config.webrtc).await?;
 
     // What was true before the last stop.
@@ -67,7 +73,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let outward = connector.clone();
     let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
     let capacity = Machine::here().capacity(config.capacity_cores);
-    let (engine, others) = engine(config.engine, capacity, &config.state, &config.log, &tasks).await?;
+    let (engine, others) = engine(config.engine, capacity, limits.workers, &config.state, &config.log, &tasks).await?;
     // Rooms that come back are let in whatever they cost, so nothing waits for prices.
     let ledger = Ledger::default();
     calibrate::in_background(&config.state, ledger.clone(), &tasks);
@@ -108,8 +114,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let (fleet, callers) = fleet.unzip();
 
-    let door =
-        RtmpDoor { rooms: rooms.clone(), limits: Limits::default(), counters: counters.clone(), fleet: fleet.clone() };
+    // One for all doors: who guesses at one guesses at all.
+    let guesses = Guesses::default();
+    let door = RtmpDoor {
+        rooms: rooms.clone(),
+        limits: Limits::default(),
+        counters: counters.clone(),
+        fleet: fleet.clone(),
+        entrance: Entrance::new(limits.rtmp, guesses.clone()),
+    };
     tracing::info!("RTMP on {}", rtmp.local_addr()?);
     tasks.spawn("rtmp door", door.clone().serve(rtmp, tasks.clone()));
 
@@ -118,7 +131,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         "WebRTC on {}, UDP and TCP",
         webrtc.addresses().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     );
-    tasks.spawn("webrtc port", webrtc.clone().serve(webrtc_tcp, tasks.clone()));
+    tasks.spawn("webrtc port", webrtc.clone().serve(webrtc_tcp, limits.webrtc_tcp, tasks.clone()));
     let webrtc = WebRtc::new(webrtc, rooms.clone(), config.ice_servers, counters.clone(), tasks.clone());
 
     // After the rooms, which are what it looks through first.
@@ -134,6 +147,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         rules,
         keys: ApiKeys::new(config.api_keys),
         allowance: config.allowance,
+        guesses,
+        proxies: config.trusted_proxy.clone(),
         counters,
         webrtc,
         srs,
@@ -141,7 +156,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         stopping: tasks.token(),
     };
     let router = api::router(ApiState::new(settings));
-    tasks.spawn("http", api::serve(http, router.clone(), tasks.clone()));
+    let bounds = Bounds { places: limits.http, proxies: config.trusted_proxy, ..Bounds::default() };
+    tasks.spawn("http", api::serve(http, router.clone(), tasks.clone(), bounds));
     if let Some((fleet, callers)) = fleet.clone().zip(callers) {
         tasks.spawn("fleet door", fleet::serve(fleet, callers, router, door));
     }
@@ -168,12 +184,13 @@ struct Others {
     shelf: Shelf,
     membership: Membership,
     news: mpsc::Receiver<News>,
-    callers: mpsc::Receiver<TlsStream<TcpStream>>,
+    callers: mpsc::Receiver<fleet::Arrived>,
 }
 
 async fn engine(
     config: EngineConfig,
     capacity: Budget,
+    places: Shares,
     state: &Path,
     log: &str,
     tasks: &Tasks,
@@ -184,7 +201,7 @@ async fn engine(
             Ok((Engine::Local(Local::new(program, log.to_owned(), tasks.clone()).within(capacity)), None))
         }
         EngineConfig::Swarm { settings, listen, fleet } => {
-            let listener = TcpListener::bind(listen).await.with_context(|| {
+            let listener = accept::listen(listen).with_context(|| {
                 format!("workers cannot be let in at {listen}; choose another address by --swarm-listen")
             })?;
             let door = listener.local_addr()?;
@@ -195,7 +212,7 @@ async fn engine(
                 }
                 None => (None, None),
             };
-            Ok((Engine::Swarm(Swarm::open(*settings, listener, state, several, tasks.clone())?), others))
+            Ok((Engine::Swarm(Swarm::open(*settings, (listener, places), state, several, tasks.clone())?), others))
         }
     }
 }
@@ -219,17 +236,16 @@ fn address_rule(connector: Connector) -> AddressRule {
     Box::new(move |url| connector.check_host(url.host_str().unwrap_or_default()).map_err(|error| error.to_string()))
 }
 
-async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let flag = what.to_ascii_lowercase();
-    TcpListener::bind(address)
-        .await
+    accept::listen(address)
         .with_context(|| format!("{what} cannot listen on {address}; choose another address by --{flag}"))
 }
 
 /// One number for both, also when the system chooses it.
 async fn bind_webrtc(address: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
     let context = || format!("WebRTC cannot listen on {address}; choose another address by --webrtc");
-    let listener = TcpListener::bind(address).await.with_context(context)?;
+    let listener = accept::listen(address).with_context(context)?;
     let socket = UdpSocket::bind(listener.local_addr()?).await.with_context(context)?;
     Ok((socket, listener))
 }

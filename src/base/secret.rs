@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -18,6 +19,11 @@ impl Secret {
     /// Wraps a text that came from a configuration or a client.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// A new one of 128 random bits, in 22 characters that a URL takes as they are (RFC 4648 §5).
+    pub fn random() -> Self {
+        Self(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()))
     }
 
     /// The text itself, for the one place that must send or store it.
@@ -51,5 +57,13 @@ mod tests {
         assert_ne!(Secret::new("s3cret"), Secret::new("s3cres"));
         assert_ne!(Secret::new("s3cret"), Secret::new(""));
         assert_eq!(format!("{:?}", Secret::new("s3cret")), "***");
+    }
+
+    #[test]
+    fn a_random_secret_fits_into_a_url() {
+        let (one, other) = (Secret::random(), Secret::random());
+        assert_ne!(one, other);
+        assert_eq!(one.expose().len(), 22);
+        assert!(one.expose().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
     }
 }

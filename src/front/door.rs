@@ -1,38 +1,39 @@
 //! The RTMP door: who may publish to which place, who may watch which program.
 //!
 //! Knows addresses and keys; bytes are [`super::rtmp`]'s, places are the rooms', at this front or another. One task a connection; it
-//! ends with the connection, with its seat, or with the front.
+//! ends with the connection, with its seat, with its [admission](accept), or with the front.
 
+mod entrance;
 mod place;
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
 };
 
-use self::place::{Lost, Program, Target, pass_on};
+pub use self::entrance::Entrance;
+use self::{
+    entrance::Refusal,
+    place::{Lost, Program, Target, pass_on},
+};
 use super::{
-    accept,
+    accept::{self, Admission, Standing},
+    auth::guess::Scope,
     fleet::{self, Fleet, Place},
     low_delay::LowDelay,
     metrics::Counters,
-    room::{Door, Rooms},
+    room::{Audience, Door, Rooms},
     rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
     media::GopCache,
 };
-
-/// Most RTMP connections at once. At 64 KiB for a peer that has not shown its key this bounds strangers to 64 MiB.
-const MAX_CONNECTIONS: usize = 1024;
 
 /// A publisher that sends nothing for this long has lost its cable, or stands still; its place is freed. Encoders that lose the
 /// network for a moment are back within 10 s or connect anew.
@@ -65,10 +66,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for S {}
 
 /// Whose connection it is.
 #[derive(Debug, Clone, Copy)]
-struct Guest {
+struct Guest<'a> {
     peer: SocketAddr,
-    /// It came through another front, and goes no further.
-    inward: bool,
+    /// Its place here. One that came through another front has its place there, and goes no further.
+    admission: Option<&'a Admission>,
+}
+
+impl Guest<'_> {
+    fn is_inward(self) -> bool {
+        self.admission.is_none()
+    }
+
+    /// It has shown what it may have here.
+    fn is(self, standing: Standing) -> Result<(), Refusal> {
+        let Some(admission) = self.admission else { return Ok(()) };
+        admission.promote(standing).map_err(|full| Refusal::Other(full.to_string()))
+    }
 }
 
 /// What the door needs.
@@ -82,42 +95,52 @@ pub struct RtmpDoor {
     pub counters: Counters,
     /// The other fronts, if there are any.
     pub fleet: Option<Fleet>,
+    /// Who gets in, and who is kept waiting.
+    pub entrance: Entrance,
 }
 
 impl RtmpDoor {
     /// Accepts until `tasks` stop.
     pub async fn serve(self, listener: TcpListener, tasks: Tasks) {
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let (stream, peer) = tokio::select! {
                 () = tasks.stopping() => return,
                 accepted = accept::next(&listener, "RTMP") => accepted,
             };
-            let Ok(permit) = connections.clone().try_acquire_owned() else {
-                self.counters.rtmp_refused("full");
-                continue;
+            let admission = match self.entrance.admit(peer.ip()) {
+                Ok(admission) => admission,
+                Err(reason) => {
+                    self.counters.rtmp_refused(reason);
+                    continue;
+                }
             };
             let open = self.counters.rtmp_connected();
             let door = self.clone();
             let stop = tasks.clone();
             tasks.spawn("rtmp", async move {
                 tokio::select! {
-                    () = door.meet_client(stream, peer) => {}
+                    () = door.meet_client(stream, peer, &admission) => {}
+                    () = admission.evicted() => door.counters.rtmp_refused("evicted"),
                     () = stop.stopping() => {}
                 }
-                drop((permit, open));
+                drop((admission, open));
             });
         }
     }
 
-    async fn meet_client(&self, stream: TcpStream, peer: SocketAddr) {
-        self.meet(LowDelay::new(stream), peer, false).await;
+    async fn meet_client(&self, stream: TcpStream, peer: SocketAddr, admission: &Admission) {
+        self.serve_guest(LowDelay::new(stream), Guest { peer, admission: Some(admission) }).await;
     }
 
-    /// Serves the connection of `peer` until it ends; with `inward` it came through another front.
-    pub(super) async fn meet<S: Wire>(&self, stream: S, peer: SocketAddr, inward: bool) {
-        let guest = Guest { peer, inward };
-        match rtmp::accept(stream, &self.limits).await {
+    /// Serves the connection of `peer`, which came through another front, until it ends.
+    pub(super) async fn meet_inward<S: Wire>(&self, stream: S, peer: SocketAddr) {
+        self.serve_guest(stream, Guest { peer, admission: None }).await;
+    }
+
+    async fn serve_guest<S: Wire>(&self, stream: S, guest: Guest<'_>) {
+        let peer = guest.peer;
+        let step = || guest.admission.into_iter().for_each(Admission::step);
+        match rtmp::accept_stepwise(stream, &self.limits, step).await {
             Ok(Request::Publish(request)) => self.publisher(request, guest).await,
             Ok(Request::Play(request)) => self.player(request, guest).await,
             Err(error) => {
@@ -127,23 +150,20 @@ impl RtmpDoor {
         }
     }
 
-    async fn publisher<S: Wire>(&self, request: PublishRequest<S>, guest: Guest) {
+    async fn publisher<S: Wire>(&self, request: PublishRequest<S>, guest: Guest<'_>) {
         let peer = guest.peer;
-        let place = publish_address(request.app(), request.name());
         let key = Secret::new(request.query("key").unwrap_or_default());
-        let target = match &place {
-            Some((room, participant)) => self.target(room, participant, &key, guest).await,
-            None => Err("publish to rtmp://HOST/in/ROOM/PARTICIPANT?key=KEY".to_owned()),
+        let Some((room, participant)) = publish_address(request.app(), request.name()) else {
+            self.counters.rtmp_refused("publish");
+            return request.reject("publish to rtmp://HOST/in/ROOM/PARTICIPANT?key=KEY").await;
         };
-        let (mut target, (room, participant)) = match (target, place) {
-            (Ok(target), Some(place)) => (target, place),
-            (Err(reason), _) => {
-                self.counters.rtmp_refused("publish");
-                tracing::info!(%peer, app = request.app(), "RTMP publisher refused: {reason}");
-                request.reject(&reason).await;
-                return;
+        let mut target = match self.seat(&room, &participant, &key, guest).await {
+            Ok(target) => target,
+            Err(refusal) => {
+                self.counters.rtmp_refused(refusal.label("publish"));
+                tracing::debug!(%peer, %room, %participant, "RTMP publisher refused: {refusal}");
+                return request.reject(&refusal.to_string()).await;
             }
-            (Ok(_), None) => return,
         };
         let mut publisher = match request.accept().await {
             Ok(publisher) => publisher,
@@ -179,25 +199,47 @@ impl RtmpDoor {
         tracing::info!(%peer, %room, %participant, "publishing by RTMP ended: {end}");
     }
 
+    /// The place of a participant for one who comes with this key.
+    async fn seat(
+        &self,
+        room: &RoomId,
+        participant: &ParticipantId,
+        key: &Secret,
+        guest: Guest<'_>,
+    ) -> Result<Target, Refusal> {
+        let find = async {
+            let target = self.target(room, participant, key, guest).await?;
+            guest.is(Standing::Known)?;
+            Ok(target)
+        };
+        if guest.is_inward() {
+            return find.await;
+        }
+        self.settle(room).await?;
+        self.entrance.attempt(guest.peer.ip(), Scope::Publish(room, participant), find).await
+    }
+
+    /// Waits for a room that moves: no attempt is under way for as long as that takes.
+    async fn settle(&self, room: &RoomId) -> Result<(), Refusal> {
+        let Some(fleet) = &self.fleet else { return Ok(()) };
+        fleet.settled(room).await.map(drop).map_err(Refusal::Other)
+    }
+
     /// The place of a participant, wherever its room is; the reason why not is for people.
     async fn target(
         &self,
         room: &RoomId,
         participant: &ParticipantId,
         key: &Secret,
-        guest: Guest,
-    ) -> Result<Target, String> {
-        if let Some(fleet) = self.fleet.as_ref().filter(|_| !guest.inward)
-            && let Place::There(address) = fleet.settled(room).await?
+        guest: Guest<'_>,
+    ) -> Result<Target, Refusal> {
+        if let Some(fleet) = self.fleet.as_ref().filter(|_| !guest.is_inward())
+            && let Place::There(address) = fleet.settled(room).await.map_err(Refusal::Other)?
         {
             let published = fleet.publish(&address, guest.peer, (room, participant), key).await;
-            return published.map(|publication| Target::Front(Box::new(publication))).map_err(refusal);
+            return Ok(Target::Front(Box::new(published?)));
         }
-        self.rooms
-            .publish(room, participant, key, Door::Rtmp)
-            .await
-            .map(Target::Seat)
-            .map_err(|error| error.to_string())
+        Ok(Target::Seat(self.rooms.publish(room, participant, key, Door::Rtmp).await?))
     }
 
     /// Finds the place again after the room has moved, and gives it what shows a picture at once. What the publisher sends
@@ -207,7 +249,7 @@ impl RtmpDoor {
         publisher: &mut Publisher<S>,
         (room, participant): (&RoomId, &ParticipantId),
         key: &Secret,
-        guest: Guest,
+        guest: Guest<'_>,
         kept: &mut GopCache,
     ) -> Result<Target, End> {
         let find = async {
@@ -217,7 +259,7 @@ impl RtmpDoor {
                     Ok(target) => return Ok(target),
                     // A front that is just going, or has just gone, is not the last word.
                     Err(_) if Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
-                    Err(reason) => return Err(End::Cut(reason)),
+                    Err(reason) => return Err(End::Cut(reason.to_string())),
                 }
             }
         };
@@ -247,12 +289,12 @@ impl RtmpDoor {
         publisher: &mut Publisher<S>,
         target: &mut Target,
         room: &RoomId,
-        guest: Guest,
+        guest: Guest<'_>,
         kept: &mut GopCache,
     ) -> End {
         let lost = |reason: Lost| match (reason, &self.fleet) {
-            (Lost::Moving, Some(_)) if !guest.inward => End::Moved,
-            (Lost::Evicted, Some(fleet)) if fleet.has_moved(room) => match guest.inward {
+            (Lost::Moving, Some(_)) if !guest.is_inward() => End::Moved,
+            (Lost::Evicted, Some(fleet)) if fleet.has_moved(room) => match guest.is_inward() {
                 true => End::Cut(fleet::MOVING.to_owned()),
                 false => End::Moved,
             },
@@ -293,23 +335,19 @@ impl RtmpDoor {
         }
     }
 
-    async fn player<S: Wire>(&self, request: PlayRequest<S>, guest: Guest) {
+    async fn player<S: Wire>(&self, request: PlayRequest<S>, guest: Guest<'_>) {
         let peer = guest.peer;
         let token = request.query("token").map(Secret::new);
-        let program = match play_address(request.app(), request.name()) {
-            Some(room) => match self.program(&room, token.as_ref(), guest).await {
-                Ok(program) => Ok((room, program)),
-                Err(error) => Err(error),
-            },
-            None => Err("play rtmp://HOST/out/ROOM".to_owned()),
+        let Some(room) = play_address(request.app(), request.name()) else {
+            self.counters.rtmp_refused("play");
+            return request.reject("play rtmp://HOST/out/ROOM").await;
         };
-        let (room, program) = match program {
-            Ok(found) => found,
-            Err(reason) => {
-                self.counters.rtmp_refused("play");
-                tracing::info!(%peer, app = request.app(), "RTMP player refused: {reason}");
-                request.reject(&reason).await;
-                return;
+        let program = match self.find(&room, token.as_ref(), guest).await {
+            Ok(program) => program,
+            Err(refusal) => {
+                self.counters.rtmp_refused(refusal.label("play"));
+                tracing::debug!(%peer, %room, "RTMP player refused: {refusal}");
+                return request.reject(&refusal.to_string()).await;
             }
         };
         let Ok(mut player) = request.accept().await else { return };
@@ -324,23 +362,32 @@ impl RtmpDoor {
         }
     }
 
-    /// A room's program, wherever it is; the reason why not is for people.
-    async fn program(&self, room: &RoomId, token: Option<&Secret>, guest: Guest) -> Result<Program, String> {
-        if let Some(fleet) = self.fleet.as_ref().filter(|_| !guest.inward)
-            && let Place::There(address) = fleet.settled(room).await?
-        {
-            let played = fleet.play(&address, guest.peer, room, token).await;
-            return played.map(|playback| Program::There(Box::new(playback))).map_err(refusal);
+    /// A room's program for one who comes with this token or none.
+    async fn find(&self, room: &RoomId, token: Option<&Secret>, guest: Guest<'_>) -> Result<Program, Refusal> {
+        if guest.is_inward() {
+            return self.program(room, token, guest).await;
         }
-        self.rooms.program(room, token).await.map(Program::Here).map_err(|error| error.to_string())
+        self.settle(room).await?;
+        let find = self.program(room, token, guest);
+        self.entrance.attempt(guest.peer.ip(), Scope::Watch(room), find).await
     }
-}
 
-/// What another front says against it, as it said it.
-fn refusal(error: rtmp::Error) -> String {
-    match error {
-        rtmp::Error::Refused(reason) => reason,
-        error => error.to_string(),
+    /// A room's program, wherever it is; the reason why not is for people.
+    async fn program(&self, room: &RoomId, token: Option<&Secret>, guest: Guest<'_>) -> Result<Program, Refusal> {
+        if let Some(fleet) = self.fleet.as_ref().filter(|_| !guest.is_inward())
+            && let Place::There(address) = fleet.settled(room).await.map_err(Refusal::Other)?
+        {
+            let playback = fleet.play(&address, guest.peer, room, token).await?;
+            // Whether it was the token that opened it, only that front knows.
+            guest.is(Standing::Guest)?;
+            return Ok(Program::There(Box::new(playback)));
+        }
+        let (program, audience) = self.rooms.program(room, token).await?;
+        guest.is(match audience {
+            Audience::Everybody => Standing::Guest,
+            Audience::Invited => Standing::Known,
+        })?;
+        Ok(Program::Here(program))
     }
 }
 

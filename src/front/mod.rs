@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-mod accept;
+pub mod accept;
 pub mod api;
 pub mod auth;
 pub mod docker_gate;

@@ -15,7 +15,7 @@ fn small() -> Router {
 }
 
 fn people(count: usize) -> Value {
-    let person = |n: usize| (format!("p{n:02}"), json!({"source": {"type": "publish", "key": "k"}}));
+    let person = |n: usize| (format!("p{n:02}"), json!({"source": {"type": "publish", "key": "long-key"}}));
     json!({"participants": (0..count).map(person).collect::<serde_json::Map<_, _>>()})
 }
 

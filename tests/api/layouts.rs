@@ -187,7 +187,7 @@ async fn images_are_uploaded_shown_and_kept_while_they_are() {
 
 async fn room() -> Router {
     let router = router(settings(&[]));
-    let person = |name: &str| json!({"name": name, "source": {"type": "publish", "key": "k"}});
+    let person = |name: &str| json!({"name": name, "source": {"type": "publish", "key": "long-key"}});
     let people = json!({"ann": person("Ann"), "bob": person("Bob"), "eve": person("Eve")});
     let made =
         tell(&router, "PUT", "/v1/rooms/weekly", json!({"participants": people, "layout": {"template": "filmstrip"}}))

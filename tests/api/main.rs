@@ -5,6 +5,8 @@ mod hangups;
 mod layouts;
 mod problems;
 mod rooms;
+mod rtmp;
 mod served;
+mod strangers;
 mod support;
 mod webrtc;

@@ -137,7 +137,7 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     let router = router(settings(&[]));
     let mut refused = None;
     for _ in 0..2000 {
-        let answer = ask(&router, "GET", "/healthz", "").await;
+        let answer = ask(&router, "GET", "/problems", "").await;
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             refused = Some(answer);
             break;

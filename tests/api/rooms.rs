@@ -17,7 +17,7 @@ async fn weekly(router: &Router) -> Value {
 }
 
 fn publish(key: &str) -> Value {
-    json!({"source": {"type": "publish", "key": key}})
+    json!({"source": {"type": "publish", "key": format!("key-of-{key}")}})
 }
 
 /// A router with a room of alice and bob.
@@ -37,7 +37,7 @@ async fn putting_a_room_twice_is_putting_it_once() {
     let room = again.json();
     assert_eq!(room["id"], "weekly");
     assert_eq!(room["canvas"]["width"], 1280);
-    assert_eq!(room["participants"]["alice"]["source"]["key"], "a");
+    assert_eq!(room["participants"]["alice"]["source"]["key"], "key-of-a");
     assert_eq!(room["status"]["participants"]["alice"]["state"], "absent");
     let list = ask(&router, "GET", "/v1/rooms", "").await.json();
     assert_eq!(list["rooms"].as_array().map(Vec::len), Some(1));
@@ -151,7 +151,10 @@ async fn participants_come_and_go() {
     assert_eq!(added.json()["status"]["state"], "absent");
     assert_eq!(tell(&router, "PUT", path, publish("c")).await.status, StatusCode::OK);
     let muted = tell(&router, "PATCH", path, json!({"muted": true})).await.json();
-    assert_eq!((&muted["id"], &muted["muted"], &muted["source"]["key"]), (&json!("carol"), &json!(true), &json!("c")));
+    assert_eq!(
+        (&muted["id"], &muted["muted"], &muted["source"]["key"]),
+        (&json!("carol"), &json!(true), &json!("key-of-c"))
+    );
     assert_eq!(ask(&router, "GET", path, "").await.json()["muted"], true);
     let rest = ask(&router, "DELETE", path, "").await.json();
     assert_eq!(rest["participants"].as_object().map(|people| people.len()), Some(2));
@@ -322,4 +325,64 @@ async fn previews_are_pictures_of_the_asked_size() {
         assert!(answer.text().contains(part), "{}", answer.text());
     }
     assert_eq!(ask(&router, "GET", "/v1/layouts/none/preview.png", "").await.problem(), "no-layout");
+}
+
+#[tokio::test]
+async fn a_key_that_is_null_is_made_once_and_stays() {
+    let router = router(settings(&[]));
+    let unset = json!({"source": {"type": "publish", "key": null}});
+    let key = |room: &Value, id: &str| room["participants"][id]["source"]["key"].as_str().map(str::to_owned);
+    let document = json!({"participants": {"alice": unset.clone(), "bob": publish("b")}});
+    let quote = tell(&router, "POST", "/v1/rooms?quote=1", document.clone()).await;
+    assert_eq!(quote.status, StatusCode::OK, "{}", quote.text());
+    let made = tell(&router, "PUT", "/v1/rooms/weekly", document.clone()).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+    let alice = key(&made.json(), "alice").expect("a key");
+    assert!(alice.len() == 22 && alice.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)), "{alice}");
+    assert_eq!(key(&made.json(), "bob").as_deref(), Some("key-of-b"));
+    let again = tell(&router, "PUT", "/v1/rooms/weekly", document).await;
+    assert_eq!(key(&again.json(), "alice"), Some(alice.clone()), "sent again, nothing changes");
+    let path = "/v1/rooms/weekly/participants";
+    let again = tell(&router, "PUT", &format!("{path}/alice"), unset.clone()).await.json();
+    assert_eq!(again["source"]["key"], alice.as_str());
+    let patched = tell(&router, "PATCH", &format!("{path}/alice"), json!({"source": {"key": null}})).await.json();
+    assert_eq!(patched["source"]["key"], alice.as_str());
+    let carol = tell(&router, "PUT", &format!("{path}/carol"), unset.clone()).await;
+    assert_eq!((carol.status, carol.json()["source"]["key"].as_str().map(str::len)), (StatusCode::CREATED, Some(22)));
+    let patched =
+        tell(&router, "PATCH", "/v1/rooms/weekly", json!({"participants": {"dave": null, "erin": unset.clone()}}))
+            .await;
+    assert_eq!(key(&patched.json(), "erin").map(|key| key.len()), Some(22), "{}", patched.text());
+    assert_eq!(key(&patched.json(), "alice"), Some(alice));
+}
+
+#[tokio::test]
+async fn new_keys_have_eight_characters_and_old_ones_may_stay() {
+    let settings = settings(&[]);
+    let old = json!({"participants": {"alice": {"source": {"type": "publish", "key": "k"}}}, "viewer_token": "t"});
+    settings.rooms.restore("weekly".parse().expect("an id"), serde_json::from_value(old.clone()).expect("a document"));
+    let router = router(settings);
+    let path = "/v1/rooms/weekly";
+    assert_eq!(tell(&router, "PUT", path, old.clone()).await.status, StatusCode::OK);
+    let alice = old["participants"]["alice"].clone();
+    assert_eq!(tell(&router, "PUT", &format!("{path}/participants/alice"), alice).await.status, StatusCode::OK);
+    assert_eq!(tell(&router, "PATCH", path, json!({"audio": {"bitrate_kbps": 96}})).await.status, StatusCode::OK);
+    let short = json!({"source": {"type": "publish", "key": "1234567"}});
+    for (method, path, body, pointer) in [
+        ("PUT", "/v1/rooms/new", old, "/participants/alice/source/key"),
+        ("PATCH", path, json!({"participants": {"alice": short}}), "/participants/alice/source/key"),
+        ("PATCH", path, json!({"viewer_token": "u"}), "/viewer_token"),
+        ("PUT", "/v1/rooms/weekly/participants/alice", short.clone(), "/source/key"),
+        ("PUT", "/v1/rooms/weekly/participants/bob", short.clone(), "/source/key"),
+    ] {
+        let answer = tell(&router, method, path, body).await;
+        assert_eq!(answer.problem(), "invalid-document", "{method} {path}");
+        assert!(
+            answer.pointers().contains(&pointer.to_owned()) && answer.text().contains("8 characters"),
+            "{}",
+            answer.text()
+        );
+    }
+    let long = json!({"source": {"type": "publish", "key": "12345678"}});
+    assert_eq!(tell(&router, "PUT", "/v1/rooms/weekly/participants/alice", long).await.status, StatusCode::OK);
 }

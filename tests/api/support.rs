@@ -13,6 +13,7 @@ use tilecast::{
         api::{self, ApiState, Settings},
         auth::{
             address::{AddressPolicy, Connector},
+            guess::Guesses,
             keys::ApiKeys,
             rate::Allowance,
         },
@@ -76,6 +77,8 @@ pub fn settings_keeping(
         rules,
         keys: ApiKeys::new(keys.iter().copied().map(Secret::new).collect()),
         allowance: Allowance::REQUESTS,
+        guesses: Guesses::default(),
+        proxies: Vec::new(),
         counters,
         srs: None,
         fleet: None,

@@ -18,9 +18,9 @@ fn to(method: &str, path: &str, headers: &[(HeaderName, &str)], body: &str) -> R
 
 async fn room(router: &axum::Router) {
     let document = json!({
-        "viewer_token": "w4tch",
+        "viewer_token": "w4tch-this",
         "participants": {
-            "alice": {"source": {"type": "publish", "key": "s3cret"}},
+            "alice": {"source": {"type": "publish", "key": "s3cret-key"}},
             "cam": {"source": {"type": "pull", "url": "rtmp://srs.example.org/live/cam"}},
         },
     });
@@ -46,7 +46,7 @@ fn receiving() -> String {
 async fn an_offer_is_answered_with_all_a_client_needs() {
     let router = router(settings(&[]));
     room(&router).await;
-    let answer = offer(&router, "/whip/weekly/alice", "s3cret", OFFER).await;
+    let answer = offer(&router, "/whip/weekly/alice", "s3cret-key", OFFER).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     assert_eq!(answer.header(header::CONTENT_TYPE), "application/sdp");
     assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
@@ -120,27 +120,27 @@ async fn each_refusal_says_what_to_do() {
     let twice = OFFER.replace("a=sendonly", "a=inactive");
     for (path, key, body, status, kind) in [
         ("/whip/weekly/alice", "wrong", OFFER, 401, "key-needed"),
-        ("/whip/weekly/bob", "s3cret", OFFER, 404, "no-participant"),
-        ("/whip/daily/alice", "s3cret", OFFER, 404, "no-room"),
-        ("/whip/weekly/a%20b", "s3cret", OFFER, 400, "invalid-address"),
-        ("/whip/weekly/cam", "s3cret", OFFER, 409, "not-published"),
-        ("/whip/weekly/alice", "s3cret", "hello", 400, "malformed-sdp"),
-        ("/whip/weekly/alice", "s3cret", "", 400, "malformed-sdp"),
-        ("/whip/weekly/alice", "s3cret", twice.as_str(), 422, "no-media"),
+        ("/whip/weekly/bob", "s3cret-key", OFFER, 401, "key-needed"),
+        ("/whip/daily/alice", "s3cret-key", OFFER, 401, "key-needed"),
+        ("/whip/weekly/a%20b", "s3cret-key", OFFER, 400, "invalid-address"),
+        ("/whip/weekly/cam", "s3cret-key", OFFER, 401, "key-needed"),
+        ("/whip/weekly/alice", "s3cret-key", "hello", 400, "malformed-sdp"),
+        ("/whip/weekly/alice", "s3cret-key", "", 400, "malformed-sdp"),
+        ("/whip/weekly/alice", "s3cret-key", twice.as_str(), 422, "no-media"),
         ("/whep/weekly", "wrong", &receiving(), 401, "key-needed"),
-        ("/whep/weekly?for=bob", "w4tch", &receiving(), 404, "no-participant"),
-        ("/whep/weekly?without=bob", "w4tch", &receiving(), 400, "invalid-address"),
-        ("/whep/weekly", "w4tch", OFFER, 422, "no-media"),
+        ("/whep/weekly?for=bob", "w4tch-this", &receiving(), 404, "no-participant"),
+        ("/whep/weekly?without=bob", "w4tch-this", &receiving(), 400, "invalid-address"),
+        ("/whep/weekly", "w4tch-this", OFFER, 422, "no-media"),
     ] {
         let answer = offer(&router, path, key, body).await;
         assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (status, kind), "{path} {}", answer.text());
         assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*", "a page can read why");
     }
-    let json = [(header::CONTENT_TYPE, "application/json"), (header::AUTHORIZATION, "Bearer s3cret")];
+    let json = [(header::CONTENT_TYPE, "application/json"), (header::AUTHORIZATION, "Bearer s3cret-key")];
     let answer = send(&router, to("POST", "/whip/weekly/alice", &json, OFFER)).await;
     assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (415, "not-sdp"));
     let large = "x".repeat(70_000);
-    assert_eq!(offer(&router, "/whip/weekly/alice", "s3cret", &large).await.problem(), "too-large");
+    assert_eq!(offer(&router, "/whip/weekly/alice", "s3cret-key", &large).await.problem(), "too-large");
     let unnamed =
         send(&router, to("POST", "/whip/weekly/alice", &[(header::CONTENT_TYPE, "application/sdp")], OFFER)).await;
     assert_eq!((unnamed.problem().as_str(), unnamed.header(header::WWW_AUTHENTICATE)), ("key-needed", "Bearer"));
@@ -154,13 +154,15 @@ async fn each_refusal_says_what_to_do() {
 async fn watching_takes_the_token_or_being_here() {
     let router = router(settings(&[]));
     room(&router).await;
-    for (path, key) in
-        [("/whep/weekly?for=alice", "w4tch"), ("/whep/weekly", "w4tch"), ("/whep/weekly?for=alice", "s3cret")]
-    {
+    for (path, key) in [
+        ("/whep/weekly?for=alice", "w4tch-this"),
+        ("/whep/weekly", "w4tch-this"),
+        ("/whep/weekly?for=alice", "s3cret-key"),
+    ] {
         assert_eq!(offer(&router, path, key, &receiving()).await.status, StatusCode::CREATED, "{path} {key}");
     }
     for path in ["/whep/weekly", "/whep/weekly?for=cam"] {
-        let own_key = offer(&router, path, "s3cret", &receiving()).await;
+        let own_key = offer(&router, path, "s3cret-key", &receiving()).await;
         assert_eq!(
             own_key.problem(),
             "key-needed",
@@ -183,7 +185,7 @@ async fn browsers_may_ask_first() {
     let router = router(settings(&[KEY]));
     let own =
         [(header::AUTHORIZATION, "Bearer a-key-for-tests-0123456789"), (header::CONTENT_TYPE, "application/json")];
-    let document = json!({"participants": {"alice": {"source": {"type": "publish", "key": "s3cret"}}}});
+    let document = json!({"participants": {"alice": {"source": {"type": "publish", "key": "s3cret-key"}}}});
     let made = send(&router, to("PUT", "/v1/rooms/weekly", &own, &document.to_string())).await;
     assert_eq!(made.status, StatusCode::CREATED);
     let preflight =
@@ -195,7 +197,7 @@ async fn browsers_may_ask_first() {
     let preflight = send(&router, to("OPTIONS", "/whip/weekly/alice/x", &[], "")).await;
     assert!(preflight.header(header::ACCESS_CONTROL_ALLOW_METHODS).contains("DELETE"), "{}", preflight.status);
     let asked =
-        send(&router, to("OPTIONS", "/whip/weekly/alice", &[(header::AUTHORIZATION, "Bearer s3cret")], "")).await;
+        send(&router, to("OPTIONS", "/whip/weekly/alice", &[(header::AUTHORIZATION, "Bearer s3cret-key")], "")).await;
     assert!(asked.header(header::LINK).contains("credential="), "{}", asked.status);
     let refused = send(&router, to("OPTIONS", "/whip/weekly/alice", &[(header::AUTHORIZATION, "Bearer x")], "")).await;
     assert_eq!(refused.problem(), "key-needed");
@@ -209,13 +211,13 @@ async fn a_server_that_stops_lets_nobody_back_in() {
     settings.stopping = stopping.clone();
     let router = router(settings);
     room(&router).await;
-    let key = [(header::AUTHORIZATION, "Bearer s3cret")];
+    let key = [(header::AUTHORIZATION, "Bearer s3cret-key")];
     assert_eq!(send(&router, to("OPTIONS", "/whip/weekly/alice", &key, "")).await.status, StatusCode::NO_CONTENT);
     stopping.cancel();
     for answer in [
         send(&router, to("OPTIONS", "/whip/weekly/alice", &key, "")).await,
-        offer(&router, "/whip/weekly/alice", "s3cret", OFFER).await,
-        offer(&router, "/whep/weekly", "w4tch", &receiving()).await,
+        offer(&router, "/whip/weekly/alice", "s3cret-key", OFFER).await,
+        offer(&router, "/whep/weekly", "w4tch-this", &receiving()).await,
     ] {
         assert_eq!(answer.problem(), "stopping");
         assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*", "a page may read why");
@@ -231,7 +233,7 @@ async fn a_thousand_offers_without_a_client_are_bounded() {
     room(&router).await;
     let mut taken = 0;
     for _ in 0..1000 {
-        let answer = offer(&router, "/whip/weekly/alice", "s3cret", OFFER).await;
+        let answer = offer(&router, "/whip/weekly/alice", "s3cret-key", OFFER).await;
         match answer.status {
             StatusCode::CREATED => taken += 1,
             StatusCode::SERVICE_UNAVAILABLE => assert_eq!(answer.problem(), "busy"),

@@ -9,6 +9,7 @@ use tilecast::app::lab::{
     picture::difference,
     process::Process,
     relay::Relay,
+    service::{Service, Setup},
     watch::{Look, Player, Seen},
 };
 
@@ -105,4 +106,29 @@ async fn a_corrupt_stream_spoils_its_own_tile_alone() {
     let [first, .., last] = recent(&seen) else { panic!("frames") };
     assert!(difference(first, last, first.part(tile(&view, "alice"), CANVAS)) > 0.5, "alice moves");
     assert_eq!(view["status"]["worker"]["started"], 1);
+}
+
+#[tokio::test]
+async fn a_worker_starts_again_while_idle_sockets_take_what_they_can() {
+    // As a system starts it that gives 256 descriptors.
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("tilecast");
+    let script = format!("#!/bin/sh\nulimit -n 256\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_tilecast"));
+    std::fs::write(&program, script).expect("written");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a program");
+    let service = Service::start(&program, Setup::default()).await.expect("the service starts");
+    service.api().put("/v1/rooms/r", &document(&[])).await.expect("a room");
+    let running = |view: &serde_json::Value| view["status"]["worker"]["state"] == "running";
+    let view = until(&service, "r", running).await;
+
+    let doors =
+        [service.http_port(), service.rtmp().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")];
+    let mut idle = Vec::new();
+    for port in std::iter::repeat_n(doors, 200).flatten() {
+        idle.push(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it is taken up"));
+    }
+    let pid = view["status"]["worker"]["pid"].as_i64().expect("a pid") as i32;
+    kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL).expect("killed");
+    until(&service, "r", |view| running(view) && view["status"]["worker"]["started"] == 2).await;
+    drop(idle);
 }

@@ -33,12 +33,12 @@ pub async fn service(arguments: &[&str]) -> Service {
     Service::start(program, Setup { arguments, ..Setup::default() }).await.expect("the service starts")
 }
 
-/// A room document in which these people publish with the key `key-ID`.
+/// A room document in which these people publish with the key `key-of-ID`.
 pub fn document(people: &[Person]) -> Value {
     let participants: serde_json::Map<String, Value> = people
         .iter()
         .map(|person| {
-            let source = json!({"type": "publish", "key": format!("key-{}", person.id)});
+            let source = json!({"type": "publish", "key": format!("key-of-{}", person.id)});
             (person.id.to_owned(), json!({"name": person.name, "source": source}))
         })
         .collect();
@@ -52,7 +52,7 @@ pub fn document(people: &[Person]) -> Value {
 
 /// Where a person publishes.
 pub fn address(service: &Service, room: &str, person: &Person) -> String {
-    format!("{}/in/{room}/{}?key=key-{}", service.rtmp(), person.id, person.id)
+    format!("{}/in/{room}/{}?key=key-of-{}", service.rtmp(), person.id, person.id)
 }
 
 /// Starts a camera and waits until its picture is on the program.

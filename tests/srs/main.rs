@@ -116,7 +116,7 @@ async fn what_got_lost_is_made_up_for_and_nobody_else_is_touched() {
     let state = ["--state", state.path().to_str().expect("text")];
     let mut srs = Neighbour::start().await;
     let mut before = service(srs.open_arguments(), &state).await;
-    let dave = json!({"dave": {"source": {"type": "publish", "key": "k"}}, "erin": {"source": {"type": "publish", "key": "k"}}});
+    let dave = json!({"dave": {"source": {"type": "publish", "key": "long-key"}}, "erin": {"source": {"type": "publish", "key": "long-key"}}});
     room(before.api(), json!({}), dave).await;
     srs.publish(Some(before.api()), &FOUR[0], &camera(), "weekly-alice").await;
     srs.publish(Some(before.api()), &FOUR[1], &camera(), "weekly-bob").await;
@@ -167,11 +167,12 @@ async fn whep_is_pulled_as_well() {
     let origin = service(Vec::new(), &[]).await;
     let document = json!({
         "canvas": {"width": 320, "height": 180}, "video": {"preset": "ultrafast", "bitrate_kbps": 500},
-        "participants": {"camera": {"source": {"type": "publish", "key": "k"}}},
+        "participants": {"camera": {"source": {"type": "publish", "key": "long-key"}}},
     });
     origin.api().put("/v1/rooms/live-weekly-alice", &document).await.expect("a room");
-    let _camera =
-        FOUR[0].publish(&camera(), &format!("{}/in/live-weekly-alice/camera?key=k", origin.rtmp())).expect("FFmpeg");
+    let _camera = FOUR[0]
+        .publish(&camera(), &format!("{}/in/live-weekly-alice/camera?key=long-key", origin.rtmp()))
+        .expect("FFmpeg");
 
     let srs = Neighbour::start().await;
     let mut arguments = srs.open_arguments();
@@ -197,7 +198,7 @@ async fn who_may_not_is_refused() {
     assert_ne!(srs.publish(Some(api), &FOUR[0], &camera(), "weekly-alice").await, 0, "there is no such room");
     assert_eq!(Neighbour::tell(api, "on_publish", "c", "something").await, 0, "this is nobody's");
     let full: serde_json::Map<String, Value> =
-        (0..64).map(|n| (format!("p{n}"), json!({"source": {"type": "publish", "key": "k"}}))).collect();
+        (0..64).map(|n| (format!("p{n}"), json!({"source": {"type": "publish", "key": "long-key"}}))).collect();
     room(api, json!({}), full.into()).await;
     assert_ne!(srs.publish(Some(api), &FOUR[0], &camera(), "weekly-alice").await, 0, "the room is full");
     assert!(!has(&api.get("/v1/rooms/weekly").await.expect("the room"), "alice"));

@@ -105,7 +105,7 @@ async fn publishers_who_may_not_are_thrown_out() {
     let url = srs.rtmp("weekly-alice");
     is_thrown_out(publishes(&FOUR[0], &url), &running, "weekly-alice", "there is no room weekly").await;
     let full: serde_json::Map<String, Value> =
-        (0..64).map(|n| (format!("p{n}"), json!({"source": {"type": "publish", "key": "k"}}))).collect();
+        (0..64).map(|n| (format!("p{n}"), json!({"source": {"type": "publish", "key": "long-key"}}))).collect();
     room(&service, json!({}), full.into()).await;
     is_thrown_out(publishes(&FOUR[0], &url), &running, "weekly-alice", "at most 64").await;
     let view = service.api().get("/v1/rooms/weekly").await.expect("the room");
@@ -130,7 +130,8 @@ async fn callbacks_that_never_came_are_made_up_for() {
     running.lists("weekly-alice", LIMIT, is_published).await;
     // It starts later, and SRS knows nothing of it.
     let service = told(free_port().expect("a port"), &srs.sources()[0], &["--srs-api", &srs.api()]).await;
-    room(&service, json!({}), json!({"dave": {"source": {"type": "publish", "key": "k"}, "hidden": true}})).await;
+    room(&service, json!({}), json!({"dave": {"source": {"type": "publish", "key": "long-key"}, "hidden": true}}))
+        .await;
     let program = format!("{}/out/weekly", service.rtmp());
     until(service.api(), |view| shows(view, "alice")).await;
     sees(&program, "Alice, by the list", only_alice()).await;
@@ -196,9 +197,9 @@ async fn a_program_is_pushed_by_whip() {
     let Some(srs) = Plan::new() else { return };
     let running = srs.start().await;
     let service = service(Vec::new(), &[]).await;
-    let alice = json!({"alice": {"source": {"type": "publish", "key": "k"}}});
+    let alice = json!({"alice": {"source": {"type": "publish", "key": "long-key"}}});
     room(&service, json!({"srs": {"type": "whip", "url": srs.rtc("whip", "program")}}), alice).await;
-    let _alice = publishes(&FOUR[0], &format!("{}/in/weekly/alice?key=k", service.rtmp()));
+    let _alice = publishes(&FOUR[0], &format!("{}/in/weekly/alice?key=long-key", service.rtmp()));
     until(service.api(), |view| view["status"]["outputs"]["srs"]["state"] == "live").await;
     sees(&srs.rtmp("program"), "pushed by WHIP, read by RTMP", only_alice()).await;
     let view = service.api().get("/v1/rooms/weekly").await.expect("the room");

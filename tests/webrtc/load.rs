@@ -26,7 +26,7 @@ async fn fifty_viewers_of_one_program() {
     let document =
         json!({"canvas": {"width": 1280, "height": 720}, "video": {"preset": "ultrafast", "bitrate_kbps": 2500}});
     service.api().patch("/v1/rooms/weekly", &document).await.expect("a large room");
-    let address = format!("{}/in/weekly/alice?key=k", service.rtmp());
+    let address = format!("{}/in/weekly/alice?key=long-key", service.rtmp());
     // Noise, so that the program takes all the rate it may.
     let input = "testsrc2=size=1280x720:rate=30,noise=alls=30:allf=t";
     let mut camera = Command::new("ffmpeg");

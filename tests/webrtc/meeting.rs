@@ -35,7 +35,7 @@ async fn meets(wire: Wire) {
     let service = service().await;
     let base = service.api().base().to_owned();
     let pictures = pictures(4);
-    let mut alice = Client::open(&base, "/whip/weekly/alice", "k", wire).await.expect("alice is let in");
+    let mut alice = Client::open(&base, "/whip/weekly/alice", "long-key", wire).await.expect("alice is let in");
     let watching = tokio::spawn({
         let base = base.clone();
         async move {
@@ -90,14 +90,14 @@ async fn a_second_client_with_the_key_takes_the_place_over() {
     let service = service().await;
     let base = service.api().base().to_owned();
     let pictures = pictures(1);
-    let mut first = Client::open(&base, "/whip/weekly/alice", "k", Wire::Udp).await.expect("let in");
+    let mut first = Client::open(&base, "/whip/weekly/alice", "long-key", Wire::Udp).await.expect("let in");
     publish(&mut first, &pictures).await;
     until(&service, |view| view["status"]["participants"]["alice"]["showing"] == true).await;
     let refused = Client::open(&base, "/whip/weekly/alice", "wrong", Wire::Udp).await.expect_err("refused");
     assert!(refused.to_string().contains("401"), "{refused}");
     first.run(Instant::now() + Duration::from_millis(200)).await.expect("connected");
     assert!(first.is_alive(), "who does not know the key throws nobody out");
-    let mut second = Client::open(&base, "/whip/weekly/alice", "k", Wire::Udp).await.expect("let in");
+    let mut second = Client::open(&base, "/whip/weekly/alice", "long-key", Wire::Udp).await.expect("let in");
     publish(&mut second, &pictures).await;
     first.run(Instant::now() + Duration::from_millis(500)).await.expect("told properly");
     assert!(!first.is_alive(), "the first was told goodbye");
@@ -107,7 +107,7 @@ async fn a_second_client_with_the_key_takes_the_place_over() {
 async fn a_room_that_goes_says_goodbye_to_everyone() {
     let service = service().await;
     let base = service.api().base().to_owned();
-    let mut alice = Client::open(&base, "/whip/weekly/alice", "k", Wire::Udp).await.expect("let in");
+    let mut alice = Client::open(&base, "/whip/weekly/alice", "long-key", Wire::Udp).await.expect("let in");
     publish(&mut alice, &pictures(1)).await;
     let mut viewer = Client::open(&base, "/whep/weekly", "", Wire::Udp).await.expect("let in");
     viewer.run(Instant::now() + Duration::from_millis(200)).await.expect("connected");

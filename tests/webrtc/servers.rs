@@ -52,23 +52,23 @@ async fn a_program_goes_from_one_tilecast_to_the_next_and_on() {
     let (source, middle, sink) = (service().await, service().await, service().await);
     let [alice, ..] = FOUR;
     // Each has one person, who fills the program.
-    let alone = json!({"viewer_token": "w4tch", "participants": {"bob": null}});
+    let alone = json!({"viewer_token": "w4tch-this", "participants": {"bob": null}});
     source.api().patch("/v1/rooms/weekly", &alone).await.expect("alice alone");
     let nobody = json!({"participants": {"alice": null, "bob": null}});
     middle.api().patch("/v1/rooms/weekly", &nobody).await.expect("nobody yet");
     sink.api().patch("/v1/rooms/weekly", &json!({"participants": {"alice": null}})).await.expect("bob alone");
     let camera = Camera { picture: Some(Size { width: 320, height: 180 }), bitrate_kbps: 300, ..Camera::default() };
-    let address = format!("{}/in/weekly/alice?key=k", source.rtmp());
+    let address = format!("{}/in/weekly/alice?key=long-key", source.rtmp());
     let _camera = alice.publish(&camera, &address).expect("FFmpeg");
 
     let endpoint = format!("{}/whep/weekly", source.api().base());
-    let pulled = json!({"type": "whep", "url": endpoint, "token": "w4tch"});
+    let pulled = json!({"type": "whep", "url": endpoint, "token": "w4tch-this"});
     participant(&middle, json!({"source": pulled})).await;
     let view = until(&middle, |view| view["status"]["participants"]["guest"]["width"] == 640).await;
     assert_eq!(view["status"]["participants"]["guest"]["door"], "whep");
 
     let endpoint = format!("{}/whip/weekly/bob", sink.api().base());
-    let pushed = json!({"type": "whip", "url": endpoint, "token": "k"});
+    let pushed = json!({"type": "whip", "url": endpoint, "token": "long-key"});
     middle.api().put("/v1/rooms/weekly/outputs/next", &pushed).await.expect("an output");
     until(&sink, |view| view["status"]["participants"]["bob"]["showing"] == true).await;
     let view = until(&middle, |view| view["status"]["outputs"]["next"]["sent_bytes"].as_u64() > Some(100_000)).await;
@@ -127,7 +127,7 @@ async fn a_program_is_pushed_to_a_server_on_another_stack_and_again_after_it_was
     let service = service().await;
     let [alice, ..] = FOUR;
     let camera = Camera { picture: Some(Size { width: 320, height: 180 }), bitrate_kbps: 300, ..Camera::default() };
-    let _camera = alice.publish(&camera, &format!("{}/in/weekly/alice?key=k", service.rtmp())).expect("FFmpeg");
+    let _camera = alice.publish(&camera, &format!("{}/in/weekly/alice?key=long-key", service.rtmp())).expect("FFmpeg");
     until(&service, |view| view["status"]["participants"]["alice"]["showing"] == true).await;
     let output = json!({"type": "whip", "url": standin.url("whip"), "token": TOKEN});
     service.api().put("/v1/rooms/weekly/outputs/next", &output).await.expect("an output");

@@ -20,11 +20,11 @@ use tilecast::app::lab::{
 /// Longest anything may take to come about on a busy machine. Nothing waits this long when it works.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// A service with one room, `weekly`, in which `alice` and `bob` publish with the key `k`.
+/// A service with one room, `weekly`, in which `alice` and `bob` publish with the key `long-key`.
 pub async fn service() -> Service {
     let program = Path::new(env!("CARGO_BIN_EXE_tilecast"));
     let service = Service::start(program, Setup::default()).await.expect("the service starts");
-    let publish = json!({"source": {"type": "publish", "key": "k"}});
+    let publish = json!({"source": {"type": "publish", "key": "long-key"}});
     let document = json!({
         "canvas": {"width": 640, "height": 360},
         "video": {"preset": "ultrafast", "bitrate_kbps": 1500},

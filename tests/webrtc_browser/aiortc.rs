@@ -19,14 +19,14 @@ async fn aiortc_publishes_and_watches() {
     let base = service.api().base();
     let publish = |(id, colour, _, hz, codec): (&str, [u8; 3], &str, f32, &str)| {
         let url = format!("{base}/whip/weekly/{id}");
-        aiortc::publish(&url, &format!("key-{id}"), colour, hz, codec).expect("Python starts")
+        aiortc::publish(&url, &format!("key-of-{id}"), colour, hz, codec).expect("Python starts")
     };
     let mut clients = PEOPLE.map(publish);
     let view = show(&service, &ids).await;
     let rects = ids.map(|id| parts(middle(&view, id)));
     let tones = PEOPLE.map(|(.., hz, _)| hz);
     let url = format!("{base}/whep/weekly?for=ada");
-    let watching = aiortc::watch(&url, "key-ada", &rects, &tones, Duration::from_secs(5));
+    let watching = aiortc::watch(&url, "key-of-ada", &rects, &tones, Duration::from_secs(5));
     let (told, seen) = tokio::join!(watching, program(&service, Duration::from_secs(2)));
     let told: Value = told.expect("it watches");
     assert_eq!(told["size"], json!([640, 360]), "{told}");

@@ -27,7 +27,7 @@ async fn every_codec_of_the_browser_arrives_as_it_was_painted() {
     browser.open_lab("ada", service.api().base()).await.expect("a page");
     for (codec, colour) in CODECS {
         let what = json!({
-            "path": "/whip/weekly/ada", "key": "key-ada", "codec": codec, "colour": colour, "hz": TONE_HZ, "fps": 20,
+            "path": "/whip/weekly/ada", "key": "key-of-ada", "codec": codec, "colour": colour, "hz": TONE_HZ, "fps": 20,
         });
         browser.run("ada", &lab("whip"), what).await.expect("publishes");
         let view = show(&service, &["ada"]).await;
@@ -49,7 +49,7 @@ async fn a_camera_moves_on_the_program_in_whichever_layer() {
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
     browser.open_lab("ada", service.api().base()).await.expect("a page");
     let layers = json!([{"rid": "l", "scaleResolutionDownBy": 2}, {"rid": "h"}]);
-    let what = json!({"path": "/whip/weekly/ada", "key": "key-ada", "camera": true, "encodings": layers});
+    let what = json!({"path": "/whip/weekly/ada", "key": "key-of-ada", "camera": true, "encodings": layers});
     browser.run("ada", &lab("whip"), what).await.expect("publishes");
     let view = show(&service, &["ada"]).await;
     let seen = program(&service, Duration::from_secs(2)).await;
@@ -71,7 +71,7 @@ async fn a_phone_on_its_side_is_stood_up_also_for_who_sees_it_later() {
     // Which half its left is then in: the upper or the lower.
     for (codec, rotation, top) in [("vp8", 90, 0), ("vp9", 270, 1)] {
         let what = json!({
-            "path": "/whip/weekly/ada", "key": "key-ada", "codec": codec, "colour": "#c02020", "beside": "#3040c0",
+            "path": "/whip/weekly/ada", "key": "key-of-ada", "codec": codec, "colour": "#c02020", "beside": "#3040c0",
             "rotation": rotation, "fps": 20,
         });
         browser.run("ada", &lab("whip"), what).await.expect("publishes");

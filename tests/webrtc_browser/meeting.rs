@@ -43,13 +43,13 @@ async fn five_people_see_all_and_hear_all_but_themselves() {
     room(&service, &ids).await;
     let camera = Camera { picture: Some(Size { width: 320, height: 180 }), bitrate_kbps: 300, ..Camera::default() };
     let publish = |person: &Person| {
-        let url = format!("{}/in/weekly/{}?key=key-{}", service.rtmp(), person.id, person.id);
+        let url = format!("{}/in/weekly/{}?key=key-of-{}", service.rtmp(), person.id, person.id);
         person.publish(&camera, &url).expect("FFmpeg starts")
     };
     let _cameras = encoders.each_ref().map(publish);
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
     for (id, colour, hz) in BROWSERS {
-        let (path, key) = (format!("/whip/weekly/{id}"), format!("key-{id}"));
+        let (path, key) = (format!("/whip/weekly/{id}"), format!("key-of-{id}"));
         let what = json!({
             "path": path, "key": key, "colour": colour, "hz": hz, "width": 320, "height": 180, "fps": 15, "codec": "vp8",
         });

@@ -52,10 +52,10 @@ impl Call {
             browser.open_lab(id, service.api().base()).await.expect("a page");
         }
         let what = json!({
-            "path": PUBLISH, "key": "key-ada", "codec": "vp8", "colour": "#20a040", "hz": HZ, "port": up.port(), "fps": 20,
+            "path": PUBLISH, "key": "key-of-ada", "codec": "vp8", "colour": "#20a040", "hz": HZ, "port": up.port(), "fps": 20,
         });
         browser.run("ada", &lab("whip"), what).await.expect("publishes");
-        let what = json!({"path": WATCH, "key": "key-ben", "port": down.port()});
+        let what = json!({"path": WATCH, "key": "key-of-ben", "port": down.port()});
         browser.run("ben", &lab("whep"), what).await.expect("watches");
         let view = show(&service, &["ada"]).await;
         let what = json!({"path": WATCH, "rects": [parts(middle(&view, "ada"))], "hz": [HZ]});
@@ -69,7 +69,7 @@ impl Call {
 
     /// The program, grey, for so long.
     async fn program(&self, span: Duration) -> Recording {
-        let url = format!("{}/out/weekly?token=w4tch", self.service.rtmp());
+        let url = format!("{}/out/weekly?token=w4tch-this", self.service.rtmp());
         record(&url, &Look::whole(CANVAS).with_sound(), span).await.expect("the program plays")
     }
 

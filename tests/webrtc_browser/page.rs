@@ -50,7 +50,7 @@ async fn someone_joins_mutes_goes_dark_comes_back_and_leaves() {
     let service = service(Setup::default()).await;
     room(&service, &["ada", "ben"]).await;
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
-    open(&mut browser, &service, "ada", "key-ada", Screen::DESKTOP).await;
+    open(&mut browser, &service, "ada", "key-of-ada", Screen::DESKTOP).await;
     join(&mut browser, "ada").await;
     let view = show(&service, &["ada"]).await;
     assert_eq!(view["status"]["participants"]["ada"]["door"], "whip");
@@ -75,7 +75,7 @@ async fn someone_joins_mutes_goes_dark_comes_back_and_leaves() {
     let asked = browser.run("ada", "() => asked", Value::Null).await.expect("what was asked");
     let asked = asked.as_array().expect("a list");
     assert!(
-        asked.len() >= 4 && asked.iter().all(|ask| !ask[0].as_str().expect("a URL").contains("key-ada")),
+        asked.len() >= 4 && asked.iter().all(|ask| !ask[0].as_str().expect("a URL").contains("key-of-ada")),
         "{asked:?}"
     );
 }
@@ -186,9 +186,9 @@ async fn whoever_comes_second_gets_the_place_and_the_first_is_told() {
     let service = service(Setup::default()).await;
     room(&service, &["ada"]).await;
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
-    open(&mut browser, &service, "ada", "key-ada", Screen::DESKTOP).await;
+    open(&mut browser, &service, "ada", "key-of-ada", Screen::DESKTOP).await;
     join(&mut browser, "ada").await;
-    let url = format!("{}/join/weekly/ada#key=key-ada", service.api().base());
+    let url = format!("{}/join/weekly/ada#key=key-of-ada", service.api().base());
     // A phone lying on its side, where the page is higher than the screen.
     let lying = Screen { width: 740, height: 360, phone: true };
     browser.open("again", &url, lying, "").await.expect("the page loads");
@@ -221,7 +221,7 @@ async fn the_page_says_plainly_what_is_wrong() {
         .await;
     for (page, path, words) in [
         ("keyless", "weekly/ada", "This link has no key."),
-        ("nobody", "weekly/eve#key=x", "This meeting, or your place in it, does not exist"),
+        ("nobody", "weekly/eve#key=x", "The key in this link is not the right one, or this meeting"),
     ] {
         let url = format!("{}/join/{path}", service.api().base());
         browser.open(page, &url, Screen::PHONE, "").await.expect("the page loads");
@@ -242,7 +242,7 @@ async fn the_page_comes_back_when_the_server_does() {
     let http = Some(first.http_port());
     room(&first, &["ada"]).await;
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
-    open(&mut browser, &first, "ada", "key-ada", Screen::DESKTOP).await;
+    open(&mut browser, &first, "ada", "key-of-ada", Screen::DESKTOP).await;
     join(&mut browser, "ada").await;
     browser.run("ada", SAID, Value::Null).await.expect("the page is watched");
     first.stop().await.expect("drains");

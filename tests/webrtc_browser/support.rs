@@ -31,15 +31,16 @@ pub async fn service(setup: Setup) -> Service {
     Service::start(program, setup).await.expect("the service starts")
 }
 
-/// A room called `weekly` in which these participants publish with the key `key-ID`, and viewers need a token.
+/// A room called `weekly` in which these participants publish with the key `key-of-ID`, and viewers need a token.
 pub async fn room(service: &Service, participants: &[&str]) {
-    let place =
-        |id: &&str| ((*id).to_owned(), json!({"name": id, "source": {"type": "publish", "key": format!("key-{id}")}}));
+    let place = |id: &&str| {
+        ((*id).to_owned(), json!({"name": id, "source": {"type": "publish", "key": format!("key-of-{id}")}}))
+    };
     let participants: Map<String, Value> = participants.iter().map(place).collect();
     let document = json!({
         "canvas": {"width": CANVAS.width, "height": CANVAS.height},
         "video": {"preset": "ultrafast", "bitrate_kbps": 1500},
-        "viewer_token": "w4tch",
+        "viewer_token": "w4tch-this",
         "speaker": {"mode": "manual"},
         "participants": participants,
     });
@@ -96,7 +97,7 @@ pub fn is_colour(mean: [f64; 3], painted: &str) -> bool {
 /// Plays the program, by RTMP, as it is from now on.
 pub async fn program(service: &Service, span: Duration) -> Recording {
     let look = Look::whole(CANVAS).in_colour().with_sound();
-    let url = format!("{}/out/weekly?token=w4tch", service.rtmp());
+    let url = format!("{}/out/weekly?token=w4tch-this", service.rtmp());
     record(&url, &look, span).await.expect("the program plays")
 }
 

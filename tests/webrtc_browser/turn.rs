@@ -34,7 +34,7 @@ async fn a_browser_that_may_only_relay_joins_and_watches() {
     let service = service(Setup { arguments: turn.arguments(), ..Setup::default() }).await;
     room(&service, &["ada"]).await;
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
-    let url = format!("{}/join/weekly/ada#key=key-ada", service.api().base());
+    let url = format!("{}/join/weekly/ada#key=key-of-ada", service.api().base());
     browser.open("ada", &url, Screen::DESKTOP, RELAY).await.expect("the page loads");
     let devices = "() => document.querySelector('#picture').value.startsWith('camera:')";
     browser.wait("ada", devices, json!(null), LIMIT).await.expect("devices have names");

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Key of every participant of a bench.
-const KEY: &str = "bench";
+const KEY: &str = "key-of-bench";
 
 /// Which program makes the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

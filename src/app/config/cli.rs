@@ -85,6 +85,10 @@ pub struct ServeArgs {
     /// Let pulls and pushes reach this range although it is not public; may be given several times
     #[arg(long, value_name = "CIDR")]
     pub allow_address: Vec<String>,
+    /// A proxy before the API, whose X-Forwarded-For says where requests come from, such as 127.0.0.1 for one on this machine: limits then
+    /// hold for each client and not for the proxy; may be given several times
+    #[arg(long, value_name = "CIDR")]
+    pub trusted_proxy: Vec<String>,
     /// A key that API clients must send; may be given several times, but others on this machine see it: rather use
     /// TILECAST_API_KEYS or the file
     #[arg(long, value_name = "KEY")]

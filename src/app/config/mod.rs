@@ -43,7 +43,7 @@ const MAX_PUBLIC_ADDRESSES: usize = 8;
 const MAX_ICE_SERVERS: usize = 8;
 /// What is logged: what an operator did or must know.
 const LOG: &str = "info";
-/// Most ranges on the address allow-list: each is looked at for every connection.
+/// Most ranges on the address allow-list, or of proxies: each is looked at for every connection.
 const MAX_RANGES: usize = 256;
 
 /// How log lines are written.
@@ -76,6 +76,8 @@ pub struct Config {
     pub pipelines: Pipelines,
     /// Private ranges that pulls and pushes may reach.
     pub allow_address: Vec<IpNet>,
+    /// Proxies whose word on where a request comes from is taken.
+    pub trusted_proxy: Vec<IpNet>,
     /// API keys; none means loopback only.
     pub api_keys: Vec<Secret>,
     /// Where workers run.
@@ -122,6 +124,7 @@ impl Config {
         let layouts = layouts.map(|folder| layouts::read(&folder, &mut faults)).unwrap_or_default();
         let pipelines = pipelines(sources.text("pipelines", &mut faults).as_deref().map(Path::new), &mut faults);
         let allow_address = sources.list("allow_address", range, &mut faults);
+        let trusted_proxy = sources.list("trusted_proxy", range, &mut faults);
         let api_keys = sources.list("api_keys", |text| Ok(Secret::new(text)), &mut faults);
         let srs = srs::settings(&sources, &mut faults);
         let per_second =
@@ -129,11 +132,10 @@ impl Config {
         let burst = sources.parse("rate_burst", &Allowance::REQUESTS.burst.to_string(), count, &mut faults);
         let log_format = sources.parse("log_format", "text", log_format, &mut faults);
         let log = sources.parse("log", LOG, log_filter, &mut faults);
-        if allow_address.len() > MAX_RANGES {
-            faults.push(format!(
-                "allow_address: at most {MAX_RANGES} ranges are possible, here are {}",
-                allow_address.len()
-            ));
+        for (key, ranges) in [("allow_address", &allow_address), ("trusted_proxy", &trusted_proxy)] {
+            if ranges.len() > MAX_RANGES {
+                faults.push(format!("{key}: at most {MAX_RANGES} ranges are possible, here are {}", ranges.len()));
+            }
         }
         let engine = log.as_deref().and_then(|log| swarm::engine(&sources, log, &mut faults));
         let capacity_cores = sources.parse("capacity_cores", ALL_CORES, cores, &mut faults).flatten();
@@ -169,6 +171,7 @@ impl Config {
                     layouts,
                     pipelines,
                     allow_address,
+                    trusted_proxy,
                     api_keys,
                     engine,
                     srs,

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ServeArgs;
 
 /// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
-const KEYS: [&str; 32] = [
+const KEYS: [&str; 33] = [
     "http",
     "rtmp",
     "webrtc",
@@ -18,6 +18,7 @@ const KEYS: [&str; 32] = [
     "layouts",
     "pipelines",
     "allow_address",
+    "trusted_proxy",
     "api_keys",
     "engine",
     "capacity_cores",
@@ -179,6 +180,7 @@ impl<'a> Sources<'a> {
             "log_format" => &args.log_format,
             "log" => &args.log,
             "allow_address" => return args.allow_address.clone(),
+            "trusted_proxy" => return args.trusted_proxy.clone(),
             "api_keys" => return args.api_key.clone(),
             _ => unreachable!("{key} is one of KEYS"),
         };
@@ -187,7 +189,16 @@ impl<'a> Sources<'a> {
 }
 
 fn is_list(key: &str) -> bool {
-    matches!(key, "allow_address" | "api_keys" | "public_address" | "ice_server" | "srs_api" | "swarm_constraint")
+    matches!(
+        key,
+        "allow_address"
+            | "trusted_proxy"
+            | "api_keys"
+            | "public_address"
+            | "ice_server"
+            | "srs_api"
+            | "swarm_constraint"
+    )
 }
 
 fn is_number(key: &str) -> bool {

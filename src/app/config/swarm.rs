@@ -30,6 +30,13 @@ pub enum EngineConfig {
     },
 }
 
+impl EngineConfig {
+    /// Whether this front is one of several.
+    pub fn is_several(&self) -> bool {
+        matches!(self, Self::Swarm { fleet: Some(_), .. })
+    }
+}
+
 /// Reads everything about the engine; `log` is the filter of the log.
 pub(super) fn engine(sources: &Sources<'_>, log: &str, faults: &mut Vec<String>) -> Option<EngineConfig> {
     let is_swarm = sources.parse("engine", "local", which, faults)?;

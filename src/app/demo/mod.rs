@@ -116,7 +116,7 @@ fn document() -> Value {
 }
 
 fn key(person: &Person) -> String {
-    format!("{}-key", person.id)
+    format!("key-of-{}", person.id)
 }
 
 fn door(service: &Service, person: &Person) -> String {

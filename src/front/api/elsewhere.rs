@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 
 use super::{
-    guard,
+    guard, openapi,
     problem::{Kind, Problem},
     state::ApiState,
 };
@@ -40,6 +40,10 @@ pub(super) async fn pass_on(State(state): State<ApiState>, request: Request, nex
         Place::Here | Place::Nowhere => Ok(next.run(request).await),
         // A front that passes on has seen it here; now it is elsewhere, and who asks again is told where.
         Place::There(address) if !inward => {
+            // That front asks for the key too, but strangers are no work for two.
+            if openapi::is_keyed(request.uri().path()) {
+                guard::show_key(&state, request.headers(), request.extensions()).await?;
+            }
             let client = guard::socket(request.extensions());
             fleet.forward(&address, client, request).await.map_err(|error| {
                 tracing::warn!(%room, "{error}");

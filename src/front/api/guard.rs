@@ -10,18 +10,20 @@ use std::{
 use axum::{
     body::Body,
     extract::{FromRequestParts, MatchedPath, Request, State},
-    http::{Extensions, HeaderValue, Method, Response, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderValue, Method, Response, header, request::Parts},
     middleware::Next,
     response::IntoResponse,
 };
 
 use super::{
+    guess,
     problem::{Kind, Problem},
-    serve::Peer,
+    proxy,
+    serve::{Peer, Visit},
     state::ApiState,
 };
 use crate::front::{
-    auth::{keys::KeyError, origin, rate},
+    auth::{guess::Scope, keys::KeyError, origin, rate},
     fleet::Inward,
     metrics::HttpRequest,
 };
@@ -30,8 +32,9 @@ use crate::front::{
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Counts and times every answer, whichever layer gave it.
-pub(super) async fn count(State(state): State<ApiState>, request: Request, next: Next) -> axum::response::Response {
+pub(super) async fn count(State(state): State<ApiState>, mut request: Request, next: Next) -> axum::response::Response {
     let began = Instant::now();
+    proxy::look_behind(&state, &mut request);
     let method = method(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let peer = peer(&request);
@@ -62,10 +65,12 @@ pub(super) async fn pass(
         // One SRS tells of everybody's streams, more often than people ask, and is refused for a wrong secret alone.
         return answered(next.run(request)).await;
     }
-    state.0.requests.take(peer(&request)).map_err(|wait| {
-        let detail = "this address asks too often; wait as long as Retry-After says, or raise rate_per_second";
-        Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
-    })?;
+    if !is_for_everybody(request.uri().path()) {
+        state.0.requests.take(peer(&request)).map_err(|wait| {
+            let detail = "this address asks too often; wait as long as Retry-After says, or raise rate_per_second";
+            Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
+        })?;
+    }
     // What publishes by WHIP brings its own key, from whichever page; WHEP looks for itself.
     if state.0.keys.is_empty() && !is_door(request.uri().path()) {
         origin::admit(request.method(), request.uri(), request.headers())
@@ -86,8 +91,17 @@ pub(super) async fn unlock(
     request: Request,
     next: Next,
 ) -> Result<axum::response::Response, Problem> {
-    let refused = match state.0.keys.admit(request.headers()) {
-        Ok(()) => return Ok(next.run(request).await),
+    show_key(&state, request.headers(), request.extensions()).await?;
+    Ok(next.run(request).await)
+}
+
+/// Lets a request pass that brings an API key.
+pub(super) async fn show_key(state: &ApiState, headers: &HeaderMap, extensions: &Extensions) -> Result<(), Problem> {
+    let refused = match state.0.keys.admit(headers) {
+        Ok(()) => {
+            extensions.get::<Visit>().into_iter().for_each(Visit::mark_known);
+            return Ok(());
+        }
         Err(refused) => refused,
     };
     let problem = Problem::new(Kind::Unauthorized, refused.to_string());
@@ -95,17 +109,13 @@ pub(super) async fn unlock(
         KeyError::Missing => Err(problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
         // The right key still passes from this address: a neighbour's mistake locks nobody out, and guessing keys of the
         // least length at the rate for requests takes longer than the universe has.
-        KeyError::Wrong => match state.0.wrong_keys.take(peer(&request)) {
-            Ok(()) => {
-                tracing::warn!(peer = %peer(&request), "wrong API key");
-                let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-                Err(problem.header(header::WWW_AUTHENTICATE, challenge))
-            }
-            Err(wait) => {
-                let detail = "this address sent too many wrong API keys; wait as long as Retry-After says";
-                Err(Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait)))
-            }
-        },
+        KeyError::Wrong => {
+            let peer = address(extensions);
+            guess::wrong(state, peer, Scope::Api).await?;
+            tracing::warn!(%peer, "wrong API key");
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            Err(problem.header(header::WWW_AUTHENTICATE, challenge))
+        }
     }
 }
 
@@ -121,23 +131,41 @@ fn is_door(path: &str) -> bool {
     path.starts_with("/whip/") || path.starts_with("/whep/")
 }
 
+/// What orchestrators ask, and the page to join with: an answer costs less than counting, and whoever is refused it takes
+/// the server for dead.
+fn is_for_everybody(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz") || path.starts_with("/join/")
+}
+
 fn is_hook(path: &str) -> bool {
     path == "/hooks/srs" || path.starts_with("/hooks/srs/")
 }
 
-/// The address that a request came from.
-#[derive(Debug, Clone, Copy)]
-pub struct From(pub IpAddr);
+/// Where a request came from.
+#[derive(Debug, Clone)]
+pub struct From {
+    /// The address.
+    pub ip: IpAddr,
+    visit: Option<Visit>,
+}
+
+impl From {
+    /// Whoever sent it has shown a right key.
+    pub fn mark_known(&self) {
+        self.visit.iter().for_each(Visit::mark_known);
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for From {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(address(&parts.extensions)))
+        let visit = parts.extensions.get::<Visit>().cloned();
+        Ok(Self { ip: address(&parts.extensions), visit })
     }
 }
 
-fn peer(request: &Request) -> IpAddr {
+pub(super) fn peer(request: &Request) -> IpAddr {
     address(request.extensions())
 }
 

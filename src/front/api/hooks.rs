@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::SocketAddr, time::Instant};
 use axum::{
     Json,
     body::Body,
-    extract::{FromRequestParts, State},
+    extract::{FromRequest, FromRequestParts, State},
     http::{Request, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -14,14 +14,14 @@ use utoipa::ToSchema;
 
 use super::{
     body::{Asked, JsonBody, Names},
-    guard,
+    guard, guess,
     problem::{Kind, Problem},
     state::ApiState,
 };
 use crate::{
     base::Secret,
     front::{
-        auth::rate,
+        auth::guess::Scope,
         fleet::{Inward, Place},
         srs::{Hook, Verdict},
     },
@@ -56,9 +56,9 @@ pub async fn srs(
     State(state): State<ApiState>,
     came: Came,
     Asked(shared): Asked<Shared>,
-    JsonBody(body): JsonBody,
+    request: Request<Body>,
 ) -> Result<Response, Problem> {
-    take(&state, came, shared.secret.map(Secret::new), body).await
+    take(&state, came, shared.secret.map(Secret::new), request).await
 }
 
 /// The same with the secret in the path, for an SRS that leaves queries away (before SRS 4).
@@ -71,9 +71,9 @@ pub async fn srs_by_path(
     State(state): State<ApiState>,
     came: Came,
     Names(secret): Names<Secret>,
-    JsonBody(body): JsonBody,
+    request: Request<Body>,
 ) -> Result<Response, Problem> {
-    take(&state, came, Some(secret), body).await
+    take(&state, came, Some(secret), request).await
 }
 
 /// How a callback came.
@@ -108,25 +108,19 @@ async fn take(
     state: &ApiState,
     came: Came,
     secret: Option<Secret>,
-    body: serde_json::Value,
+    request: Request<Body>,
 ) -> Result<Response, Problem> {
     let srs = state.0.srs.as_ref().ok_or_else(|| {
         Problem::new(Kind::NoEndpoint, "this server has no SRS for a neighbour; docs/srs.md says how to give it one")
     })?;
     if !secret.is_some_and(|secret| srs.knows(&secret)) {
-        return Err(match state.0.wrong_keys.take(came.from.ip()) {
-            Ok(()) => {
-                tracing::warn!(peer = %came.from.ip(), "a callback of SRS without the right secret");
-                let detail =
-                    "write the callback's address with the secret, as /hooks/srs?secret=SECRET; see docs/srs.md";
-                Problem::new(Kind::KeyNeeded, detail)
-            }
-            Err(wait) => {
-                let detail = "this address sent too many wrong secrets; wait as long as Retry-After says";
-                Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
-            }
-        });
+        guess::wrong(state, came.from.ip(), Scope::Srs).await?;
+        tracing::warn!(peer = %came.from.ip(), "a callback of SRS without the right secret");
+        let detail = "write the callback's address with the secret, as /hooks/srs?secret=SECRET; see docs/srs.md";
+        return Err(Problem::new(Kind::KeyNeeded, detail));
     }
+    // Nothing of a stranger's is read.
+    let JsonBody(body) = JsonBody::from_request(request, state).await?;
     let hook: Hook = serde_json::from_value(body.clone())
         .map_err(|error| Problem::new(Kind::MalformedJson, format!("no callback of SRS: {error}")))?;
     if let Some(answer) = elsewhere(state, &came, &hook, &body).await {

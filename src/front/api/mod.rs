@@ -10,9 +10,11 @@ mod body;
 mod elsewhere;
 mod events;
 mod guard;
+mod guess;
 mod hooks;
 mod join;
 mod json;
+mod keys;
 mod layouts;
 mod openapi;
 mod outputs;
@@ -20,6 +22,7 @@ mod participants;
 mod pins;
 mod preview;
 pub mod problem;
+mod proxy;
 mod rooms;
 mod serve;
 mod service;
@@ -33,7 +36,7 @@ use axum::{Router, http::Uri, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use serve::{Bounds, Peer, serve, serve_one, serve_within};
+pub use serve::{Bounds, Peer, serve, serve_one};
 pub use state::{ApiState, Settings};
 
 use crate::base::{InvalidId, TemplateName};
@@ -56,6 +59,7 @@ pub fn router(state: ApiState) -> Router {
             }
         })
         .layer(middleware::from_fn_with_state(state.clone(), elsewhere::pass_on))
+        .layer(middleware::from_fn_with_state(state.clone(), guess::limit))
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(middleware::from_fn_with_state(state.clone(), guard::pass))
         .layer(middleware::from_fn_with_state(state.clone(), guard::count))

@@ -72,9 +72,13 @@ pub(super) fn complete(mut document: openapi::OpenApi) -> openapi::OpenApi {
     document
 }
 
+/// Whether an API key opens what is at this path.
+pub(super) fn is_keyed(path: &str) -> bool {
+    path.starts_with("/v1/") || path == "/metrics"
+}
+
 fn add_problems(method: &str, path: &str, operation: &mut Operation) {
-    let keyed = path.starts_with("/v1/") || path == "/metrics";
-    if keyed {
+    if is_keyed(path) {
         operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("api_key", [])]);
     }
     let body = operation.request_body.is_some();
@@ -95,7 +99,7 @@ fn add_problems(method: &str, path: &str, operation: &mut Operation) {
 
 /// Whether an operation can answer with this kind of problem.
 fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
-    let keyed = path.starts_with("/v1/") || path == "/metrics";
+    let keyed = is_keyed(path);
     let in_room = path.contains("{room}");
     let change = method != "GET";
     let door = path.starts_with("/whip/") || path.starts_with("/whep/");
@@ -104,11 +108,10 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
     if door {
         return match kind {
             Kind::RateLimited | Kind::Internal | Kind::TimedOut | Kind::InvalidAddress => true,
-            Kind::NoRoom | Kind::KeyNeeded | Kind::NoMedia | Kind::Busy | Kind::Stopping => !session,
+            Kind::KeyNeeded | Kind::NoMedia | Kind::Busy | Kind::Stopping => !session,
             Kind::ForbiddenOrigin => !session && path.starts_with("/whep/"),
             Kind::Moving => true,
-            Kind::NoParticipant => !session,
-            Kind::NotPublished => !session && path.starts_with("/whip/"),
+            Kind::NoParticipant => !session && path.starts_with("/whep/"),
             Kind::MalformedSdp | Kind::SlowBody | Kind::TooLarge | Kind::NotSdp => body,
             Kind::NoSession => session,
             Kind::StaleSession => session && method == "PATCH",
@@ -140,7 +143,6 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
         Kind::NoEndpoint => path == "/problems/{kind}",
         // Answers to another method or another door, never to one of these operations.
         Kind::MethodNotAllowed
-        | Kind::NotPublished
         | Kind::KeyNeeded
         | Kind::MalformedSdp
         | Kind::NoMedia

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::{
     body::{JsonBody, Names},
+    keys,
     problem::Problem,
     rooms::answer,
     state::{ApiState, refused_part},
@@ -14,8 +15,8 @@ use crate::layout::json::Decoded;
 use crate::{
     base::{ParticipantId, RoomId},
     front::room::{
-        RoomDocument, RoomError,
-        document::Participant,
+        RoomDocument, RoomError, check,
+        document::{Participant, Source},
         status::{ParticipantStatus, RoomView},
     },
     layout::Fault,
@@ -54,12 +55,26 @@ fn prefix(id: &ParticipantId) -> String {
 pub async fn put(
     State(state): State<ApiState>,
     Names((room, id)): Names<(RoomId, ParticipantId)>,
-    JsonBody(body): JsonBody,
+    JsonBody(mut body): JsonBody,
 ) -> Result<Response, Problem> {
-    let check = |participant: &Participant| state.0.rules.check_participant(participant);
-    let participant = Decoded::from_value(body).checked(check).map_err(Problem::faults)?;
-    let key = id.clone();
-    let edit = move |document: &mut RoomDocument| Ok(document.participants.insert(key, participant).is_none());
+    let made = keys::of_participant(&mut body);
+    let present = state.rooms().view(&room).await.ok().and_then(|mut view| view.document.participants.remove(&id));
+    let check = |participant: &Participant| {
+        let mut faults = state.0.rules.check_participant(participant);
+        // A short one from before there was a rule may stay.
+        if present.as_ref().is_some_and(|present| present.key() == participant.key()) {
+            faults.retain(|fault| !check::is_short(fault));
+        }
+        faults
+    };
+    let mut participant = Decoded::from_value(body).checked(check).map_err(Problem::faults)?;
+    let at = id.clone();
+    let edit = move |document: &mut RoomDocument| {
+        if let Some(key) = document.key(&at).filter(|_| made) {
+            participant.source = Source::Publish { key: key.clone() };
+        }
+        Ok(document.participants.insert(at, participant).is_none())
+    };
     let (view, added) = state.change(&room, edit).await.map_err(|error| refused_part(error, &prefix(&id)))?;
     Ok(answer(added, part(view, id)?))
 }
@@ -87,11 +102,12 @@ pub async fn get(
 pub async fn patch(
     State(state): State<ApiState>,
     Names((room, id)): Names<(RoomId, ParticipantId)>,
-    JsonBody(patch): JsonBody,
+    JsonBody(mut patch): JsonBody,
 ) -> Result<Json<ParticipantView>, Problem> {
     let (at, name) = (id.clone(), room.clone());
     let edit = move |document: &mut RoomDocument| {
         let present = document.participants.get_mut(&at).ok_or_else(|| RoomError::NoParticipant(name, at.clone()))?;
+        keys::of_participants_patch(&mut patch, Some(present));
         let within = |fault: Fault| Fault { pointer: format!("{}{}", prefix(&at), fault.pointer), ..fault };
         let refuse = |faults: Vec<Fault>| RoomError::Faults(faults.into_iter().map(within).collect());
         *present = Decoded::patched(&*present, &patch).document().map_err(refuse)?;

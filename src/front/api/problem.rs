@@ -54,7 +54,7 @@ kinds! {
     InvalidDocument = "invalid-document", UNPROCESSABLE_ENTITY, "The document has faults";
     /// No API key, or none that is configured.
     Unauthorized = "unauthorized", UNAUTHORIZED, "An API key is needed";
-    /// No publish key or viewer token, or one that does not fit.
+    /// No publish key or viewer token, one that does not fit, or nothing there that it could fit.
     KeyNeeded = "key-needed", UNAUTHORIZED, "The key or token of this place is needed";
     /// Another web site asked, or asked under another name.
     ForbiddenOrigin = "forbidden-origin", FORBIDDEN, "The request came from elsewhere";
@@ -84,8 +84,6 @@ kinds! {
     SlowBody = "slow-body", REQUEST_TIMEOUT, "The body took too long to arrive";
     /// A layout that is built in or used by a room cannot go.
     LayoutInUse = "layout-in-use", CONFLICT, "The layout cannot be changed so";
-    /// The participant is pulled, not published.
-    NotPublished = "not-published", CONFLICT, "The participant does not publish";
     /// The server holds as many rooms as it may.
     TooManyRooms = "too-many-rooms", CONFLICT, "The server takes no more rooms";
     /// The offer does not read.
@@ -224,8 +222,7 @@ impl From<RoomError> for Problem {
             RoomError::NoAsset(_) => Kind::NoAsset,
             RoomError::AssetInUse(..) => Kind::AssetInUse,
             RoomError::TemplateInUse(..) => Kind::LayoutInUse,
-            RoomError::WrongKey | RoomError::WrongToken(_) => Kind::KeyNeeded,
-            RoomError::NotPublished(_) => Kind::NotPublished,
+            RoomError::WrongKey | RoomError::WrongToken => Kind::KeyNeeded,
             RoomError::Full(_) => Kind::TooManyRooms,
             RoomError::Store(_) => Kind::NotStored,
             RoomError::Unknown(_) => Kind::TimedOut,
@@ -241,8 +238,7 @@ impl From<webrtc::Error> for Problem {
             webrtc::Error::Room(error) => Self::from(error),
             webrtc::Error::Malformed(_) | webrtc::Error::Fragment(_) => Self::new(Kind::MalformedSdp, detail),
             webrtc::Error::NoMedia(_) => Self::new(Kind::NoMedia, detail),
-            webrtc::Error::Full(_) => Self::new(Kind::Busy, detail).retry_after(30),
-            webrtc::Error::Crowded(_) => Self::new(Kind::Busy, detail).retry_after(5),
+            webrtc::Error::Full(_) => Self::new(Kind::Busy, detail).retry_after(5),
             webrtc::Error::NoSession => Self::new(Kind::NoSession, detail),
             webrtc::Error::Restless => Self::new(Kind::RateLimited, detail).retry_after(2),
             webrtc::Error::Stale => Self::new(Kind::StaleSession, detail),

@@ -12,13 +12,14 @@ use utoipa::ToSchema;
 
 use super::{
     body::{Asked, JsonBody, Names},
+    keys,
     problem::{Kind, Problem},
     state::ApiState,
 };
 use crate::layout::json::Decoded;
 use crate::{
     base::RoomId,
-    front::room::{Quote, RoomDocument, RoomError, rooms::Crowded, status::RoomView},
+    front::room::{Quote, RoomDocument, RoomError, check, rooms::Crowded, status::RoomView},
 };
 
 /// Every room.
@@ -69,15 +70,17 @@ pub async fn put(
     State(state): State<ApiState>,
     Names(room): Names<RoomId>,
     Asked(patience): Asked<Patience>,
-    JsonBody(body): JsonBody,
+    JsonBody(mut body): JsonBody,
 ) -> Result<Response, Problem> {
     let crowded = match patience.wait {
         0 => Crowded::Refuse,
         1 => Crowded::Wait,
         _ => return Err(Problem::new(Kind::InvalidAddress, "wait is 0 or 1")),
     };
-    let document = document(&state, body)?;
-    let (view, created) = state.rooms().put(&room, document, crowded).await?;
+    let made = keys::of_room(&mut body);
+    let present = state.rooms().view(&room).await.ok().map(|view| view.document);
+    let document = document(&state, body, present.as_ref())?;
+    let (view, created) = state.rooms().put(&room, document, made, crowded).await?;
     Ok(answer(created, Json(view)))
 }
 
@@ -94,19 +97,25 @@ pub async fn put(
 pub async fn quote(
     State(state): State<ApiState>,
     Asked(question): Asked<Question>,
-    JsonBody(body): JsonBody,
+    JsonBody(mut body): JsonBody,
 ) -> Result<Json<Quote>, Problem> {
     if question.quote != 1 {
         let detail = "POST /v1/rooms?quote=1 asks for a price; PUT /v1/rooms/ROOM creates a room";
         return Err(Problem::new(Kind::InvalidAddress, detail));
     }
-    let document = document(&state, body)?;
+    keys::of_room(&mut body);
+    let document = document(&state, body, None)?;
     Ok(Json(state.rooms().quote(question.room.as_ref(), &document).await?))
 }
 
-fn document(state: &ApiState, body: Value) -> Result<RoomDocument, Problem> {
+/// The document that was sent, or all its faults; what is said of keys that `present` has already is none.
+fn document(state: &ApiState, body: Value, present: Option<&RoomDocument>) -> Result<RoomDocument, Problem> {
     let templates = state.rooms().templates();
-    let check = |document: &RoomDocument| state.0.rules.check(document, &templates);
+    let check = |document: &RoomDocument| {
+        let mut faults = state.0.rules.check(document, &templates);
+        present.iter().for_each(|present| check::forgive_keys(&mut faults, present, document));
+        faults
+    };
     Decoded::from_value(body).checked(check).map_err(Problem::faults)
 }
 
@@ -128,9 +137,10 @@ pub async fn get(State(state): State<ApiState>, Names(room): Names<RoomId>) -> R
 pub async fn patch(
     State(state): State<ApiState>,
     Names(room): Names<RoomId>,
-    JsonBody(patch): JsonBody,
+    JsonBody(mut patch): JsonBody,
 ) -> Result<Json<RoomView>, Problem> {
     let edit = move |document: &mut RoomDocument| {
+        keys::of_patch(&mut patch, document);
         *document = Decoded::patched(document, &patch).document().map_err(RoomError::Faults)?;
         Ok(())
     };

@@ -5,21 +5,25 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use axum::{Router, http::Extensions};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tower::ServiceExt;
 
-use crate::{base::tasks::Tasks, front::accept};
+use crate::{
+    base::tasks::Tasks,
+    front::accept::{self, Admission, Admissions, Shares, Standing},
+};
 
 /// Bounds of the listener.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// Most connections at once; further ones wait in the kernel's queue. Each costs two descriptors and up to
-    /// `header_bytes`.
-    pub connections: usize,
+    /// Places, each of up to `header_bytes`.
+    pub places: Shares,
+    /// Proxies of the operator's: many people come by one connection of theirs.
+    pub proxies: Vec<IpNet>,
     /// Longest time for a request's head to arrive, and so also for a connection to stay idle: a person's next click, and
     /// the most a peer that sends one byte at a time can hold a connection.
     pub header_timeout: Duration,
@@ -37,7 +41,8 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            connections: 1024,
+            places: accept::Limits::default().http,
+            proxies: Vec::new(),
             header_timeout: Duration::from_secs(15),
             header_bytes: 32 * 1024,
             headers: 64,
@@ -51,25 +56,33 @@ impl Default for Bounds {
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Serves until the tasks are told to stop; connections are tasks of the same group.
-pub async fn serve(listener: TcpListener, router: Router, tasks: Tasks) {
-    serve_within(listener, router, tasks, Bounds::default()).await;
+/// The connection that a request came by; an extension of requests that came by one of the listener's.
+#[derive(Debug, Clone)]
+pub(super) struct Visit(Arc<Admission>);
+
+impl Visit {
+    /// Whoever is behind it has shown a right key.
+    pub fn mark_known(&self) {
+        // Where there is no such place it keeps the one it has.
+        let _ = self.0.promote(Standing::Known);
+    }
 }
 
-/// As [`serve`], with other bounds.
-pub async fn serve_within(listener: TcpListener, router: Router, tasks: Tasks, bounds: Bounds) {
-    let places = Arc::new(Semaphore::new(bounds.connections));
+/// Serves until the tasks are told to stop; connections are tasks of the same group.
+pub async fn serve(listener: TcpListener, router: Router, tasks: Tasks, bounds: Bounds) {
+    let (admissions, bounds) = (Admissions::new(bounds.places), Arc::new(bounds));
     loop {
-        let next = async {
-            // The semaphore is never closed.
-            let place = Arc::clone(&places).acquire_owned().await.expect("an open semaphore");
-            (place, accept::next(&listener, "HTTP").await)
-        };
-        let (place, (stream, address)) = tokio::select! {
+        let (stream, address) = tokio::select! {
             () = tasks.stopping() => return,
-            next = next => next,
+            accepted = accept::next(&listener, "HTTP") => accepted,
         };
-        let connection = connection(stream, address, router.clone(), tasks.clone(), bounds.clone(), place);
+        let ip = address.ip().to_canonical();
+        let standing = match bounds.proxies.iter().any(|proxies| proxies.contains(&ip)) {
+            true => Standing::Known,
+            false => Standing::Stranger,
+        };
+        let Ok(admission) = admissions.admit(ip, standing) else { continue };
+        let connection = connection(stream, address, router.clone(), tasks.clone(), bounds.clone(), admission);
         tasks.spawn("http", connection);
     }
 }
@@ -79,16 +92,24 @@ async fn connection(
     address: SocketAddr,
     router: Router,
     tasks: Tasks,
-    bounds: Bounds,
-    _place: OwnedSemaphorePermit,
+    bounds: Arc<Bounds>,
+    admission: Admission,
 ) {
     if let Err(error) = prepare(&stream, &bounds) {
         tracing::debug!(%address, %error, "cannot set socket options");
     }
+    let admission = Arc::new(admission);
+    let visit = Visit(admission.clone());
     let mark = move |extensions: &mut Extensions| {
+        // A whole request came.
+        visit.0.step();
         extensions.insert(Peer(address));
+        extensions.insert(visit.clone());
     };
-    serve_one(stream, router, tasks, &bounds, mark).await;
+    tokio::select! {
+        () = serve_one(stream, router, tasks, &bounds, mark) => {}
+        () = admission.evicted() => tracing::debug!(%address, "an HTTP connection made room for another"),
+    }
 }
 
 /// Serves one connection that is open already, of any kind, until it ends or the tasks are told to stop. `mark` adds the

@@ -1,7 +1,8 @@
 //! What handlers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
+use ipnet::IpNet;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +11,7 @@ use crate::{
     base::RoomId,
     front::{
         auth::{
+            guess::Guesses,
             keys::ApiKeys,
             rate::{Allowance, Rates},
         },
@@ -39,6 +41,10 @@ pub struct Settings {
     pub keys: ApiKeys,
     /// How often one address may ask.
     pub allowance: Allowance,
+    /// The limiter of all doors for guesses.
+    pub guesses: Guesses,
+    /// Proxies of the operator's, whose word on where a request comes from is taken.
+    pub proxies: Vec<IpNet>,
     /// Where requests are counted.
     pub counters: Counters,
     /// The WebRTC door.
@@ -61,7 +67,10 @@ pub(super) struct Shared {
     pub rules: Arc<Rules>,
     pub keys: ApiKeys,
     pub requests: Rates,
-    pub wrong_keys: Rates,
+    pub guesses: Guesses,
+    pub proxies: Vec<IpNet>,
+    /// That a proxy is not known was said.
+    pub told_of_proxy: Once,
     pub counters: Counters,
     pub webrtc: WebRtc,
     pub srs: Option<Srs>,
@@ -74,13 +83,16 @@ pub(super) struct Shared {
 impl ApiState {
     /// Fresh allowances, no streams.
     pub fn new(settings: Settings) -> Self {
-        let Settings { rooms, rules, keys, allowance, counters, webrtc, srs, fleet, stopping } = settings;
+        let Settings { rooms, rules, keys, allowance, guesses, proxies, counters, webrtc, srs, fleet, stopping } =
+            settings;
         Self(Arc::new(Shared {
             rooms,
             rules,
             keys,
             requests: Rates::new(allowance),
-            wrong_keys: Rates::new(Allowance::WRONG_KEYS),
+            guesses,
+            proxies,
+            told_of_proxy: Once::new(),
             counters,
             webrtc,
             srs,

@@ -1,6 +1,7 @@
 //! `/whep/{room}`: watching the program in a browser, by WebRTC (draft-ietf-wish-whep).
 
 use axum::{
+    extract::Request,
     http::{HeaderMap, Method, StatusCode, Uri},
     response::Response,
 };
@@ -11,11 +12,11 @@ use super::{
     body::{Asked, Names},
     guard,
     problem::{Kind, Problem},
-    wish::{self, FragmentBody, SdpBody, Shared},
+    wish::{self, Shared},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret},
-    front::auth::origin,
+    front::{auth::origin, room::Audience},
 };
 
 /// Whose sound to leave out.
@@ -44,17 +45,20 @@ pub async fn watch(
     from: guard::From,
     Names(room): Names<RoomId>,
     Asked(query): Asked<WatchQuery>,
-    uri: Uri,
-    headers: HeaderMap,
-    SdpBody(offer): SdpBody,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let state = shared.0;
-    let token = wish::bearer(&headers);
-    not_from_elsewhere(&state, &room, token.as_ref(), &uri, &headers).await?;
+    let (state, without) = (shared.0, query.for_participant);
+    let webrtc = &state.0.webrtc;
+    let token = wish::bearer(request.headers());
+    not_from_elsewhere(&state, &room, token.as_ref(), request.uri(), request.headers()).await?;
+    let audience = webrtc.may_watch(&room, token.as_ref(), without.as_ref()).await.map_err(wish::refused)?;
+    if audience == Audience::Invited {
+        from.mark_known();
+    }
+    let offer = wish::sdp(request).await?;
     let at = format!("/whep/{room}");
-    let links = state.0.webrtc.links(room.as_str());
-    let opened = state.0.webrtc.watch(room, token.as_ref(), query.for_participant, &offer).await;
-    let answer = opened.map_err(|error| wish::guessed(&state, &from, error.into()))?;
+    let links = webrtc.links(room.as_str());
+    let answer = webrtc.watch((room, without), audience, from.ip, &offer)?;
     Ok(wish::created(answer, &at, &links))
 }
 
@@ -79,16 +83,11 @@ async fn not_from_elsewhere(
     params(("room" = RoomId, Path, description = "The room")),
     responses((status = 204, description = "`Accept-Post`, and `Link` for whom the token fits"))
 )]
-pub async fn options(
-    shared: Shared,
-    from: guard::From,
-    Names(room): Names<RoomId>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+pub async fn options(shared: Shared, Names(room): Names<RoomId>, headers: HeaderMap) -> Result<Response, Problem> {
     let state = shared.0;
     let Some(token) = wish::bearer(&headers) else { return Ok(wish::capabilities(&[])) };
-    let may = state.0.webrtc.may_watch(&room, Some(&token)).await;
-    may.map_err(|error| wish::guessed(&state, &from, error.into()))?;
+    let may = state.0.webrtc.may_watch(&room, Some(&token), None).await;
+    may.map_err(wish::refused)?;
     Ok(wish::capabilities(&state.0.webrtc.links(room.as_str())))
 }
 
@@ -109,10 +108,9 @@ pub async fn options(
 pub async fn change(
     shared: Shared,
     Names(place): Names<(RoomId, String)>,
-    headers: HeaderMap,
-    FragmentBody(fragment): FragmentBody,
+    request: Request,
 ) -> Result<Response, Problem> {
-    wish::patch(&shared, &place.1, &headers, fragment).await
+    wish::patch(&shared, &place.1, request).await
 }
 
 /// Stops watching.

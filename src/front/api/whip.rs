@@ -1,6 +1,7 @@
 //! `/whip/{room}/{participant}`: publishing from a browser or an encoder, by WebRTC (RFC 9725).
 
 use axum::{
+    extract::Request,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -9,7 +10,7 @@ use super::{
     body::Names,
     guard,
     problem::Problem,
-    wish::{self, FragmentBody, SdpBody, Shared},
+    wish::{self, Shared},
 };
 use crate::base::{ParticipantId, RoomId};
 
@@ -31,15 +32,16 @@ pub async fn publish(
     shared: Shared,
     from: guard::From,
     Names((room, participant)): Names<(RoomId, ParticipantId)>,
-    headers: HeaderMap,
-    SdpBody(offer): SdpBody,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let state = shared.0;
-    let key = wish::bearer(&headers).ok_or_else(|| wish::unnamed(NO_KEY))?;
+    let webrtc = &shared.0.0.webrtc;
+    let key = wish::bearer(request.headers()).ok_or_else(|| wish::unnamed(NO_KEY))?;
+    webrtc.may_publish(&room, &participant, &key).await.map_err(wish::refused)?;
+    from.mark_known();
+    let offer = wish::sdp(request).await?;
     let at = format!("/whip/{room}/{participant}");
-    let links = state.0.webrtc.links(participant.as_str());
-    let opened = state.0.webrtc.publish(room, participant, key, &offer).await;
-    let answer = opened.map_err(|error| wish::guessed(&state, &from, error.into()))?;
+    let links = webrtc.links(participant.as_str());
+    let answer = webrtc.publish((room, participant), key, from.ip, &offer)?;
     Ok(wish::created(answer, &at, &links))
 }
 
@@ -55,14 +57,13 @@ pub async fn publish(
 )]
 pub async fn options(
     shared: Shared,
-    from: guard::From,
     Names((room, participant)): Names<(RoomId, ParticipantId)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let state = shared.0;
     let Some(key) = wish::bearer(&headers) else { return Ok(wish::capabilities(&[])) };
     let may = state.0.webrtc.may_publish(&room, &participant, &key).await;
-    may.map_err(|error| wish::guessed(&state, &from, error.into()))?;
+    may.map_err(wish::refused)?;
     Ok(wish::capabilities(&state.0.webrtc.links(participant.as_str())))
 }
 
@@ -84,10 +85,9 @@ pub async fn options(
 pub async fn change(
     shared: Shared,
     Names(place): Names<(RoomId, ParticipantId, String)>,
-    headers: HeaderMap,
-    FragmentBody(fragment): FragmentBody,
+    request: Request,
 ) -> Result<Response, Problem> {
-    wish::patch(&shared, &place.2, &headers, fragment).await
+    wish::patch(&shared, &place.2, request).await
 }
 
 /// Stops publishing.

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    extract::{FromRequest, Request, State},
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -12,7 +12,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     body::BODY_TIMEOUT,
-    guard,
     problem::{Kind, Problem},
     state::ApiState,
     whep, whip,
@@ -21,7 +20,7 @@ use crate::{
     base::Secret,
     front::{
         room::RoomError,
-        webrtc::{Answer, Changed, Fragment, SessionId},
+        webrtc::{self, Answer, Changed, Fragment, SessionId},
     },
 };
 
@@ -72,29 +71,9 @@ async fn cross_origin(request: Request, next: Next) -> Response {
     response
 }
 
-/// A body of SDP, read whole within bounds of size and time.
-#[derive(Debug)]
-pub struct SdpBody(pub String);
-
-/// A body with an SDP fragment, likewise.
-#[derive(Debug)]
-pub struct FragmentBody(pub Fragment);
-
-impl<S: Send + Sync> FromRequest<S> for SdpBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
-        read(request, SDP).await.map(Self)
-    }
-}
-
-impl<S: Send + Sync> FromRequest<S> for FragmentBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
-        let text = read(request, FRAGMENT).await?;
-        Fragment::parse(&text).map(Self).map_err(Problem::from)
-    }
+/// The offer, read whole within bounds of size and time. Not an extractor, so that nobody reads it before the key.
+pub(super) async fn sdp(request: Request<Body>) -> Result<String, Problem> {
+    read(request, SDP).await
 }
 
 async fn read(request: Request<Body>, kind: &'static str) -> Result<String, Problem> {
@@ -120,17 +99,14 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<Secret> {
     scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(key.trim()))
 }
 
-/// Keeps who guesses keys waiting, as those who guess API keys are kept.
-pub(super) fn guessed(state: &ApiState, peer: &guard::From, problem: Problem) -> Problem {
-    if problem.kind() != Kind::KeyNeeded {
-        return problem;
-    }
-    match state.0.wrong_keys.take(peer.0) {
-        Ok(()) => problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")),
-        Err(wait) => {
-            let detail = "this address sent too many wrong keys; wait as long as Retry-After says";
-            Problem::new(Kind::RateLimited, detail).retry_after(crate::front::auth::rate::retry_after(wait))
+/// Says that a key or token does not fit.
+pub(super) fn refused(error: webrtc::Error) -> Problem {
+    let problem = Problem::from(error);
+    match problem.kind() {
+        Kind::KeyNeeded => {
+            problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""))
         }
+        _ => problem,
     }
 }
 
@@ -182,14 +158,13 @@ fn session(text: &str) -> Result<SessionId, Problem> {
 }
 
 /// Trickled candidates or an ICE restart.
-pub(super) async fn patch(
-    state: &ApiState,
-    id: &str,
-    headers: &HeaderMap,
-    fragment: Fragment,
-) -> Result<Response, Problem> {
-    let wanted = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
-    match state.0.webrtc.change(&session(id)?, wanted, fragment).await? {
+pub(super) async fn patch(state: &ApiState, id: &str, request: Request<Body>) -> Result<Response, Problem> {
+    let id = session(id)?;
+    // Its name is the key: what comes for no session is not read.
+    state.0.webrtc.find(&id)?;
+    let wanted = request.headers().get(header::IF_MATCH).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let fragment = Fragment::parse(&read(request, FRAGMENT).await?)?;
+    match state.0.webrtc.change(&id, wanted.as_deref(), fragment).await? {
         Changed::Trickled => Ok(StatusCode::NO_CONTENT.into_response()),
         Changed::Restarted { fragment, etag } => {
             let mut response = fragment.into_response();

@@ -2,6 +2,8 @@
 //! and where this server may connect to ([`address`]). Owns no task, so there is nothing to stop.
 
 pub mod address;
+pub mod guess;
 pub mod keys;
 pub mod origin;
+pub mod prefix;
 pub mod rate;

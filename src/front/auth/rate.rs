@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr},
     num::NonZeroU32,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -14,6 +14,8 @@ use governor::{
     middleware::NoOpMiddleware,
     state::keyed::DashMapStateStore,
 };
+
+use super::prefix;
 
 /// Most addresses remembered, about 100 bytes each. Beyond it all share one allowance, so that an attacker with many
 /// addresses gains nothing by them and costs no memory.
@@ -34,8 +36,8 @@ impl Allowance {
     /// For requests, where nothing else is configured: a meeting system that sets up a room in one go, and a console that
     /// polls, fit many times over.
     pub const REQUESTS: Self = Self::new(50, 100);
-    /// For wrong API keys: a person who mistypes; a guesser gets nowhere.
-    pub const WRONG_KEYS: Self = Self::new(1, 10);
+    /// For connections of an address that guesses keys: whoever else is behind it is heard now and then.
+    pub const TURNSTILE: Self = Self::new(5, 10);
 
     const fn new(per_second: u32, burst: u32) -> Self {
         let (Some(per_second), Some(burst)) = (NonZeroU32::new(per_second), NonZeroU32::new(burst)) else {
@@ -79,16 +81,8 @@ impl<C: Clock + Clone> Rates<C> {
             self.limiter.shrink_to_fit();
         }
         let crowded = self.limiter.len() >= MAX_ADDRESSES;
-        let key = if crowded { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { household(address) };
+        let key = if crowded { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { prefix::host(address) };
         self.limiter.check_key(&key).map_err(|until| until.wait_time_from(self.clock.now()))
-    }
-}
-
-/// One customer's address: an IPv4 address, or the /64 that an IPv6 customer has at the least.
-fn household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
     }
 }
 

@@ -25,7 +25,7 @@ pub use call::{Call, Caller, FLEET_PROTOCOL};
 pub use index::{FrontId, Index, Place};
 pub use key::{FleetKey, MIN_SECRET_BYTES};
 pub use member::{Fleet, Membership};
-pub use proxy::{Inward, serve};
+pub use proxy::{Arrived, Inward, serve};
 pub use record::{ABOUT, KIND, Kind, Record, Records, record_name};
 pub use relay::{MOVING, Playback, Publication};
 pub use settle::Patience;

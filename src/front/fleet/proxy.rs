@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     front::{
+        accept::Admission,
         api::{self, Bounds, Peer},
         door::RtmpDoor,
         low_delay,
@@ -93,28 +94,44 @@ impl Fleet {
     }
 }
 
+/// A connection through the workers' door that names the fleet's protocol. Whoever opened it has yet to show that it is a front, and has its
+/// place among the strangers until then.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The connection.
+    pub stream: TlsStream<TcpStream>,
+    /// Its place.
+    pub admission: Admission,
+}
+
 /// Answers the other fronts until the tasks stop.
-pub async fn serve(fleet: Fleet, mut callers: mpsc::Receiver<TlsStream<TcpStream>>, router: Router, door: RtmpDoor) {
+pub async fn serve(fleet: Fleet, mut callers: mpsc::Receiver<Arrived>, router: Router, door: RtmpDoor) {
     let tasks = fleet.0.tasks.clone();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let stream = tokio::select! {
+        let arrived = tokio::select! {
             () = tasks.stopping() => return,
-            stream = callers.recv() => stream,
+            arrived = callers.recv() => arrived,
         };
-        let Some(stream) = stream else { return };
+        let Some(arrived) = arrived else { return };
         let Ok(place) = places.clone().try_acquire_owned() else { continue };
         let (fleet, router, door) = (fleet.clone(), router.clone(), door.clone());
         tasks.spawn("fleet answer", async move {
-            answer(&fleet, stream, router, door).await;
+            answer(&fleet, arrived, router, door).await;
             drop(place);
         });
     }
 }
 
-async fn answer(fleet: &Fleet, mut stream: TlsStream<TcpStream>, router: Router, door: RtmpDoor) {
+async fn answer(fleet: &Fleet, arrived: Arrived, router: Router, door: RtmpDoor) {
     let tasks = fleet.0.tasks.clone();
-    match fleet.0.caller.hear(&mut stream).await {
+    let Arrived { mut stream, admission } = arrived;
+    let call = tokio::select! {
+        call = fleet.0.caller.hear(&mut stream) => call,
+        () = admission.evicted() => return,
+    };
+    drop(admission);
+    match call {
         Ok(Call::Http(client)) => {
             let mark = move |extensions: &mut Extensions| {
                 extensions.insert(Peer(client));
@@ -125,7 +142,7 @@ async fn answer(fleet: &Fleet, mut stream: TlsStream<TcpStream>, router: Router,
         Ok(Call::Rtmp(client)) => {
             low_delay::prepare(stream.get_ref().0);
             tokio::select! {
-                () = door.meet(stream, client, true) => {}
+                () = door.meet_inward(stream, client) => {}
                 () = tasks.stopping() => {}
             }
         }

@@ -7,7 +7,7 @@ use url::Url;
 use super::{
     document::{
         Audio, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_ORDER, MAX_OUTPUTS, MAX_PARTICIPANTS, MAX_PINS, MAX_TOKEN_BYTES,
-        Output, Participant, RoomDocument, Source, Video,
+        MIN_KEY_CHARACTERS, Output, Participant, RoomDocument, Source, Video,
     },
     templates::Entry,
 };
@@ -23,6 +23,9 @@ use crate::{
 
 /// Longest role, bytes: roles are words that templates cast by.
 pub const MAX_ROLE_BYTES: usize = 64;
+
+/// What is said of a key that is too short. A present document may have such a one from before the rule.
+const SHORT: &str = "use 8 characters or more, such as the output of `openssl rand -hex 16`; for a participant write null, and the server makes one";
 
 /// Says whether this server may connect to an address; the error is a sentence for the client.
 pub type AddressRule = Box<dyn Fn(&Url) -> Result<(), String> + Send + Sync>;
@@ -65,7 +68,7 @@ impl Rules {
             Some("") => {
                 found.at("").add("/viewer_token", "the token must not be empty; leave it out to let anyone watch")
             }
-            Some(token) => text_at("/viewer_token", token, MAX_KEY_BYTES, &mut found.at("")),
+            Some(token) => key_at("/viewer_token", token, &mut found.at("")),
             None => {}
         }
         found.count("/pins", document.pins.len(), MAX_PINS);
@@ -113,7 +116,7 @@ impl Rules {
         match &participant.source {
             Source::Publish { key } => match key.expose() {
                 "" => found.add("/source/key", "the key must not be empty; whoever knows it may publish"),
-                key => text_at("/source/key", key, MAX_KEY_BYTES, found),
+                key => key_at("/source/key", key, found),
             },
             Source::Pull { url } => self.url(url, PullUrl::parse(url).err(), &mut found.at("/source")),
             Source::Whep { url, token } => self.endpoint(url, token.as_ref(), &mut found.at("/source")),
@@ -184,6 +187,31 @@ fn audio(audio: &Audio, found: &mut Place<'_>) {
 fn is_role(role: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     !role.is_empty() && role.len() <= MAX_ROLE_BYTES && role.bytes().all(plain)
+}
+
+/// Takes away what is said of short keys that are in the present document as they are.
+pub fn forgive_keys(faults: &mut Vec<Fault>, present: &RoomDocument, wanted: &RoomDocument) {
+    let unchanged = |pointer: &str| match pointer.strip_prefix("/participants/") {
+        Some(rest) => rest
+            .strip_suffix("/source/key")
+            .and_then(|id| id.parse().ok())
+            .is_some_and(|id| present.key(&id).is_some() && present.key(&id) == wanted.key(&id)),
+        None => present.viewer_token == wanted.viewer_token,
+    };
+    faults.retain(|fault| !is_short(fault) || !unchanged(&fault.pointer));
+}
+
+/// Whether the fault is that a key is too short.
+pub fn is_short(fault: &Fault) -> bool {
+    fault.detail == SHORT
+}
+
+fn key_at(at: &str, key: &str, found: &mut Place<'_>) {
+    if key.chars().count() < MIN_KEY_CHARACTERS {
+        found.add(at, SHORT);
+    } else {
+        text_at(at, key, MAX_KEY_BYTES, found);
+    }
 }
 
 fn text(field: &str, text: &str, most: usize, found: &mut Place<'_>) {
@@ -309,11 +337,12 @@ mod tests {
     fn participants_are_checked_one_by_one() {
         let publish = |key: &str| json!({"type": "publish", "key": key});
         let mut people = json!({
-            "loud": {"source": publish("k"), "gain_db": 20.5},
-            "line": {"source": publish("a\nb"), "name": "a\u{7}"},
+            "loud": {"source": publish("a-good-key"), "gain_db": 20.5},
+            "line": {"source": publish("a-good\nkey"), "name": "a\u{7}"},
+            "short": {"source": publish("1234567")},
             "none": {"source": publish(""), "role": "The Boss"},
             "long": {"source": publish(&"k".repeat(257)), "name": "語".repeat(86)},
-            "fine": {"source": publish(&"k".repeat(256)), "name": "語".repeat(85), "role": "screen", "gain_db": -60},
+            "fine": {"source": publish(&"k".repeat(256)), "order": 1, "name": "語".repeat(85), "role": "screen", "gain_db": -60},
         });
         let wanted = [
             "/participants/line/name",
@@ -323,12 +352,32 @@ mod tests {
             "/participants/loud/gain_db",
             "/participants/none/role",
             "/participants/none/source/key",
+            "/participants/short/source/key",
         ];
         assert_eq!(pointers(json!({"participants": people})), wanted);
         for i in 0..60 {
-            people[format!("p{i}")] = json!({"source": publish("k")});
+            people[format!("p{i}")] = json!({"source": publish("12345678")});
         }
         assert_eq!(pointers(json!({"participants": people}))[0], "/participants");
+    }
+
+    #[test]
+    fn a_key_from_before_the_rule_may_stay_and_no_other_short_one_comes() {
+        let with = |key: &str, token: &str| -> RoomDocument {
+            let people = json!({"alice": {"source": {"type": "publish", "key": key}}});
+            serde_json::from_value(json!({"participants": people, "viewer_token": token})).expect("a document")
+        };
+        let (old, templates) = (with("k", "t"), crate::front::room::Templates::new(Vec::new(), Vec::new()).all());
+        for (wanted, faults) in [
+            (with("k", "t"), vec![]),
+            (with("j", "t"), vec!["/participants/alice/source/key"]),
+            (with("k", "u"), vec!["/viewer_token"]),
+            (with("long-enough", "long-enough"), vec![]),
+        ] {
+            let mut found = rules().check(&wanted, &templates);
+            forgive_keys(&mut found, &old, &wanted);
+            assert_eq!(found.iter().map(|fault| fault.pointer.as_str()).collect::<Vec<_>>(), faults);
+        }
     }
 
     #[test]

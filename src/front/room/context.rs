@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Assets, RoomDocument, RoomError,
-    check::Rules,
+    check::{self, Rules},
     ledger::Ledger,
     store::Store,
     templates::{Kept, Templates},
@@ -77,9 +77,11 @@ impl Context {
     /// forbidden, do not stand in the way of changing something else.
     pub(super) fn new_faults(&self, present: &RoomDocument, wanted: &RoomDocument) -> Vec<Fault> {
         let mut faults = self.check(wanted);
+        check::forgive_keys(&mut faults, present, wanted);
         if !faults.is_empty() {
             let old = self.check(present);
-            faults.retain(|fault| !old.contains(fault));
+            // One short key is not as good as another.
+            faults.retain(|fault| check::is_short(fault) || !old.contains(fault));
         }
         faults
     }

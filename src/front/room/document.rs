@@ -24,6 +24,8 @@ pub const MAX_ORDER: i32 = 1000;
 pub const MAX_NAME_BYTES: usize = 256;
 /// Longest URL, bytes.
 pub const MAX_URL_BYTES: usize = 2048;
+/// Shortest publish key and viewer token, characters: what the limiter for guesses (`front/auth/guess.rs`) is reckoned for.
+pub const MIN_KEY_CHARACTERS: usize = 8;
 /// Longest publish key, bytes.
 pub const MAX_KEY_BYTES: usize = 256;
 /// Longest token for another server, bytes: signed ones carry claims.
@@ -54,8 +56,10 @@ pub struct RoomDocument {
     pub audio: Audio,
     /// Where the program is pushed.
     pub outputs: BTreeMap<OutputId, Output>,
-    /// What whoever watches the program by WHEP or RTMP must send, 1 to 256 bytes. Left out, whoever reaches this server may.
+    /// What whoever watches the program by WHEP or RTMP must send, 8 characters or more, at most 256 bytes. Left out, whoever reaches this server
+    /// may.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 8, max_length = 256)]
     pub viewer_token: Option<Secret>,
 }
 
@@ -71,6 +75,32 @@ pub struct NextLayout {
     pub pts_ms: Option<i64>,
     /// What the layout is then.
     pub layout: LayoutChoice,
+}
+
+impl RoomDocument {
+    /// A participant's publish key, if it has one.
+    pub fn key(&self, id: &ParticipantId) -> Option<&Secret> {
+        self.participants.get(id)?.key()
+    }
+
+    /// Has these participants keep the keys they have in `present`, if they have any there.
+    pub fn keep_keys<'a>(&mut self, of: impl IntoIterator<Item = &'a ParticipantId>, present: &Self) {
+        for id in of {
+            if let (Some(participant), Some(key)) = (self.participants.get_mut(id), present.key(id)) {
+                participant.source = Source::Publish { key: key.clone() };
+            }
+        }
+    }
+}
+
+impl Participant {
+    /// The publish key, if there is one.
+    pub fn key(&self) -> Option<&Secret> {
+        match &self.source {
+            Source::Publish { key } => Some(key),
+            Source::Pull { .. } | Source::Whep { .. } => None,
+        }
+    }
 }
 
 impl NextLayout {
@@ -137,7 +167,9 @@ fn is_zero(number: &i32) -> bool {
 pub enum Source {
     /// The participant connects to us with this key.
     Publish {
-        /// Compared in constant time; 1 to 256 bytes.
+        /// 8 characters or more, at most 256 bytes. With null the server keeps the key that is there, or makes one of 128 bits, in characters
+        /// that a URL takes, and tells it in the answer.
+        #[schema(value_type = Option<String>, required = true, min_length = 8, max_length = 256)]
         key: Secret,
     },
     /// We connect to this address, by RTMP.

@@ -37,20 +37,21 @@ pub enum RoomError {
     /// The change was refused, and nothing changed.
     #[error("the change was refused")]
     Faults(Vec<Fault>),
-    /// The key does not open this participant's place.
-    #[error("the key does not fit")]
-    WrongKey,
-    /// The token does not let anyone watch this room.
+    /// The key opens no place here: whoever has none learns nothing of what there is, so this stands for a wrong key, a room or a
+    /// participant that is not there, and one that is pulled.
     #[error(
-        "watching room {0} takes its viewer_token, sent as Authorization: Bearer TOKEN, or as ?token=TOKEN by RTMP"
+        "no place is open to this key: see that room, participant and key are right, or ask who made the room for them"
     )]
-    WrongToken(RoomId),
+    WrongKey,
+    /// The token opens no program here, likewise.
+    #[error(
+        "no program is open under this name to this token, or without one: see that the room is right, and send its viewer_token as \
+         Authorization: Bearer TOKEN, or as ?token=TOKEN by RTMP"
+    )]
+    WrongToken,
     /// More mixes are listened to than the worker makes.
     #[error("as many different mixes of room {0} are listened to as can be; watch without ?for=, or try again later")]
     TooManyMixes(RoomId),
-    /// The participant is pulled, so nobody may publish for it.
-    #[error("participant {0} is pulled by this server; give it a source of type publish to connect yourself")]
-    NotPublished(ParticipantId),
     /// More rooms than this front holds.
     #[error("this server holds {0} rooms and takes no more; delete one first")]
     Full(usize),
@@ -74,6 +75,13 @@ pub enum RoomError {
     /// The store did not say in time whether it keeps the change.
     #[error("nothing is known of the change, for the store does not answer ({0}); GET it to see what is true")]
     Unknown(String),
+}
+
+impl RoomError {
+    /// True when a key or token was not the right one, or was for something that is not there.
+    pub fn is_guess(&self) -> bool {
+        matches!(self, Self::WrongKey | Self::WrongToken)
+    }
 }
 
 /// A change to a room's document: the present one in, the wanted one or the faults out.

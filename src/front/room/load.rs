@@ -79,7 +79,7 @@ mod tests {
     fn room(publish: usize, pull: usize) -> RoomDocument {
         let mut people = serde_json::Map::new();
         for n in 0..publish {
-            people.insert(format!("a{n:02}"), json!({"source": {"type": "publish", "key": "k"}}));
+            people.insert(format!("a{n:02}"), json!({"source": {"type": "publish", "key": "long-key"}}));
         }
         for n in 0..pull {
             let url = format!("rtmp://srs/live/{n}");

@@ -33,7 +33,7 @@ pub use document::RoomDocument;
 pub use error::{Change, RoomError};
 pub use ledger::Ledger;
 pub use library::Precondition;
-pub use program::Program;
+pub use program::{Audience, Program};
 pub use quote::Quote;
 pub use rooms::Rooms;
 pub use seat::{Demand, Door, Seat};

@@ -5,6 +5,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::{RoomError, actor::Command};
 use crate::{base::ParticipantId, media::fanout::Fanout};
 
+/// Who may watch a room's program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever reaches the server: the room has no token.
+    Everybody,
+    /// Whoever has the room's token, as the one who asked has.
+    Invited,
+}
+
 /// Handle on a room's program; clones share it.
 #[derive(Debug, Clone)]
 pub struct Program {

@@ -1,7 +1,7 @@
 //! Every room of this front, and the one way to reach them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Context, Door, Program, Quote, RoomDocument, RoomError, Seat,
+    Audience, Context, Door, Program, Quote, RoomDocument, RoomError, Seat,
     actor::{Actor, Command, Entry, Inlets, Outlets},
     document::{Participant, Source},
     error::Change,
@@ -162,11 +162,12 @@ impl Rooms {
     }
 
     /// Creates the room or replaces its document. The flag is true when it was created. A room that is there is never refused
-    /// for its size.
+    /// for its size. The participants of `made` keep the keys they have, if they have any: theirs were made for this document.
     pub async fn put(
         &self,
         id: &RoomId,
-        document: RoomDocument,
+        mut document: RoomDocument,
+        made: BTreeSet<ParticipantId>,
         crowded: Crowded,
     ) -> Result<(RoomView, bool), RoomError> {
         if self.find(id).is_err() {
@@ -176,7 +177,10 @@ impl Rooms {
                 return Ok((view, true));
             }
         }
-        let change = Box::new(move |_: &RoomDocument| Ok(document));
+        let change = Box::new(move |present: &RoomDocument| {
+            document.keep_keys(&made, present);
+            Ok(document)
+        });
         self.change(id, change).await.map(|view| (view, false))
     }
 
@@ -323,12 +327,12 @@ impl Rooms {
         Ok(self.find(id)?.events.subscribe())
     }
 
-    /// The room's program, to play, for one who brings `token`.
-    pub async fn program(&self, id: &RoomId, token: Option<&Secret>) -> Result<Fanout, RoomError> {
-        let room = self.find(id)?;
+    /// The room's program, to play, for one who brings `token`, and who may have it.
+    pub async fn program(&self, id: &RoomId, token: Option<&Secret>) -> Result<(Fanout, Audience), RoomError> {
+        let room = self.find(id).map_err(|_| RoomError::WrongToken)?;
         let token = token.cloned();
-        room.ask(|reply| Command::MayWatch(token, reply)).await??;
-        Ok(room.program)
+        let audience = room.ask(|reply| Command::MayWatch(token, reply)).await??;
+        Ok((room.program, audience))
     }
 
     /// The program of a room that the caller was let watch before.
@@ -347,7 +351,7 @@ impl Rooms {
     /// Whether [`Rooms::publish`] would be granted now; changes nothing.
     pub async fn may_publish(&self, id: &RoomId, participant: &ParticipantId, key: &Secret) -> Result<(), RoomError> {
         let (participant, key) = (participant.clone(), key.clone());
-        self.find(id)?.ask(|reply| Command::MayPublish(participant, key, reply)).await?
+        self.place(id)?.ask(|reply| Command::MayPublish(participant, key, reply)).await?
     }
 
     /// Takes the place of a participant who publishes; whoever had it is evicted.
@@ -359,7 +363,15 @@ impl Rooms {
         door: Door,
     ) -> Result<Seat, RoomError> {
         let (participant, key) = (participant.clone(), key.clone());
-        self.find(id)?.ask(|reply| Command::Publish(participant, key, door, reply)).await?
+        self.place(id)?.ask(|reply| Command::Publish(participant, key, door, reply)).await?
+    }
+
+    /// A room for one who has yet to show a key of it.
+    fn place(&self, id: &RoomId) -> Result<Room, RoomError> {
+        self.find(id).map_err(|_| {
+            tracing::info!(room = %id, "a publisher was not let in: there is no such room");
+            RoomError::WrongKey
+        })
     }
 
     /// What is wrong with a source that a participant's media may come from.

@@ -8,8 +8,11 @@ use super::Error;
 /// C1, C2, S1 and S2, bytes.
 const BLOCK: usize = 1536;
 
-/// Answers a client's handshake.
-pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(), Error> {
+/// Answers a client's handshake; `step` is called for each half of it.
+pub async fn answer<S>(stream: &mut S, step: &(impl Fn() + Send + Sync)) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut handshake = Handshake::new(PeerType::Server);
     let mut bytes = [0; 1 + BLOCK];
     // The version byte alone tells whether it is worth waiting for the rest.
@@ -18,10 +21,12 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result
         return Err(Error::Handshake);
     }
     read(stream, &mut bytes[1..]).await?;
+    step();
     let (reply, _) = process(&mut handshake, &bytes)?;
     stream.write_all(&reply).await?;
     stream.flush().await?;
     read(stream, &mut bytes[..BLOCK]).await?;
+    step();
     match process(&mut handshake, &bytes[..BLOCK])? {
         (_, true) => Ok(()),
         (_, false) => Err(Error::Handshake),

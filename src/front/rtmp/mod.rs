@@ -21,7 +21,7 @@ pub use error::Error;
 pub use limits::{Caps, Limits};
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use session::{PlayRequest, PublishRequest, Request, accept};
+pub use session::{PlayRequest, PublishRequest, Request, accept, accept_stepwise};
 
 use crate::front::auth::address::Stream;
 

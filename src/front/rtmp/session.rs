@@ -56,14 +56,22 @@ pub async fn accept<S>(stream: S, limits: &Limits) -> Result<Request<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    timeout(limits.greeting, greet(stream, limits)).await.map_err(|_| Error::Greeting(limits.greeting))?
+    accept_stepwise(stream, limits, || {}).await
 }
 
-async fn greet<S>(mut stream: S, limits: &Limits) -> Result<Request<S>, Error>
+/// As [`accept`]; `step` is called whenever the peer has come a step further, which is at most four times.
+pub async fn accept_stepwise<S>(stream: S, limits: &Limits, step: impl Fn() + Send + Sync) -> Result<Request<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    handshake::answer(&mut stream).await?;
+    timeout(limits.greeting, greet(stream, limits, &step)).await.map_err(|_| Error::Greeting(limits.greeting))?
+}
+
+async fn greet<S>(mut stream: S, limits: &Limits, step: &(impl Fn() + Send + Sync)) -> Result<Request<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    handshake::answer(&mut stream, step).await?;
     let mut wire = Wire::new(stream, limits.before_key(), limits.stall);
     let mut connected: Option<(String, String)> = None;
     let mut streams = 0;
@@ -76,6 +84,7 @@ where
                     |name| command.property(0, name).filter(|a| a.len() <= MAX_ADDRESS_BYTES).unwrap_or_default();
                 connected = Some((address("app").to_owned(), address("tcUrl").to_owned()));
                 welcome(&mut wire, &command);
+                step();
             }
             ("connect", Some(_)) => return Err(wire.fault(Fault::OutOfOrder("a second connect"))),
             (_, None) => return Err(wire.fault(Fault::OutOfOrder("a command before connect"))),
@@ -89,6 +98,7 @@ where
             }
             (name @ ("publish" | "play"), Some((app, tc_url))) => {
                 let path = Path::new(app, command.text(1).unwrap_or_default(), tc_url);
+                step();
                 let asked = Asked { wire, limits: limits.clone(), path, stream: message.stream };
                 return Ok(match name {
                     "publish" => Request::Publish(PublishRequest(asked)),

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Instant, SystemTime},
 };
@@ -15,18 +16,21 @@ use super::{
     peer::{Made, Maker},
     run::{Command, Connection},
     session::Session,
+    stay::Stay,
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
-    front::{metrics::Counters, room::Rooms},
+    front::{
+        accept::{Admissions, Shares, Standing},
+        metrics::Counters,
+        room::{Audience, RoomError, Rooms},
+    },
 };
 
-/// Most sessions at once. Each viewer is some 3 Mbit/s, so the line of a large server is full before.
-const MAX_SESSIONS: usize = 1024;
-
-/// Most sessions whose clients have not connected yet. Each costs some 100 kB for at most 30 s, and anyone may ask for one
-/// where no viewers' token is set.
-const MAX_WAITING: usize = 256;
+/// Places of sessions. A stranger is one that asked for an open room's program and has not connected yet: it costs some 100 kB for at most
+/// 30 s, and anyone may ask for it. Guests watch such a program, at some 3 Mbit/s each, so the line of a large server is full before. Those
+/// who came with a key or token have places of their own, from the first moment.
+const SESSIONS: Shares = Shares { strangers: 256, guests: 512, known: 512 };
 
 /// Requests that may wait for one session.
 const MAILBOX: usize = 16;
@@ -103,6 +107,7 @@ struct Shared {
     servers: IceServers,
     counters: Counters,
     tasks: Tasks,
+    admissions: Admissions,
     sessions: Mutex<HashMap<SessionId, Entry>>,
 }
 
@@ -110,7 +115,6 @@ struct Shared {
 struct Entry {
     etag: String,
     commands: mpsc::Sender<Command>,
-    connected: bool,
     /// Changes that its client may still ask for.
     changes: Bucket,
 }
@@ -135,54 +139,82 @@ impl WebRtc {
     /// Sessions on `port`, to and from `rooms`, as tasks of `tasks`; clients are told of `servers`.
     pub fn new(port: Arc<Port>, rooms: Rooms, servers: IceServers, counters: Counters, tasks: Tasks) -> Self {
         let maker = Maker::new(port.addresses(), port.addresses());
-        let sessions = Mutex::default();
-        Self(Arc::new(Shared { port, maker, rooms, servers, counters, tasks, sessions }))
+        let (sessions, admissions) = (Mutex::default(), Admissions::new(SESSIONS));
+        Self(Arc::new(Shared { port, maker, rooms, servers, counters, tasks, admissions, sessions }))
     }
 
-    /// Opens a session for a client that publishes.
-    pub async fn publish(
+    /// Opens a session for a client that publishes, and [may](WebRtc::may_publish).
+    ///
+    /// # Errors
+    /// When there is no place for it, or the offer is of no use.
+    pub fn publish(
         &self,
-        room: RoomId,
-        participant: ParticipantId,
+        (room, participant): (RoomId, ParticipantId),
         key: Secret,
+        from: IpAddr,
         offer: &str,
     ) -> Result<Answer, Error> {
-        self.may_publish(&room, &participant, &key).await?;
-        self.open(Place::Publish { room, participant, key }, offer)
+        self.open(Place::Publish { room, participant, key }, from, Standing::Known, offer)
     }
 
-    /// Whether [`WebRtc::publish`] would find its place.
+    /// Whether the key opens the place.
     pub async fn may_publish(&self, room: &RoomId, participant: &ParticipantId, key: &Secret) -> Result<(), Error> {
         let may = self.0.rooms.may_publish(room, participant, key).await;
         may.inspect_err(|_| self.0.counters.webrtc_refused("publish")).map_err(Error::Room)
     }
 
-    /// Opens a session for a client that watches, with everyone's sound or everyone's but one's. A participant's own key opens
-    /// what they take part in, so that who joins needs one key, not two.
-    pub async fn watch(
+    /// Opens a session for a client that watches, with everyone's sound or everyone's but one's, as it
+    /// [may](WebRtc::may_watch).
+    ///
+    /// # Errors
+    /// When there is no place for it, or the offer is of no use.
+    pub fn watch(
         &self,
-        room: RoomId,
-        token: Option<&Secret>,
-        without: Option<ParticipantId>,
+        (room, without): (RoomId, Option<ParticipantId>),
+        audience: Audience,
+        from: IpAddr,
         offer: &str,
     ) -> Result<Answer, Error> {
-        let own = match (&without, token) {
-            (Some(participant), Some(key)) => self.0.rooms.may_publish(&room, participant, key).await.is_ok(),
-            _ => false,
+        let standing = match audience {
+            Audience::Everybody => Standing::Stranger,
+            Audience::Invited => Standing::Known,
         };
-        if !own {
-            self.may_watch(&room, token).await?;
-        }
-        if let Some(participant) = &without {
-            self.0.rooms.has_participant(&room, participant).await?;
-        }
-        self.open(Place::Watch { room, without }, offer)
+        self.open(Place::Watch { room, without }, from, standing, offer)
     }
 
-    /// Whether [`WebRtc::watch`] would be granted.
-    pub async fn may_watch(&self, room: &RoomId, token: Option<&Secret>) -> Result<(), Error> {
-        let may = self.0.rooms.program(room, token).await;
-        may.inspect_err(|_| self.0.counters.webrtc_refused("watch")).map(|_| ()).map_err(Error::Room)
+    /// What lets a client watch, with the sound of everyone but `without`, who must be in the room. A participant's own key opens what they
+    /// take part in, so that who joins needs one key, not two.
+    pub async fn may_watch(
+        &self,
+        room: &RoomId,
+        token: Option<&Secret>,
+        without: Option<&ParticipantId>,
+    ) -> Result<Audience, Error> {
+        let may = self.lets_watch(room, token, without).await;
+        may.inspect_err(|_| self.0.counters.webrtc_refused("watch")).map_err(Error::Room)
+    }
+
+    async fn lets_watch(
+        &self,
+        room: &RoomId,
+        token: Option<&Secret>,
+        without: Option<&ParticipantId>,
+    ) -> Result<Audience, RoomError> {
+        let rooms = &self.0.rooms;
+        if let (Some(participant), Some(key)) = (without, token)
+            && rooms.may_publish(room, participant, key).await.is_ok()
+        {
+            return Ok(Audience::Invited);
+        }
+        let (_, audience) = rooms.program(room, token).await?;
+        if let Some(participant) = without {
+            rooms.has_participant(room, participant).await.map_err(|error| match audience {
+                // Who has shown nothing is not told who is there.
+                Audience::Everybody => RoomError::WrongToken,
+                Audience::Invited => error,
+            })?;
+        }
+        Ok(audience)
     }
 
     /// `Link` header values for STUN and TURN servers, for someone who was let in.
@@ -224,6 +256,11 @@ impl WebRtc {
         Ok(changed)
     }
 
+    /// Fails when there is no such session.
+    pub fn find(&self, id: &SessionId) -> Result<(), Error> {
+        self.sessions().contains_key(id).then_some(()).ok_or(Error::NoSession)
+    }
+
     /// Ends a session.
     pub async fn leave(&self, id: &SessionId) -> Result<(), Error> {
         let commands = self.sessions().get(id).map(|entry| entry.commands.clone());
@@ -231,59 +268,48 @@ impl WebRtc {
         commands.send(Command::Leave).await.map_err(|_| Error::NoSession)
     }
 
-    fn open(&self, place: Place, offer: &str) -> Result<Answer, Error> {
+    fn open(&self, place: Place, from: IpAddr, standing: Standing, offer: &str) -> Result<Answer, Error> {
         let shared = &self.0;
-        self.admit().inspect_err(|_| shared.counters.webrtc_refused("full"))?;
+        let stay = Stay::begin(&shared.admissions, from, standing, shared.tasks.token().child_token());
+        let stay = stay.inspect_err(|_| shared.counters.webrtc_refused("full"))?;
         let now = Instant::now();
         let made = shared.maker.answer(place.role(), offer, now);
         let made = made.inspect_err(|_| shared.counters.webrtc_refused("offer"))?;
-        Ok(self.start(place, made, offer, now))
+        Ok(self.start(place, stay, made, offer, now))
     }
 
-    fn admit(&self) -> Result<(), Error> {
-        let sessions = self.sessions();
-        if sessions.len() >= MAX_SESSIONS {
-            return Err(Error::Full(MAX_SESSIONS));
-        }
-        let waiting = sessions.values().filter(|entry| !entry.connected).count();
-        if waiting >= MAX_WAITING { Err(Error::Crowded(MAX_WAITING)) } else { Ok(()) }
-    }
-
-    fn start(&self, place: Place, made: Made, offer: &str, now: Instant) -> Answer {
+    fn start(&self, place: Place, stay: Stay, made: Made, offer: &str, now: Instant) -> Answer {
         let shared = self.0.clone();
         let sdp = made.answer.clone();
         let mut session = Session::new(place.role(), made, offer, now);
         let name = session.ufrag();
         let etag = format!("\"{name}\"");
-        let lease = shared.port.lease(name, place.role().datagrams());
+        let lease = shared.port.lease(name, place.role().datagrams(), stay.shown());
         let (sender, commands) = mpsc::channel(MAILBOX);
         let id = SessionId::random();
-        let entry = Entry { etag: etag.clone(), commands: sender, connected: false, changes: CHANGES };
+        let entry = Entry { etag: etag.clone(), commands: sender, changes: CHANGES };
         self.sessions().insert(id.clone(), entry);
-        let connection = Connection::new(session, lease, commands, shared.tasks.token());
+        let connection = Connection::new(session, lease, commands, stay.stop());
         let (door, own) = (self.clone(), id.clone());
         shared.tasks.spawn("webrtc", async move {
             // Dropped with the task, however that ends.
             let _listed = Listed { door: door.clone(), id: own.clone() };
             let _open = door.0.counters.webrtc_opened(place.role().name());
-            let connected = || door.connected(&own);
-            let end = match &place {
-                Place::Publish { room, participant, key } => {
-                    connection.publish(&door.0.rooms, room, participant, key, connected).await
-                }
-                Place::Watch { room, without } => {
-                    connection.watch(&door.0.rooms, room, without.as_ref(), connected).await
+            let connected = || stay.connected();
+            let run = async {
+                match &place {
+                    Place::Publish { room, participant, key } => {
+                        connection.publish(&door.0.rooms, room, participant, key, connected).await
+                    }
+                    Place::Watch { room, without } => {
+                        connection.watch(&door.0.rooms, room, without.as_ref(), connected).await
+                    }
                 }
             };
+            let end = stay.live(run).await;
             door.ended(&place, &end);
         });
         Answer { id, sdp, etag }
-    }
-
-    fn connected(&self, id: &SessionId) {
-        if let Some(entry) = self.sessions().get_mut(id) {
-            entry.connected = true;
-        }
     }
 
     fn ended(&self, place: &Place, end: &End) {

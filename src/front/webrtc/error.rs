@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use str0m::RtcError;
 
 use super::request::Answered;
-use crate::front::{auth::address::ConnectError, retry::Failure, room::RoomError};
+use crate::front::{accept::Full, auth::address::ConnectError, retry::Failure, room::RoomError};
 
 /// Why a session was not opened, found or changed.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +20,8 @@ pub enum Error {
     #[error("{0}")]
     NoMedia(&'static str),
     /// As many sessions are open as may be.
-    #[error("this server has {0} WebRTC sessions open, the most it serves; try again in a moment")]
-    Full(usize),
-    /// As many sessions are being opened as may be.
-    #[error("{0} WebRTC sessions are waiting for their clients to connect, the most that may; try again in a moment")]
-    Crowded(usize),
+    #[error(transparent)]
+    Full(#[from] Full),
     /// No such session, or it has ended.
     #[error("there is no such session, or it has ended; POST an offer to begin another")]
     NoSession,

@@ -27,6 +27,7 @@ mod run;
 mod servers;
 pub mod session;
 mod stage;
+mod stay;
 mod timeline;
 
 #[cfg(test)]

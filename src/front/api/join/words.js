@@ -42,10 +42,8 @@ export function unfit() {
 }
 
 const REFUSALS = {
-  401: 'The key in this link is not the right one. Ask for a new link.',
+  401: 'The key in this link is not the right one, or this meeting or your place in it is not there (any more). Ask for a new link.',
   403: 'This server does not let pages in from here. Ask who runs it.',
-  404: 'This meeting, or your place in it, does not exist (any more). Ask for a new link.',
-  409: 'Your place in this meeting is filled by a camera that the server fetches itself. Ask for a place of your own.',
   422: 'This browser and the meeting have no codec in common. Use a current Firefox, Chrome, Edge or Safari.',
 };
 

@@ -1,12 +1,11 @@
 //! Where workers come in: TLS, the greeting, then the link.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, sink, split},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{Instant, timeout},
 };
 use tokio_rustls::server::TlsStream;
@@ -18,18 +17,15 @@ use super::{
 use crate::{
     base::RoomId,
     front::{
-        accept,
+        accept::{self, Admission, Admissions, Shares, Standing},
         engine::{
             Event, Outbox,
             link::{read_link, write_link},
         },
-        fleet::{FLEET_PROTOCOL, Place},
+        fleet::{Arrived, FLEET_PROTOCOL, Place},
     },
     link::join::{self, Answer, Greeting},
 };
-
-/// Most workers that may be at the door at once. Each takes a TLS handshake's memory, some 50 KiB.
-const MAX_WAITING: usize = 256;
 
 /// How long a peer may take to say who it is, TLS included.
 const GREETING: Duration = Duration::from_secs(10);
@@ -40,28 +36,32 @@ const WANTED: Duration = Duration::from_secs(3);
 /// How long a worker that was let go may take to finish what it has.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Accepts until the front stops.
-pub async fn serve(swarm: Swarm, listener: TcpListener) {
+/// Accepts until the front stops; so many may be at the door at once.
+pub async fn serve(swarm: Swarm, listener: TcpListener, shares: Shares) {
     let tasks = swarm.shared.tasks.clone();
-    let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+    let admissions = Admissions::new(shares);
     loop {
         let (stream, peer) = tokio::select! {
             () = tasks.stopping() => return,
             accepted = accept::next(&listener, "worker") => accepted,
         };
-        // Beyond the bound a worker finds the connection closed and tries again.
-        let Ok(permit) = waiting.clone().try_acquire_owned() else { continue };
+        // A worker that makes room for another finds the connection closed and tries again.
+        let Ok(admission) = admissions.admit(peer.ip(), Standing::Stranger) else { continue };
         let (swarm, stop) = (swarm.clone(), tasks.clone());
         tasks.spawn("worker link", async move {
             let met = tokio::select! {
-                met = meet(&swarm, stream) => met,
+                met = meet(&swarm, stream, &admission) => met,
+                () = admission.evicted() => return,
                 () = stop.stopping() => return,
             };
-            drop(permit);
             match met {
-                Ok(Met::Front(stream)) => swarm.hand_on(*stream),
+                // It has yet to show that it is one, and keeps its place until then.
+                Ok(Met::Front(stream)) => swarm.hand_on(Arrived { stream: *stream, admission }),
                 // It sees by itself when the front stops: its room lets go of it.
-                Ok(Met::Worker(stream, admitted)) => talk(&swarm, *stream, admitted).await,
+                Ok(Met::Worker(stream, admitted)) => {
+                    drop(admission);
+                    talk(&swarm, *stream, admitted).await;
+                }
                 Err(reason) => tracing::info!(%peer, "a worker was not let in: {reason}"),
             }
         });
@@ -76,15 +76,19 @@ enum Met {
     Front(Box<TlsStream<TcpStream>>),
 }
 
-async fn meet(swarm: &Swarm, stream: TcpStream) -> Result<Met, String> {
+async fn meet(swarm: &Swarm, stream: TcpStream, admission: &Admission) -> Result<Met, String> {
     join::notice_cuts(&stream).map_err(|error| error.to_string())?;
     let (mut stream, greeting) = match timeout(GREETING, greet(swarm, stream)).await {
         Ok(greeted) => match greeted? {
             (stream, Some(greeting)) => (stream, greeting),
-            (stream, None) => return Ok(Met::Front(Box::new(stream))),
+            (stream, None) => {
+                admission.step();
+                return Ok(Met::Front(Box::new(stream)));
+            }
         },
         Err(_) => return Err(format!("it did not say who it is within {} s", GREETING.as_secs())),
     };
+    admission.step();
     let admitted = match swarm.find(&greeting.room) {
         Some(berth) => berth.admit(&greeting, Instant::now() + WANTED).await,
         None => Err(swarm.whereabouts(&greeting.room)),
@@ -128,10 +132,10 @@ async fn greet(swarm: &Swarm, stream: TcpStream) -> Result<(TlsStream<TcpStream>
 }
 
 impl Swarm {
-    fn hand_on(&self, stream: TlsStream<TcpStream>) {
+    fn hand_on(&self, arrived: Arrived) {
         // One too many finds its connection closed.
         if let Some(several) = &self.shared.several {
-            let _ = several.callers.try_send(stream);
+            let _ = several.callers.try_send(arrived);
         }
     }
 

@@ -20,11 +20,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio::{net::TcpListener, sync::mpsc};
+use tokio_rustls::TlsAcceptor;
 
 pub use self::identity::{Identity, IdentityError};
 use self::{api::Api, berth::Berth};
@@ -32,7 +29,10 @@ use super::Worker;
 use crate::{
     base::{RoomId, tasks::Tasks},
     cost::{Budget, Capacity},
-    front::fleet::{FleetKey, Index, Records},
+    front::{
+        accept::Shares,
+        fleet::{Arrived, FleetKey, Index, Records},
+    },
 };
 
 /// What an operator says of the Swarm.
@@ -65,7 +65,7 @@ pub struct Several {
     /// Where rooms are on record.
     pub records: Records,
     /// Takes the connections that other fronts open.
-    pub callers: mpsc::Sender<TlsStream<TcpStream>>,
+    pub callers: mpsc::Sender<Arrived>,
 }
 
 /// Why the engine cannot be used.
@@ -102,14 +102,14 @@ impl fmt::Debug for Swarm {
 }
 
 impl Swarm {
-    /// Lets workers in at `listener`; the front's certificate is kept in the folder `state`, or is that of the fleet. `tasks`
+    /// Lets workers in at `listener`, which has so many places for strangers; the front's certificate is kept in the folder `state`, or is that of the fleet. `tasks`
     /// owns what runs.
     ///
     /// # Errors
     /// When the API's address is none, or there is no certificate. Docker itself may be away: rooms wait for it.
     pub fn open(
         settings: SwarmSettings,
-        listener: TcpListener,
+        (listener, shares): (TcpListener, Shares),
         state: &Path,
         several: Option<Several>,
         tasks: Tasks,
@@ -122,7 +122,7 @@ impl Swarm {
         let berths = Mutex::default();
         let shared = Shared { settings, api, certificate, acceptor, berths, several, tasks: tasks.clone() };
         let swarm = Self { shared: Arc::new(shared) };
-        tasks.spawn("worker door", door::serve(swarm.clone(), listener));
+        tasks.spawn("worker door", door::serve(swarm.clone(), listener, shares));
         tasks.spawn("swarm sweep", keep::sweep(swarm.clone()));
         Ok(swarm)
     }

@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Context, Door, Program, RoomDocument, RoomError, Seat,
+    Audience, Context, Door, Program, RoomDocument, RoomError, Seat,
     document::Source,
     outputs::Outputs,
     people::{Admission, People, Pull},
@@ -63,7 +63,7 @@ pub(super) enum Command {
     /// Would [`Command::Publish`] be granted?
     MayPublish(ParticipantId, Secret, oneshot::Sender<Result<(), RoomError>>),
     /// May someone with this token watch?
-    MayWatch(Option<Secret>, oneshot::Sender<Result<(), RoomError>>),
+    MayWatch(Option<Secret>, oneshot::Sender<Result<Audience, RoomError>>),
     /// Somebody who watches cannot go on before the program's next keyframe.
     Keyframe,
     /// Someone is about to listen to everyone, or to everyone but one.
@@ -291,19 +291,23 @@ impl Actor {
     }
 
     fn admits(&self, id: &ParticipantId, key: &Secret) -> Result<(), RoomError> {
-        match self.people.source(id) {
-            None => Err(RoomError::NoParticipant(self.id.clone(), id.clone())),
-            Some(Source::Pull { .. } | Source::Whep { .. }) => Err(RoomError::NotPublished(id.clone())),
-            Some(Source::Publish { key: wanted }) if wanted != key => Err(RoomError::WrongKey),
-            Some(Source::Publish { .. }) => Ok(()),
-        }
+        let why = match self.people.source(id) {
+            None => "there is no such participant",
+            Some(Source::Pull { .. } | Source::Whep { .. }) => "the participant is pulled by this server",
+            Some(Source::Publish { key: wanted }) if wanted != key => "the key does not fit",
+            Some(Source::Publish { .. }) => return Ok(()),
+        };
+        // For the operator alone.
+        tracing::info!(room = %self.id, participant = %id, "a publisher was not let in: {why}");
+        Err(RoomError::WrongKey)
     }
 
     /// A room without a viewers' token is watched by whoever reaches the server.
-    fn lets_watch(&self, token: Option<&Secret>) -> Result<(), RoomError> {
+    fn lets_watch(&self, token: Option<&Secret>) -> Result<Audience, RoomError> {
         match &self.document.viewer_token {
-            Some(wanted) if token != Some(wanted) => Err(RoomError::WrongToken(self.id.clone())),
-            _ => Ok(()),
+            None => Ok(Audience::Everybody),
+            Some(wanted) if token == Some(wanted) => Ok(Audience::Invited),
+            Some(_) => Err(RoomError::WrongToken),
         }
     }
 

@@ -35,7 +35,11 @@ use super::bucket::Bucket;
 
 use crate::{
     base::tasks::Tasks,
-    front::{auth::address::Connector, metrics::Counters},
+    front::{
+        accept::{Shares, Standing},
+        auth::address::Connector,
+        metrics::Counters,
+    },
 };
 
 /// Datagrams that may wait for one session: a quarter of a second of 8 Mbit/s.
@@ -72,12 +76,20 @@ pub struct Datagram {
     pub bytes: Bytes,
 }
 
+/// How a session is reached.
+#[derive(Debug)]
+struct Inlet {
+    datagrams: mpsc::Sender<Datagram>,
+    /// What its client has shown; what comes to it over TCP has shown as much.
+    standing: Standing,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Port {
     socket: UdpSocket,
     state: UdpSocketState,
-    table: Mutex<Table<mpsc::Sender<Datagram>>>,
+    table: Mutex<Table<Inlet>>,
     streams: Mutex<HashMap<SocketAddr, Way>>,
     /// Where clients reach us.
     addresses: Vec<SocketAddr>,
@@ -124,7 +136,7 @@ impl Port {
         let any: IpAddr = if local.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let socket = UdpSocket::bind((any, 0)).await?;
         // It is told by nothing, so it needs no name.
-        Ok(Arc::new(Self::on(socket, &[local], Some(reach), counters)?).lease(String::new(), most))
+        Ok(Arc::new(Self::on(socket, &[local], Some(reach), counters)?).lease(String::new(), most, Standing::Known))
     }
 
     /// Where clients reach us.
@@ -132,10 +144,10 @@ impl Port {
         &self.addresses
     }
 
-    /// A way in for the session that clients call by `name` and send `most` datagrams at most.
-    pub fn lease(self: &Arc<Self>, name: String, most: Bucket) -> Lease {
+    /// A way in for the session that a client, which has shown so much, calls by `name` and sends `most` datagrams at most.
+    pub fn lease(self: &Arc<Self>, name: String, most: Bucket, standing: Standing) -> Lease {
         let (sender, datagrams) = mpsc::channel(QUEUE);
-        let id = self.table().add(name, sender, most);
+        let id = self.table().add(name, Inlet { datagrams: sender, standing }, most);
         Lease { port: self.clone(), id, datagrams }
     }
 
@@ -144,8 +156,8 @@ impl Port {
         Batch::new(self.state.max_gso_segments())
     }
 
-    /// Reads until `tasks` stop.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, tasks: Tasks) {
+    /// Reads until `tasks` stop; over TCP there are so many places.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, shares: Shares, tasks: Tasks) {
         let reading = tasks.clone();
         let port = self.clone();
         tasks.spawn("webrtc udp", async move {
@@ -154,7 +166,7 @@ impl Port {
                 never = port.read() => match never {},
             }
         });
-        tcp::serve(self, listener, tasks).await;
+        tcp::serve(self, listener, shares, tasks).await;
     }
 
     /// Reads for ever.
@@ -185,8 +197,15 @@ impl Port {
         }
     }
 
-    /// Hands a datagram to its session; false when it has none.
-    fn deliver(&self, proto: Protocol, source: SocketAddr, local: Option<IpAddr>, bytes: &[u8], at: Instant) -> bool {
+    /// Hands a datagram to its session, and gives what the session's client has shown; none when there is no session.
+    fn deliver(
+        &self,
+        proto: Protocol,
+        source: SocketAddr,
+        local: Option<IpAddr>,
+        bytes: &[u8],
+        at: Instant,
+    ) -> Option<Standing> {
         let mut table = self.table();
         let origin = Origin { address: source, tcp: proto != Protocol::Udp };
         let session = match &self.reach {
@@ -195,16 +214,16 @@ impl Port {
         };
         let Some(session) = session else {
             self.counters.webrtc_noise();
-            return false;
+            return None;
         };
         let destination = self.candidate(local, source);
         let local = local.filter(|_| self.anywhere);
         let datagram = Datagram { at, proto, source, destination, local, bytes: Bytes::copy_from_slice(bytes) };
         // A session that does not keep up loses datagrams; it is no reason to hold up the others.
-        if session.try_send(datagram).is_err() {
+        if session.datagrams.try_send(datagram).is_err() {
             self.counters.webrtc_overrun();
         }
-        true
+        Some(session.standing)
     }
 
     /// The candidate that a client means which reached us at `local`: behind address translation none has that address, and any
@@ -259,7 +278,7 @@ impl Port {
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, Table<mpsc::Sender<Datagram>>> {
+    fn table(&self) -> MutexGuard<'_, Table<Inlet>> {
         // Nothing under this lock can panic half-way.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,18 +11,18 @@ use str0m::net::Protocol;
 use tokio::{
     io::{self, AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
     net::{TcpListener, TcpStream},
-    sync::{Notify, Semaphore, mpsc},
+    sync::{Notify, mpsc},
     time::timeout,
 };
 
 use super::Port;
 use crate::{
     base::tasks::Tasks,
-    front::{accept, low_delay::LowDelay},
+    front::{
+        accept::{self, Admission, Admissions, Shares, Standing},
+        low_delay::LowDelay,
+    },
 };
-
-/// Most connections at once, each at most 64 KiB until it has shown a session's name.
-const MAX_CONNECTIONS: usize = 512;
 
 /// How long a stranger may take to show the name of a session.
 const GREETING: Duration = Duration::from_secs(5);
@@ -46,26 +46,26 @@ const BURST_BYTES: usize = 16 << 10;
 /// Largest datagram, bytes: what the RTP stack takes. A peer that claims more speaks another protocol.
 const MAX_BYTES: usize = 2000;
 
-pub(super) async fn serve(port: Arc<Port>, listener: TcpListener, tasks: Tasks) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+pub(super) async fn serve(port: Arc<Port>, listener: TcpListener, shares: Shares, tasks: Tasks) {
+    let admissions = Admissions::new(shares);
     loop {
         let (stream, peer) = tokio::select! {
             () = tasks.stopping() => return,
             accepted = accept::next(&listener, "ICE-TCP") => accepted,
         };
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let Ok(admission) = admissions.admit(peer.ip(), Standing::Stranger) else { continue };
         let (port, stop) = (port.clone(), tasks.clone());
         tasks.spawn("webrtc tcp", async move {
             tokio::select! {
-                () = carry(&port, stream, peer) => {}
+                () = carry(&port, stream, peer, &admission) => {}
+                () = admission.evicted() => {}
                 () = stop.stopping() => {}
             }
-            drop(place);
         });
     }
 }
 
-async fn carry(port: &Port, stream: TcpStream, peer: SocketAddr) {
+async fn carry(port: &Port, stream: TcpStream, peer: SocketAddr, admission: &Admission) {
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let local = stream.local_addr().ok().map(|address| address.ip().to_canonical());
     let (reader, writer) = io::split(LowDelay::new(stream));
@@ -77,12 +77,13 @@ async fn carry(port: &Port, stream: TcpStream, peer: SocketAddr) {
     let taken = way.taken.clone();
     port.streams().insert(peer, way);
     let _leave = Leave { port, peer };
-    if !port.deliver(Protocol::Tcp, peer, local, &first, Instant::now()) {
+    let shown = port.deliver(Protocol::Tcp, peer, local, &first, Instant::now());
+    if shown.is_none_or(|standing| admission.promote(standing).is_err()) {
         return;
     }
     let reading = async {
         while let Ok(Some(datagram)) = timeout(IDLE, reader.next()).await {
-            port.deliver(Protocol::Tcp, peer, local, &datagram, Instant::now());
+            let _ = port.deliver(Protocol::Tcp, peer, local, &datagram, Instant::now());
         }
     };
     tokio::select! {
