@@ -6,7 +6,7 @@ use clap::Parser;
 use tilecast::app::{
     bench, calibrate,
     config::{Cli, Command, Config, LogFormat},
-    demo, health, layout, serve, worker,
+    demo, health, layout, raster, serve, worker,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
             log_worker();
             worker::run(&args)
         }
+        Command::Raster(args) => raster::run(&args),
         Command::Health(args) => block_on(health::run(args)),
         Command::Layout(command) => layout::run(command),
         Command::Demo(args) => block_on(demo::run(args)),

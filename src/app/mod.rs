@@ -8,5 +8,6 @@ pub mod health;
 pub mod lab;
 pub mod layout;
 pub mod pipelines;
+pub mod raster;
 pub mod serve;
 pub mod worker;

@@ -1,6 +1,11 @@
 //! `tilecast serve`: the front, assembled in order, each step with its reason.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use tokio::{
@@ -30,6 +35,7 @@ use crate::{
         },
         fleet::{self, Fleet, FleetKey, FrontId, Index, Membership, NEWS, News, Records, Shelf},
         metrics::Counters,
+        raster::Rasterizer,
         room::{
             Assets, Context, Keeping, Ledger, Rooms, Templates,
             check::{AddressRule, Rules},
@@ -62,12 +68,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
 
     let templates = Templates::new(config.layouts, loaded.templates);
-    let assets = Assets::new(loaded.assets);
+    let assets = Assets::new(loaded.assets, loaded.undrawn);
     let connector = Connector::new(AddressPolicy::new(config.allow_address));
     let outward = connector.clone();
     let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
     let capacity = Machine::here().capacity(config.capacity_cores);
-    let (engine, others) = engine(config.engine, capacity, &config.state, &config.log, &tasks).await?;
+    let program = std::env::current_exe().context("this program's own path is not known")?;
+    let rasterizer = Rasterizer::new(program.clone());
+    let (engine, others) = engine(config.engine, program, capacity, &config.state, &config.log, &tasks).await?;
     // Rooms that come back are let in whatever they cost, so nothing waits for prices.
     let ledger = Ledger::default();
     calibrate::in_background(&config.state, ledger.clone(), &tasks);
@@ -87,6 +95,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             rules: rules.clone(),
             templates,
             assets,
+            rasterizer,
             keeping,
             stage: config.pipelines.stage,
             video_encoders: config.pipelines.video,
@@ -107,6 +116,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         }
     };
     let (fleet, callers) = fleet.unzip();
+    // Images that were stored without their pictures get them while everything else goes on.
+    tasks.spawn("pictures", rooms.clone().draw_waiting(tasks.token()));
 
     let door =
         RtmpDoor { rooms: rooms.clone(), limits: Limits::default(), counters: counters.clone(), fleet: fleet.clone() };
@@ -172,6 +183,7 @@ struct Others {
 
 async fn engine(
     config: EngineConfig,
+    program: PathBuf,
     capacity: Budget,
     state: &Path,
     log: &str,
@@ -179,7 +191,6 @@ async fn engine(
 ) -> anyhow::Result<(Engine, Option<Others>)> {
     match config {
         EngineConfig::Local => {
-            let program = std::env::current_exe().context("this program's own path is not known")?;
             Ok((Engine::Local(Local::new(program, log.to_owned(), tasks.clone()).within(capacity)), None))
         }
         EngineConfig::Swarm { settings, listen, fleet } => {

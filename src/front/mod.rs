@@ -13,6 +13,7 @@ mod get;
 pub mod metrics;
 pub mod output;
 pub mod pull;
+pub mod raster;
 mod retry;
 pub mod room;
 pub mod rtmp;

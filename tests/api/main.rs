@@ -1,6 +1,7 @@
 //! The REST API's router, asked as clients ask it.
 
 mod capacity;
+mod hostile;
 mod layouts;
 mod problems;
 mod rooms;

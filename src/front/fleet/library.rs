@@ -1,24 +1,34 @@
 //! Templates and images that several fronts share. Each is a record; who changes one has read it before, and is refused when another
 //! was quicker.
+//!
+//! An image is two records: the upload, and its finished picture. One whose picture is missing, because a front of an earlier version
+//! stored it or the picture has no room, is drawn by each front for itself.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use super::{
-    record::{Kind, Labels, Record},
+    record::{Kind, Labels, Record, RecordError},
     shelf::{MAX_SEALED_BYTES, SEALED, Shelf, ShelfError, soon},
 };
 use crate::{
-    base::{AssetHash, AssetName, TemplateName},
-    front::room::{store, templates::Kept},
+    base::{AssetName, TemplateName},
+    front::room::{
+        assets::{Asset, Upload},
+        picture, store,
+        templates::Kept,
+    },
 };
 
 /// Largest image that several fronts share, bytes: Docker's configs hold 1000 KiB.
 pub const MAX_ASSET_BYTES: usize = 900 * 1024;
 
-/// Most bytes of all images that several fronts share: every manager of the Swarm keeps them in memory, and a list of them must stay
-/// below the 16 MiB of one answer.
+/// Largest file of a finished picture that several fronts share, bytes.
+pub const MAX_RASTER_BYTES: usize = MAX_ASSET_BYTES - picture::OVERHEAD;
+
+/// Most bytes of all images that several fronts share, and as many again of their pictures: every manager of the Swarm keeps them in
+/// memory, and a list of them must stay below the 16 MiB of one answer.
 pub const MAX_ASSETS_BYTES: usize = 6 << 20;
 
 /// Most bytes of a template with the versions before it, sealed; older versions are let go beyond that, so that 256 templates stay
@@ -30,8 +40,10 @@ const MAX_HISTORY_BYTES: usize = 48 * 1024;
 pub struct Library {
     /// Stored templates by name.
     pub templates: BTreeMap<TemplateName, Kept>,
-    /// Images by name: their files.
-    pub assets: BTreeMap<AssetName, Bytes>,
+    /// Images by name, as they were uploaded.
+    pub assets: BTreeMap<AssetName, Upload>,
+    /// Pictures by name, as they are kept.
+    pub rasters: BTreeMap<AssetName, Bytes>,
 }
 
 /// The records of a library as they were last read, by kind and name.
@@ -54,18 +66,34 @@ impl Shelf {
                 Err(reason) => tracing::warn!(about = record.about, "a shared template does not read: {reason}"),
             }
         }
-        let mut images = soon(self.records().list(Kind::Asset)).await?;
-        // Of two with one name, which a front that was cut off while it replaced one leaves behind, the newer counts.
-        images.sort_by_key(|record| record.version);
-        for record in images {
-            let name = record.about.split(' ').next().and_then(|name| name.parse::<AssetName>().ok());
-            if let (Some(name), Some(file)) = (name, record.data()) {
-                seen.insert((Kind::Asset, name.as_str().to_owned()), record);
-                library.assets.insert(name, file.into());
+        for (name, record, data) in self.files(Kind::Asset).await? {
+            let upload = Upload::new(data);
+            if record.about != about(&name, &upload) {
+                tracing::warn!(%name, "a shared image is not what its SHA-256 says, and is left out");
+                continue;
             }
+            seen.insert((Kind::Asset, name.as_str().to_owned()), record);
+            library.assets.insert(name, upload);
+        }
+        for (name, record, data) in self.files(Kind::Raster).await? {
+            seen.insert((Kind::Raster, name.as_str().to_owned()), record);
+            library.rasters.insert(name, data);
         }
         *self.seen() = seen;
         Ok(library)
+    }
+
+    /// The records of files, by name. Of two with one name, which a front that was cut off while it replaced one leaves behind, the
+    /// newer is the later one.
+    async fn files(&self, kind: Kind) -> Result<Vec<(AssetName, Record, Bytes)>, ShelfError> {
+        let mut records = soon(self.records().list(kind)).await?;
+        records.sort_by_key(|record| record.version);
+        let file = |record: Record| {
+            let name = record.about.split(' ').next()?.parse().ok()?;
+            let data = record.data()?.into();
+            Some((name, record, data))
+        };
+        Ok(records.into_iter().filter_map(file).collect())
     }
 
     fn template(&self, record: &Record) -> Result<(TemplateName, Kept), String> {
@@ -114,31 +142,64 @@ impl Shelf {
         self.delete_seen(Kind::Template, name.as_str()).await
     }
 
-    /// Keeps an image, in place of the one that was last read.
+    /// Keeps an image and its picture, in place of those that were last read.
     ///
     /// # Errors
-    /// [`ShelfError::TooLarge`], and whatever else keeps it from being kept.
-    pub async fn put_asset(&self, name: &AssetName, file: &Bytes) -> Result<(), ShelfError> {
-        let before = self.seen_record(Kind::Asset, name.as_str());
-        let size = |((kind, other), record): (&(Kind, String), &Record)| {
-            let counts = *kind == Kind::Asset && other != name.as_str();
-            counts.then(|| record.data()).flatten().map_or(0, |file| file.len())
-        };
-        let taken: usize = self.seen().iter().map(size).sum();
-        if file.len() > MAX_ASSET_BYTES || taken + file.len() > MAX_ASSETS_BYTES {
+    /// [`ShelfError::ImageTooLarge`], and whatever else keeps the image from being kept. Without its picture it is drawn again.
+    pub async fn put_asset(&self, name: &AssetName, asset: &Asset) -> Result<(), ShelfError> {
+        let file = &asset.upload.file;
+        if file.len() > MAX_ASSET_BYTES || self.taken(Kind::Asset, name) + file.len() > MAX_ASSETS_BYTES {
             return Err(ShelfError::ImageTooLarge);
         }
-        // A config's data never change, so another image is another config.
-        let about = format!("{name} {}", &AssetHash::of(file).to_string()[..16]);
-        if before.as_ref().is_some_and(|before| before.about == about) {
-            return Ok(());
+        let news = self.replace(Kind::Asset, name, &about(name, &asset.upload), file).await?;
+        if news {
+            self.tell_library();
         }
-        soon(self.records().create(Kind::Asset, &about, Labels::new(), Some(file))).await?;
+        if let Err(error) = self.put_drawing(name, asset).await {
+            tracing::warn!(%name, "the picture of an image is not shared, so each front draws it: {error}");
+        }
+        Ok(())
+    }
+
+    /// Keeps the picture of an image that is kept.
+    ///
+    /// # Errors
+    /// As [`Shelf::put_asset`].
+    pub async fn put_drawing(&self, name: &AssetName, asset: &Asset) -> Result<(), ShelfError> {
+        let data = picture::write(&asset.upload, &asset.drawing);
+        if data.len() > MAX_ASSET_BYTES || self.taken(Kind::Raster, name) + data.len() > MAX_ASSETS_BYTES {
+            return Err(ShelfError::ImageTooLarge);
+        }
+        match self.replace(Kind::Raster, name, &about(name, &asset.upload), &data).await {
+            Ok(true) => self.tell_library(),
+            // Another front has drawn the same.
+            Ok(false) | Err(ShelfError::Record(RecordError::Taken)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Bytes of all records of a kind but the one of that name, as they were last read.
+    fn taken(&self, kind: Kind, name: &AssetName) -> usize {
+        let size = |((of, other), record): (&(Kind, String), &Record)| {
+            let counts = *of == kind && other != name.as_str();
+            counts.then(|| record.data()).flatten().map_or(0, |file| file.len())
+        };
+        self.seen().iter().map(size).sum()
+    }
+
+    /// Makes a record in place of the one that was last read; false if that is about the same. A config's data never change, so another
+    /// file is another config.
+    async fn replace(&self, kind: Kind, name: &AssetName, about: &str, file: &[u8]) -> Result<bool, ShelfError> {
+        let before = self.seen_record(kind, name.as_str());
+        if before.as_ref().is_some_and(|before| before.about == about) {
+            return Ok(false);
+        }
+        soon(self.records().create(kind, about, Labels::new(), Some(file))).await?;
         if let Some(before) = before {
             soon(self.records().delete(&before)).await?;
         }
-        self.tell_library();
-        Ok(())
+        Ok(true)
     }
 
     /// Forgets an image.
@@ -146,7 +207,8 @@ impl Shelf {
     /// # Errors
     /// When the store does not answer.
     pub async fn delete_asset(&self, name: &AssetName) -> Result<(), ShelfError> {
-        self.delete_seen(Kind::Asset, name.as_str()).await
+        self.delete_seen(Kind::Asset, name.as_str()).await?;
+        self.delete_seen(Kind::Raster, name.as_str()).await
     }
 
     async fn delete_seen(&self, kind: Kind, name: &str) -> Result<(), ShelfError> {
@@ -156,6 +218,11 @@ impl Shelf {
         }
         Ok(())
     }
+}
+
+/// What a record says that it is about: which image, and which file under that name.
+fn about(name: &AssetName, upload: &Upload) -> String {
+    format!("{name} {}", &upload.hash.to_string()[..16])
 }
 
 fn purpose(name: &TemplateName) -> String {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::{
     Keeping, RoomDocument, RoomError, Rooms,
-    assets::Asset,
+    assets::{Asset, Upload},
     templates::{Entry, Kept, MAX_TEMPLATES},
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
+    front::raster::{RasterError, Rasterizer},
     layout::{LayoutChoice, Template, TemplateChoice},
 };
 
@@ -139,13 +140,27 @@ impl Rooms {
         self.context.assets.get(name).ok_or_else(|| RoomError::NoAsset(name.clone()))
     }
 
-    /// Keeps an image that was read; rooms that show one of its name change at once. The flag is true when it is new.
+    /// An upload with its picture, drawn where it can do no harm.
+    ///
+    /// # Errors
+    /// Why it is no image that can be shown.
+    pub async fn draw_asset(&self, upload: Upload) -> Result<Asset, RasterError> {
+        let drawing = self.context.rasterizer.draw(&upload.file, self.context.most_of_a_raster()).await?;
+        Ok(Asset { upload, drawing })
+    }
+
+    /// Draws uploads and previews.
+    pub fn rasterizer(&self) -> &Rasterizer {
+        &self.context.rasterizer
+    }
+
+    /// Keeps an image that was drawn; rooms that show one of its name change at once. The flag is true when it is new.
     pub async fn put_asset(&self, name: &AssetName, asset: Asset) -> Result<bool, RoomError> {
         let _turn = self.turn_to_change().await?;
-        if let Some(why) = self.context.assets.refusal(name, &asset.file) {
+        if let Some(why) = self.context.assets.refusal(name, &asset) {
             return Err(RoomError::AssetInUse(name.clone(), why));
         }
-        self.context.keep_asset(name, &asset.file).await?;
+        self.context.keep_asset(name, &asset).await?;
         let created = self.context.assets.put(name.clone(), asset);
         self.library_changed().await;
         Ok(created)
@@ -154,7 +169,9 @@ impl Rooms {
     /// Forgets an image, unless a template or a room shows it.
     pub async fn delete_asset(&self, name: &AssetName) -> Result<(), RoomError> {
         let _turn = self.turn_to_change().await?;
-        self.asset(name)?;
+        if !self.context.assets.has(name) {
+            return Err(RoomError::NoAsset(name.clone()));
+        }
         let used = |why| Err(RoomError::AssetInUse(name.clone(), why));
         if let Some((by, _)) = self.templates().into_iter().find(|(_, entry)| entry.template.assets().contains(&name)) {
             return used(format!("is shown by layout {by}; change that first"));

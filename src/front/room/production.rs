@@ -243,7 +243,7 @@ impl Production {
     pub(super) fn images(&mut self, wanted: &BTreeSet<AssetHash>, assets: &Assets) {
         let Some(outbox) = &self.outbox else { return };
         for hash in wanted.difference(&self.images.0) {
-            if let Some(file) = assets.file(*hash) {
+            if let Some(file) = assets.raster(*hash) {
                 // A worker that cannot take it now is about to be replaced.
                 let _ = outbox.send(&ToWorker::Asset { hash: *hash, file });
             }

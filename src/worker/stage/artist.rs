@@ -186,7 +186,7 @@ impl Studio {
             fault(format!("the image {asset} was not sent before the scene that shows it"));
             return None;
         };
-        match draw::asset::decode(&file, Some(size)) {
+        match draw::raster::decode(&file) {
             Ok(image) => Some(draw::fitted(&image, size, Wish { fit, ..Wish::default() })),
             Err(error) => {
                 fault(format!("the image {asset} cannot be shown: {error}"));
