@@ -6,7 +6,7 @@ use clap::Parser;
 use tilecast::app::{
     bench, calibrate,
     config::{Cli, Command, Config, LogFormat},
-    demo, gate, health, layout,
+    demo, gate, health, layout, raster,
     runtime::block_on,
     serve, worker,
 };
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             log_gate();
             block_on(gate::run(args))
         }
+        Command::Raster(args) => raster::run(&args),
         Command::Health(args) => block_on(health::run(args)),
         Command::Layout(command) => layout::run(command),
         Command::Demo(args) => block_on(demo::run(args)),

@@ -87,6 +87,18 @@ fn a_grouped_import_is_read_as_well_as_a_path() {
 }
 
 #[test]
+fn only_a_process_that_may_die_reads_what_strangers_uploaded() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for room in ["front", "worker", "link"] {
+        sources(&src.join(room), &mut |path, text| {
+            for name in ["resvg", "upload::", "draw::upload", "draw::preview", "image::load", "ImageReader"] {
+                assert!(!text.contains(name), "{} names {name}", path.display());
+            }
+        });
+    }
+}
+
+#[test]
 fn only_the_worker_holds_c() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for room in ["base", "media", "layout", "speaker", "draw", "link", "front", "app"] {

@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use clap::{Args, Subcommand};
 
 use crate::{
     base::{AssetHash, AssetName},
-    draw::{self, Fonts, Rehearsal, asset},
+    draw::{self, Fonts, MAX_FILE_BYTES, Rehearsal, upload},
     layout::{
         Arguments, Canvas, Director, Face, Layout, MAX_TILES, Meeting, Person, Template, advise,
         template::MAX_TEMPLATE_BYTES,
@@ -215,8 +216,14 @@ fn render(args: &Render) -> anyhow::Result<()> {
     let hash = |name: &AssetName| assets.get(name).map(|file| AssetHash::of(file));
     let layout = Layout::new(&template, &arguments, hash);
     let by_hash: BTreeMap<AssetHash, &Bytes> = assets.values().map(|file| (AssetHash::of(file), file)).collect();
-    let files = |hash| by_hash.get(&hash).map(|file| Bytes::clone(file));
-    let picture = draw::preview(&mut Fonts::load(), &layout, &rehearsal, &args.canvas, &files);
+    let mut shown = BTreeMap::new();
+    for hash in layout.images() {
+        if let Some(file) = by_hash.get(&hash) {
+            shown.insert(hash, Arc::new(upload::draw(file).context("an image cannot be shown")?.pixels));
+        }
+    }
+    let picture =
+        draw::preview(&mut Fonts::load(), &layout, &rehearsal, &args.canvas, &|hash| shown.get(&hash).cloned());
     std::fs::write(&args.output, draw::png(&picture)).with_context(|| format!("cannot write {}", args.output.display()))
 }
 
@@ -256,8 +263,8 @@ fn assets(folder: &Path) -> anyhow::Result<BTreeMap<AssetName, Bytes>> {
         let Some(name) = path.file_stem().and_then(|name| name.to_str()).filter(|_| image) else { continue };
         let name: AssetName =
             name.parse().with_context(|| format!("{} has a name no asset can have", path.display()))?;
-        let file = bytes(&path, asset::MAX_FILE_BYTES as u64)?;
-        asset::inspect(&file).with_context(|| format!("{} cannot be shown", path.display()))?;
+        let file = bytes(&path, MAX_FILE_BYTES as u64)?;
+        upload::inspect(&file).with_context(|| format!("{} cannot be shown", path.display()))?;
         assets.insert(name, file.into());
     }
     Ok(assets)

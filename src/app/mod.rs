@@ -9,6 +9,7 @@ pub mod health;
 pub mod lab;
 pub mod layout;
 pub mod pipelines;
+pub mod raster;
 pub mod runtime;
 pub mod serve;
 pub mod worker;

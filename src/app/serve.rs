@@ -1,6 +1,11 @@
 //! `tilecast serve`: the front, assembled in order, each step with its reason.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use tokio::{
@@ -31,6 +36,7 @@ use crate::{
         },
         fleet::{self, Fleet, FleetKey, FrontId, Index, Membership, NEWS, News, Records, Shelf},
         metrics::Counters,
+        raster::Rasterizer,
         room::{
             Assets, Context, Keeping, Ledger, Rooms, Templates,
             check::{AddressRule, Rules},
@@ -68,12 +74,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
 
     let templates = Templates::new(config.layouts, loaded.templates);
-    let assets = Assets::new(loaded.assets);
+    let assets = Assets::new(loaded.assets, loaded.undrawn);
     let connector = Connector::new(AddressPolicy::new(config.allow_address));
     let outward = connector.clone();
     let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
     let capacity = Machine::here().capacity(config.capacity_cores);
-    let (engine, others) = engine(config.engine, capacity, limits.workers, &config.state, &config.log, &tasks).await?;
+    let program = std::env::current_exe().context("this program's own path is not known")?;
+    let rasterizer = Rasterizer::new(program.clone());
+    let (engine, others) =
+        engine(config.engine, program, capacity, limits.workers, &config.state, &config.log, &tasks).await?;
     // Rooms that come back are let in whatever they cost, so nothing waits for prices.
     let ledger = Ledger::default();
     calibrate::in_background(&config.state, ledger.clone(), &tasks);
@@ -93,6 +102,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             rules: rules.clone(),
             templates,
             assets,
+            rasterizer,
             keeping,
             stage: config.pipelines.stage,
             video_encoders: config.pipelines.video,
@@ -113,6 +123,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         }
     };
     let (fleet, callers) = fleet.unzip();
+    // Images that were stored without their pictures get them while everything else goes on.
+    tasks.spawn("pictures", rooms.clone().draw_waiting(tasks.token()));
 
     // One for all doors: who guesses at one guesses at all.
     let guesses = Guesses::default();
@@ -189,6 +201,7 @@ struct Others {
 
 async fn engine(
     config: EngineConfig,
+    program: PathBuf,
     capacity: Budget,
     places: Shares,
     state: &Path,
@@ -197,7 +210,6 @@ async fn engine(
 ) -> anyhow::Result<(Engine, Option<Others>)> {
     match config {
         EngineConfig::Local => {
-            let program = std::env::current_exe().context("this program's own path is not known")?;
             Ok((Engine::Local(Local::new(program, log.to_owned(), tasks.clone()).within(capacity)), None))
         }
         EngineConfig::Swarm { settings, listen, fleet } => {

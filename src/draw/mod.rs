@@ -2,23 +2,29 @@
 //!
 //! The stage paints with it on what GStreamer composed, the preview paints everything with it. Pure Rust over the system's
 //! fonts; decodes uploaded images within limits and no media, knows no room and no clock. Nothing here starts, so nothing stops.
+//! What strangers made is decoded by `upload` alone, which only a process that may die calls.
 
-pub mod asset;
 mod badge;
 mod blur;
 mod card;
 pub mod dress;
 mod format;
+pub mod job;
+mod kind;
+pub mod limits;
 mod outline;
 mod palette;
 mod picture;
 mod preview;
+pub mod raster;
 mod render;
 mod sample;
+mod scale;
 mod shape;
 mod sheet;
 mod stroke;
 mod text;
+pub mod upload;
 mod words;
 
 use image::{ImageEncoder, RgbImage, codecs::png::PngEncoder};
@@ -27,6 +33,7 @@ pub use blur::blur_around;
 pub use card::{CardStyle, card};
 pub use dress::Marks;
 pub use format::{Format, PlaneMut, PlaneRef, RgbPlanes, Surface, View, rgb, yuv};
+pub use kind::{Kind, MAX_FILE_BYTES};
 pub use outline::{Outline, Shape};
 pub use picture::{fitted, lay_on};
 pub use preview::{Rehearsal, preview};

@@ -5,6 +5,7 @@ use image::{Rgb, RgbImage, Rgba, RgbaImage, imageops};
 use super::{
     blur::blur_around,
     format::{PlaneMut, RgbPlanes},
+    scale::scaled,
 };
 use crate::{
     layout::{
@@ -16,10 +17,13 @@ use crate::{
 
 /// The image as it meets a rectangle of `size`, clear where it does not reach.
 pub fn fitted(image: &RgbaImage, size: Size, wish: Wish) -> RgbaImage {
-    let plan = planned(image.dimensions(), size, wish);
-    let scaled = scaled(image, plan);
+    let Plan { source, target } = planned(image.dimensions(), size, wish);
+    let scaled = scaled(image, source, target.size);
+    if target.size == size {
+        return scaled;
+    }
     let mut whole = RgbaImage::new(size.width, size.height);
-    imageops::replace(&mut whole, &scaled, plan.target.x.into(), plan.target.y.into());
+    imageops::replace(&mut whole, &scaled, target.x.into(), target.y.into());
     whole
 }
 
@@ -48,24 +52,6 @@ pub(super) fn tile(picture: &RgbImage, size: Size, wish: Wish, around: Color) ->
 
 fn planned((width, height): (u32, u32), size: Size, wish: Wish) -> Plan {
     plan(Size { width, height }, 1.0, size, wish)
-}
-
-/// Scaled with every pixel counted as much as it is opaque: what is under clear pixels has no colour.
-fn scaled(image: &RgbaImage, Plan { source, target }: Plan) -> RgbaImage {
-    let mut used = imageops::crop_imm(image, source.x, source.y, source.size.width, source.size.height).to_image();
-    for Rgba([red, green, blue, alpha]) in used.pixels_mut() {
-        for channel in [red, green, blue] {
-            *channel = ((u16::from(*channel) * u16::from(*alpha) + 127) / 255) as u8;
-        }
-    }
-    let mut scaled = imageops::resize(&used, target.size.width, target.size.height, imageops::FilterType::CatmullRom);
-    for Rgba([red, green, blue, alpha]) in scaled.pixels_mut() {
-        let whole = u16::from((*alpha).max(1));
-        for channel in [red, green, blue] {
-            *channel = ((u16::from(*channel) * 255 + whole / 2) / whole).min(255) as u8;
-        }
-    }
-    scaled
 }
 
 /// Makes an image opaque, with `color` where it is clear.

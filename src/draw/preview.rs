@@ -1,11 +1,11 @@
 //! What a template looks like, with people who are not there.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
-use bytes::Bytes;
 use image::{RgbImage, RgbaImage};
+use serde::{Deserialize, Serialize};
 
-use super::{CardStyle, Face, Fonts, Marks, asset, card, render};
+use super::{CardStyle, Face, Fonts, Marks, card, render};
 use crate::{
     base::{AssetHash, ParticipantId},
     layout::{self, Canvas, Layout, MAX_TILES, Meeting, Person, Scene},
@@ -36,7 +36,7 @@ const NAMES: [&str; 16] = [
 const TIME: i64 = 50_709;
 
 /// A meeting that is not there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rehearsal {
     /// How many people, at most [`MAX_TILES`] are shown.
     pub participants: usize,
@@ -71,14 +71,14 @@ impl Rehearsal {
 /// Longest that a rehearsal looks ahead, s: an hour turns every page.
 const MAX_SECONDS: u64 = 3600;
 
-/// Draws a layout for a meeting that is not there, as large as the canvas; see [`Layout::parts`] for who plays what. `files` has the uploads that the layout shows; one that it
-/// lacks is left out.
+/// Draws a layout for a meeting that is not there, as large as the canvas; see [`Layout::parts`] for who plays what.
+/// `images` has the pictures that the layout shows; one that it lacks is left out.
 pub fn preview(
     fonts: &mut Fonts,
     layout: &Layout,
     rehearsal: &Rehearsal,
     canvas: &Canvas,
-    files: &dyn Fn(AssetHash) -> Option<Bytes>,
+    images: &dyn Fn(AssetHash) -> Option<Arc<RgbaImage>>,
 ) -> RgbImage {
     let people = stand_ins(layout, rehearsal);
     let nth = |number: usize| number.checked_sub(1).and_then(|index| people.get(index)).map(|person| person.id.clone());
@@ -100,8 +100,7 @@ pub fn preview(
         .iter()
         .filter_map(|person| Some((&person.id, stand_in(fonts, person, &scene, floor.as_ref() == Some(&person.id))?)))
         .collect();
-    let images = Images { files, canvas: canvas.size(), last: RefCell::default() };
-    render(fonts, &scene, canvas, &|id| faces.get(id).cloned().unwrap_or_default(), &|hash| images.get(hash), TIME)
+    render(fonts, &scene, canvas, &|id| faces.get(id).cloned().unwrap_or_default(), images, TIME)
 }
 
 /// What somebody's camera would show, as large as the scene needs it; `None` if the scene does not. It has a camera's shape, so
@@ -129,29 +128,6 @@ fn camera(Size { width, height }: Size) -> Size {
         Size { width: across, height }
     } else {
         Size { width, height: down }
-    }
-}
-
-/// Uploaded images, decoded when they are shown. The last one is kept, since a watermark and a logo are often the same; all of
-/// them could be more than fits in memory.
-struct Images<'a> {
-    files: &'a dyn Fn(AssetHash) -> Option<Bytes>,
-    canvas: Size,
-    last: RefCell<Option<(AssetHash, Arc<RgbaImage>)>>,
-}
-
-impl Images<'_> {
-    fn get(&self, hash: AssetHash) -> Option<Arc<RgbaImage>> {
-        if let Some((_, image)) = self.last.borrow().as_ref().filter(|(last, _)| *last == hash) {
-            return Some(Arc::clone(image));
-        }
-        let file = (self.files)(hash)?;
-        // An SVG may have too much to draw at the canvas's size, and not at the logo's that it is.
-        let image = asset::decode(&file, Some(self.canvas)).or_else(|_| asset::decode(&file, None));
-        // Whoever stored it was told if it cannot be read.
-        let image = Arc::new(image.ok()?);
-        *self.last.borrow_mut() = Some((hash, Arc::clone(&image)));
-        Some(image)
     }
 }
 

@@ -61,12 +61,12 @@ fn uploads_and_dress_are_drawn_as_on_the_program() {
         ]}]
     }"##;
     let template = layout::Template::parse(json.as_bytes()).expect("a template");
-    let red = crate::draw::png(&RgbImage::from_pixel(8, 8, image::Rgb([255, 0, 0])));
-    let hash = AssetHash::of(&red);
+    let red = Arc::new(RgbaImage::from_pixel(8, 8, image::Rgba([255, 0, 0, 255])));
+    let hash = AssetHash::of(b"red");
     let layout = Layout::new(&template, &Arguments::new(), |_| Some(hash));
     let canvas = Canvas { width: 640, height: 360, ..Canvas::default() };
-    let files = |wanted| (wanted == hash).then(|| Bytes::from(red.clone()));
-    let picture = preview(&mut Fonts::none(), &layout, &of(2), &canvas, &files);
+    let images = |wanted| (wanted == hash).then(|| red.clone());
+    let picture = preview(&mut Fonts::none(), &layout, &of(2), &canvas, &images);
     let Color { red, green, blue } = canvas.background;
     let ground = image::Rgb([red, green, blue]);
     assert_eq!(*picture.get_pixel(576, 36), image::Rgb([255, 0, 0]), "the upload");

@@ -15,6 +15,7 @@ mod low_delay;
 pub mod metrics;
 pub mod output;
 pub mod pull;
+pub mod raster;
 mod retry;
 pub mod room;
 pub mod rtmp;

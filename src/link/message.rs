@@ -36,12 +36,12 @@ pub enum ToWorker {
         /// The media itself, on the feed's own time line.
         packet: Packet,
     },
-    /// An uploaded image, sent before the first scene that names it, or later where the link has no room for it before; kept
+    /// An uploaded image's finished picture, sent before the first scene that names it, or later where the link has no room for it before; kept
     /// until [`Control::ForgetAssets`].
     Asset {
         /// What scenes call it.
         hash: AssetHash,
-        /// The file as it was uploaded and checked: PNG, JPEG, WebP or SVG.
+        /// A file that the front's own side wrote, PNG or JPEG; never one that somebody uploaded.
         file: Bytes,
     },
 }

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod hangups;
+mod hostile;
 mod layouts;
 mod problems;
 mod rooms;

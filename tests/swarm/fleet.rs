@@ -354,10 +354,11 @@ async fn layouts_and_images_are_everybodys() {
     assert_eq!(upload(&a, "logo", 24).await.0, StatusCode::OK);
     b.api().until("/v1/assets", LIMIT, |list| known(list) && *list != first).await.expect("replaced at B");
     assert_eq!(docker.records("asset").len(), 1, "nothing of the first is left");
+    eventually("the picture is shared, and only that of the second", || docker.records("raster").len() == 1).await;
     let (status, text) = upload(&b, "wall", 1200).await;
     assert!(status == StatusCode::INSUFFICIENT_STORAGE && text.contains("share images of at most"), "{status} {text}");
     b.api().delete("/v1/assets/logo").await.expect("deleted");
-    assert!(docker.records("asset").is_empty());
+    assert!(docker.records("asset").is_empty() && docker.records("raster").is_empty());
 }
 
 /// Uploads an image of noise, which PNG cannot make smaller.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{bench, calibrate, demo, gate, health, layout, worker};
+use crate::app::{bench, calibrate, demo, gate, health, layout, raster, worker};
 
 /// Merges the live streams of a meeting into one: RTMP in, tiled picture and mixed sound, RTMP out, driven by REST.
 #[derive(Debug, Parser)]
@@ -23,6 +23,9 @@ pub enum Command {
     /// One room's media; started by `serve`, not by people
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
+    /// One job of drawing; started by `serve`, not by people
+    #[command(hide = true)]
+    Raster(raster::RasterArgs),
     /// Ask a server on this machine whether it serves
     Health(health::Args),
     /// Let a Swarm's fronts ask of Docker what they need, and nothing else

@@ -16,7 +16,13 @@ use super::{
     rooms::answer,
     state::ApiState,
 };
-use crate::{base::AssetName, front::room::assets::Asset};
+use crate::{
+    base::AssetName,
+    front::{
+        raster::RasterError,
+        room::assets::{Asset, Upload},
+    },
+};
 
 /// Every image.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,15 +51,14 @@ pub struct AssetView {
 
 impl AssetView {
     fn of(name: AssetName, asset: &Asset) -> Self {
-        let size = asset.inspected.size;
-        let kind = asset.inspected.kind.media_type();
+        let Asset { upload, drawing } = asset;
         Self {
             name,
-            kind,
-            width: size.width,
-            height: size.height,
-            bytes: asset.file.len(),
-            sha256: asset.hash.to_string(),
+            kind: drawing.kind.media_type(),
+            width: drawing.size.width,
+            height: drawing.size.height,
+            bytes: upload.file.len(),
+            sha256: upload.hash.to_string(),
         }
     }
 }
@@ -65,8 +70,9 @@ pub async fn list(State(state): State<ApiState>) -> Json<AssetList> {
     Json(AssetList { assets })
 }
 
-/// Uploads an image: PNG, JPEG, WebP, or SVG of shapes alone; at most 4 MiB and 16 million px. Programs that show one of its
-/// name show the new one at once.
+/// Uploads an image: PNG, JPEG, WebP, or SVG of shapes alone; at most 4 MiB and 16 million px. It is drawn once, now, and refused if
+/// that takes more than 2 s of computing or 256 MiB of memory; programs show it at up to 3840x2160 px. Those that show one of its name
+/// show the new one at once.
 #[utoipa::path(
     put, path = "/v1/assets/{name}", tag = "assets", params(("name" = AssetName, Path, description = "The asset")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -77,20 +83,18 @@ pub async fn put(
     Names(name): Names<AssetName>,
     FileBody(file): FileBody,
 ) -> Result<Response, Problem> {
-    // Reading is work for a core, so it waits in line with previews.
-    let place = state.0.previews.clone().acquire_owned().await.expect("an open semaphore");
-    let read = tokio::task::spawn_blocking(move || {
-        let asset = Asset::read(file);
-        drop(place);
-        asset
-    });
-    let asset = read
-        .await
-        .map_err(|_| Problem::new(Kind::Internal, "the image could not be read; the server's log says why"))?
-        .map_err(|error| Problem::new(Kind::NoImage, format!("{error}; nothing was changed")))?;
+    let asset = state.rooms().draw_asset(Upload::new(file)).await.map_err(not_drawn)?;
     let view = AssetView::of(name.clone(), &asset);
     let created = state.rooms().put_asset(&name, asset).await?;
     Ok(answer(created, Json(view)))
+}
+
+fn not_drawn(error: RasterError) -> Problem {
+    match error {
+        RasterError::Busy => Problem::new(Kind::Busy, error.to_string()),
+        RasterError::Failed(_) => Problem::new(Kind::Internal, error.to_string()),
+        _ => Problem::new(Kind::NoImage, format!("{error}; nothing was changed")),
+    }
 }
 
 /// The file as it was uploaded.
@@ -104,17 +108,17 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let asset = state.rooms().asset(&name)?;
-    let tag = format!("\"{}\"", asset.hash);
+    let tag = format!("\"{}\"", asset.upload.hash);
     if unchanged(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     let head = [
-        (header::CONTENT_TYPE, asset.inspected.kind.media_type().to_owned()),
+        (header::CONTENT_TYPE, asset.drawing.kind.media_type().to_owned()),
         (header::ETAG, tag),
         // An SVG opened by itself runs nothing and loads nothing.
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned()),
     ];
-    Ok((head, asset.file).into_response())
+    Ok((head, asset.upload.file).into_response())
 }
 
 /// Forgets an image, unless a layout or a room shows it.

@@ -16,7 +16,7 @@ use super::{
     json,
     problem::{Kind, Problem},
 };
-use crate::draw::asset::MAX_FILE_BYTES;
+use crate::draw::MAX_FILE_BYTES;
 
 /// Largest body, bytes: a room of 64 participants and 32 outputs with every text at its longest is 240 kB.
 pub const MAX_BODY_BYTES: usize = 512 * 1024;

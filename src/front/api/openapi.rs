@@ -139,7 +139,11 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
         Kind::TooManyRooms | Kind::NoCapacity => method == "PUT" && path.ends_with("{room}"),
         Kind::LayoutInUse => change && path.starts_with("/v1/layouts/{name}"),
         Kind::NoPicture => path.ends_with("/snapshot.jpg"),
-        Kind::Busy => path.ends_with("/events"),
+        Kind::Busy => {
+            path.ends_with("/events")
+                || path.ends_with("/preview.png")
+                || (path.contains("/assets/{name}") && method == "PUT")
+        }
         Kind::NoEndpoint => path == "/problems/{kind}",
         // Answers to another method or another door, never to one of these operations.
         Kind::MethodNotAllowed

@@ -1,7 +1,5 @@
 //! Pictures of templates, for which no room is needed.
 
-use std::collections::HashMap;
-
 use axum::{
     extract::State,
     http::header,
@@ -15,11 +13,11 @@ use super::{
     problem::{Kind, Problem},
     state::ApiState,
 };
-use crate::layout::json::Decoded;
 use crate::{
-    base::{AssetHash, TemplateName},
-    draw::{self, Rehearsal},
-    layout::{Arguments, Canvas, Layout, Template},
+    base::{AssetName, TemplateName},
+    draw::{Rehearsal, job::Preview},
+    front::raster::{Raster, RasterError},
+    layout::{Arguments, Canvas, Template, json::Decoded},
 };
 
 /// How a preview is drawn.
@@ -93,25 +91,22 @@ impl PreviewQuery {
 async fn draw(state: ApiState, query: &PreviewQuery, template: &Template) -> Result<Response, Problem> {
     let (rehearsal, canvas, arguments) = (query.rehearsal()?, query.canvas()?, query.arguments(template)?);
     let assets = state.rooms().assets();
-    let layout = Layout::new(template, &arguments, |name| assets.get(name).map(|asset| asset.hash));
-    // The semaphore is never closed; a panic in the drawing is answered as any other.
-    let place = state.0.previews.clone().acquire_owned().await.expect("an open semaphore");
-    let shown = layout.images();
-    let files: HashMap<AssetHash, Bytes> = assets
-        .into_values()
-        .filter(|asset| shown.contains(&asset.hash))
-        .map(|asset| (asset.hash, asset.file))
-        .collect();
-    let draw = move || {
-        let files = |hash| files.get(&hash).cloned();
-        let picture = draw::preview(&mut draw::Fonts::load(), &layout, &rehearsal, &canvas, &files);
-        drop(place);
-        draw::png(&picture)
-    };
-    let png = tokio::task::spawn_blocking(draw)
-        .await
-        .map_err(|_| Problem::new(Kind::Internal, "the preview could not be drawn; the server's log says why"))?;
+    let named = template.assets();
+    let rasters = assets.into_iter().map(|(name, asset)| (name, asset.drawing.raster));
+    let rasters: Vec<(AssetName, Raster)> = rasters.filter(|(name, _)| named.contains(name)).collect();
+    let images = rasters.iter().map(|(name, raster)| (name.clone(), raster.hash, raster.file.len())).collect();
+    let files: Vec<Bytes> = rasters.into_iter().map(|(_, raster)| raster.file).collect();
+    let job = Preview { template: template.clone(), arguments, rehearsal, canvas, images };
+    let png = state.rooms().rasterizer().preview(&job, &files).await.map_err(not_drawn)?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
+}
+
+fn not_drawn(error: RasterError) -> Problem {
+    match error {
+        RasterError::Busy => Problem::new(Kind::Busy, error.to_string()),
+        // The template and its images were checked, so whatever stops their drawing is ours.
+        _ => Problem::new(Kind::Internal, format!("the preview could not be drawn: {error}")),
+    }
 }
 
 /// The template drawn for a meeting that is not there.

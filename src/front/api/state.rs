@@ -27,9 +27,6 @@ use crate::{
 /// Most event streams at once: a screen for each operator many times over, and each costs one task and a few kB.
 pub(super) const MAX_STREAMS: usize = 256;
 
-/// Most previews drawn at once: each keeps a core busy for tens of ms, and rooms come first.
-const MAX_PREVIEWS: usize = 1;
-
 /// What the API is given.
 #[derive(Debug)]
 pub struct Settings {
@@ -77,7 +74,6 @@ pub(super) struct Shared {
     pub fleet: Option<Fleet>,
     pub stopping: CancellationToken,
     pub streams: Arc<Semaphore>,
-    pub previews: Arc<Semaphore>,
 }
 
 impl ApiState {
@@ -99,7 +95,6 @@ impl ApiState {
             fleet,
             stopping,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
-            previews: Arc::new(Semaphore::new(MAX_PREVIEWS)),
         }))
     }
 

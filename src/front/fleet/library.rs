@@ -1,24 +1,34 @@
 //! Templates and images that several fronts share. Each is a record; who changes one has read it before, and is refused when another
 //! was quicker.
+//!
+//! An image is two records: the upload, and its finished picture. One whose picture is missing, because a front of an earlier version
+//! stored it or the picture has no room, is drawn by each front for itself.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use super::{
-    record::{Kind, Labels, Record},
+    record::{Kind, Labels, Record, RecordError},
     shelf::{MAX_SEALED_BYTES, SEALED, Shelf, ShelfError},
 };
 use crate::{
-    base::{AssetHash, AssetName, TemplateName},
-    front::room::{store, templates::Kept},
+    base::{AssetName, TemplateName},
+    front::room::{
+        assets::{Asset, Upload},
+        picture, store,
+        templates::Kept,
+    },
 };
 
 /// Largest image that several fronts share, bytes: Docker's configs hold 1000 KiB.
 pub const MAX_ASSET_BYTES: usize = 900 * 1024;
 
-/// Most bytes of all images that several fronts share: every manager of the Swarm keeps them in memory, and a list of them must stay
-/// below the 16 MiB of one answer.
+/// Largest file of a finished picture that several fronts share, bytes.
+pub const MAX_RASTER_BYTES: usize = MAX_ASSET_BYTES - picture::OVERHEAD;
+
+/// Most bytes of all images that several fronts share, and as many again of their pictures: every manager of the Swarm keeps them in
+/// memory, and a list of them must stay below the 16 MiB of one answer.
 pub const MAX_ASSETS_BYTES: usize = 6 << 20;
 
 /// Most bytes of a template with the versions before it, sealed; older versions are let go beyond that, so that 256 templates stay
@@ -34,8 +44,10 @@ pub const MAX_TEMPLATES_BYTES: usize = 12 << 20;
 pub struct Library {
     /// Stored templates by name.
     pub templates: BTreeMap<TemplateName, Kept>,
-    /// Images by name: their files.
-    pub assets: BTreeMap<AssetName, Bytes>,
+    /// Images by name, as they were uploaded.
+    pub assets: BTreeMap<AssetName, Upload>,
+    /// Pictures by name, as they are kept.
+    pub rasters: BTreeMap<AssetName, Bytes>,
 }
 
 /// The records of a library as they were last read, by kind and name. An image has several, the newest last, where a front that
@@ -59,18 +71,34 @@ impl Shelf {
                 Err(reason) => tracing::warn!(about = record.about, "a shared template does not read: {reason}"),
             }
         }
-        let mut images = self.patience.wait(self.records().list(Kind::Asset)).await?;
-        // Of two with one name, which a front that was cut off while it replaced one leaves behind, the newer counts.
-        images.sort_by_key(|record| record.version);
-        for record in images {
-            let name = record.about.split(' ').next().and_then(|name| name.parse::<AssetName>().ok());
-            if let (Some(name), Some(file)) = (name, record.data()) {
-                seen.entry((Kind::Asset, name.as_str().to_owned())).or_default().push(record);
-                library.assets.insert(name, file.into());
+        for (name, record, data) in self.files(Kind::Asset).await? {
+            let upload = Upload::new(data);
+            if record.about != about(&name, &upload) {
+                tracing::warn!(%name, "a shared image is not what its SHA-256 says, and is left out");
+                continue;
             }
+            seen.entry((Kind::Asset, name.as_str().to_owned())).or_default().push(record);
+            library.assets.insert(name, upload);
+        }
+        for (name, record, data) in self.files(Kind::Raster).await? {
+            seen.entry((Kind::Raster, name.as_str().to_owned())).or_default().push(record);
+            library.rasters.insert(name, data);
         }
         *self.seen() = seen;
         Ok(library)
+    }
+
+    /// The records of files, by name. Of two with one name, which a front that was cut off while it replaced one leaves behind, the
+    /// newer is the later one, and counts.
+    async fn files(&self, kind: Kind) -> Result<Vec<(AssetName, Record, Bytes)>, ShelfError> {
+        let mut records = self.patience.wait(self.records().list(kind)).await?;
+        records.sort_by_key(|record| record.version);
+        let file = |record: Record| {
+            let name = record.about.split(' ').next()?.parse().ok()?;
+            let data = record.data()?.into();
+            Some((name, record, data))
+        };
+        Ok(records.into_iter().filter_map(file).collect())
     }
 
     fn template(&self, record: &Record) -> Result<(TemplateName, Kept), String> {
@@ -129,33 +157,59 @@ impl Shelf {
         self.delete_seen(Kind::Template, name.as_str()).await
     }
 
-    /// Keeps an image, in place of the one that was last read.
+    /// Keeps an image and its picture, in place of those that were last read.
     ///
     /// # Errors
-    /// [`ShelfError::TooLarge`], and whatever else keeps it from being kept.
-    pub async fn put_asset(&self, name: &AssetName, file: &Bytes) -> Result<(), ShelfError> {
-        let taken = self.taken(Kind::Asset, name.as_str(), |record| record.data().map_or(0, |file| file.len()));
+    /// [`ShelfError::ImageTooLarge`], and whatever else keeps the image from being kept. Without its picture it is drawn again.
+    pub async fn put_asset(&self, name: &AssetName, asset: &Asset) -> Result<(), ShelfError> {
+        let about = about(name, &asset.upload);
+        if self.replace(Kind::Asset, name, &about, &asset.upload.file).await? {
+            self.tell_library();
+        }
+        if let Err(error) = self.put_drawing(name, asset).await {
+            tracing::warn!(%name, "the picture of an image is not shared, so each front draws it: {error}");
+        }
+        Ok(())
+    }
+
+    /// Keeps the picture of an image that is kept.
+    ///
+    /// # Errors
+    /// As [`Shelf::put_asset`].
+    pub async fn put_drawing(&self, name: &AssetName, asset: &Asset) -> Result<(), ShelfError> {
+        let data = picture::write(&asset.upload, &asset.drawing);
+        match self.replace(Kind::Raster, name, &about(name, &asset.upload), &data).await {
+            Ok(true) => self.tell_library(),
+            // Another front has drawn the same.
+            Ok(false) | Err(ShelfError::Record(RecordError::Taken)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Makes a record in place of those that were last read; false if the one that counts is about the same. A config's data never
+    /// change, so another file is another config.
+    async fn replace(&self, kind: Kind, name: &AssetName, about: &str, file: &[u8]) -> Result<bool, ShelfError> {
+        let taken = self.taken(kind, name.as_str(), |record| record.data().map_or(0, |file| file.len()));
         if file.len() > MAX_ASSET_BYTES || taken + file.len() > MAX_ASSETS_BYTES {
             return Err(ShelfError::ImageTooLarge);
         }
-        // A config's data never change, so another image is another config.
-        let about = format!("{name} {}", &AssetHash::of(file).to_string()[..16]);
         let (same, others): (Vec<_>, Vec<_>) =
-            self.seen_records(Kind::Asset, name.as_str()).into_iter().partition(|record| record.about == about);
+            self.seen_records(kind, name.as_str()).into_iter().partition(|record| record.about == about);
         if same.is_empty() {
-            self.create_surely(Kind::Asset, &about, Labels::new(), Some(file)).await?;
+            self.create_surely(kind, about, Labels::new(), Some(file)).await?;
         }
+        let news = same.is_empty() || !others.is_empty();
         for other in others {
-            match self.delete_surely(Kind::Asset, &other).await {
+            match self.delete_surely(kind, &other).await {
                 // The newest counts, and what is left is removed with the next change.
                 Err(error) if same.is_empty() => {
-                    tracing::warn!(%name, "an image that was replaced is still kept: {error}")
+                    tracing::warn!(%name, "an image that was replaced is still kept: {error}");
                 }
                 removed => removed?,
             }
         }
-        self.tell_library();
-        Ok(())
+        Ok(news)
     }
 
     /// Forgets an image.
@@ -163,7 +217,8 @@ impl Shelf {
     /// # Errors
     /// When the store does not answer.
     pub async fn delete_asset(&self, name: &AssetName) -> Result<(), ShelfError> {
-        self.delete_seen(Kind::Asset, name.as_str()).await
+        self.delete_seen(Kind::Asset, name.as_str()).await?;
+        self.delete_seen(Kind::Raster, name.as_str()).await
     }
 
     async fn delete_seen(&self, kind: Kind, name: &str) -> Result<(), ShelfError> {
@@ -174,6 +229,11 @@ impl Shelf {
         self.tell_library();
         Ok(())
     }
+}
+
+/// What a record says that it is about: which image, and which file under that name.
+fn about(name: &AssetName, upload: &Upload) -> String {
+    format!("{name} {}", &upload.hash.to_string()[..16])
 }
 
 fn purpose(name: &TemplateName) -> String {

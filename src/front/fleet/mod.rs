@@ -24,6 +24,7 @@ mod shelf;
 pub use call::{Call, Caller, FLEET_PROTOCOL};
 pub use index::{FrontId, Index, Place};
 pub use key::{FleetKey, MIN_SECRET_BYTES};
+pub use library::{Library, MAX_RASTER_BYTES};
 pub use member::{Fleet, Membership};
 pub use proxy::{Arrived, Inward, serve};
 pub use record::{ABOUT, KIND, Kind, Record, Records, record_name};

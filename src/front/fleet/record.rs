@@ -38,6 +38,8 @@ pub enum Kind {
     Template,
     /// An uploaded image.
     Asset,
+    /// An uploaded image's finished picture.
+    Raster,
 }
 
 impl Kind {
@@ -53,6 +55,7 @@ impl Kind {
             Self::Room => "room",
             Self::Template => "template",
             Self::Asset => "asset",
+            Self::Raster => "raster",
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use bytes::Bytes;
-
 use super::{
     Assets, RoomDocument, RoomError,
+    assets::Asset,
     check::{self, Rules},
     ledger::Ledger,
     store::Store,
@@ -14,10 +13,12 @@ use super::{
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
+    draw::raster,
     front::{
         auth::address::Connector,
         engine::Engine,
-        fleet::{Shelf, ShelfError},
+        fleet::{MAX_RASTER_BYTES, Shelf, ShelfError},
+        raster::Rasterizer,
         webrtc,
     },
     layout::Fault,
@@ -49,6 +50,8 @@ pub struct Context {
     pub templates: Templates,
     /// What images layouts may show.
     pub assets: Assets,
+    /// Draws them, and previews.
+    pub rasterizer: Rasterizer,
     /// Where documents are kept.
     pub keeping: Keeping,
     /// Launch text of the stage.
@@ -150,12 +153,38 @@ impl Context {
         self.write(move |store| store.put_template(&name, &file)).await.map(|()| kept)
     }
 
-    pub(super) async fn keep_asset(&self, _: Whole, name: &AssetName, file: &Bytes) -> Result<(), RoomError> {
+    pub(super) async fn keep_asset(&self, _: Whole, name: &AssetName, asset: &Asset) -> Result<(), RoomError> {
         if let Keeping::Fleet(shelf) = &self.keeping {
-            return shelf.put_asset(name, file).await.map_err(unkept);
+            return shelf.put_asset(name, asset).await.map_err(unkept);
         }
-        let (name, file) = (name.clone(), file.clone());
-        self.write(move |store| store.put_asset(&name, &file)).await
+        let (name, asset) = (name.clone(), asset.clone());
+        self.write(move |store| store.put_asset(&name, &asset)).await
+    }
+
+    /// Keeps the picture of an image that is stored.
+    pub(super) async fn keep_drawing(&self, name: &AssetName, asset: &Asset) -> Result<(), RoomError> {
+        if let Keeping::Fleet(shelf) = &self.keeping {
+            return shelf.put_drawing(name, asset).await.map_err(unkept);
+        }
+        let (name, asset) = (name.clone(), asset.clone());
+        self.write(move |store| store.put_drawing(&name, &asset)).await
+    }
+
+    /// Sets the file of an image aside that cannot be shown, and says where it is now; what several fronts share stays.
+    pub(super) async fn set_aside(&self, name: &AssetName) -> Option<String> {
+        let Keeping::Folder(store) = &self.keeping else { return None };
+        let (store, name) = (store.clone(), name.clone());
+        let aside = tokio::task::spawn_blocking(move || store.set_asset_aside(&name)).await.ok()?;
+        let aside = aside.inspect_err(|error| tracing::error!("an image cannot be set aside: {error}"));
+        aside.ok().map(|path| path.display().to_string())
+    }
+
+    /// Largest file of a finished picture that can be kept, bytes.
+    pub(super) fn most_of_a_raster(&self) -> usize {
+        match self.keeping {
+            Keeping::Fleet(_) => MAX_RASTER_BYTES,
+            Keeping::Nothing | Keeping::Folder(_) => raster::MAX_BYTES,
+        }
     }
 
     pub(super) async fn forget_asset(&self, _: Whole, name: &AssetName) -> Result<(), RoomError> {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::{
     Keeping, RoomDocument, RoomError, Rooms,
-    assets::Asset,
+    assets::{Asset, Upload},
     templates::{Entry, Kept, MAX_TEMPLATES},
     whole::Whole,
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
+    front::raster::{RasterError, Rasterizer},
     layout::{LayoutChoice, Template, TemplateChoice},
 };
 
@@ -153,15 +154,29 @@ impl Rooms {
         self.context.assets.get(name).ok_or_else(|| RoomError::NoAsset(name.clone()))
     }
 
-    /// Keeps an image that was read; rooms that show one of its name change at once. The flag is true when it is new.
+    /// An upload with its picture, drawn where it can do no harm.
+    ///
+    /// # Errors
+    /// Why it is no image that can be shown.
+    pub async fn draw_asset(&self, upload: Upload) -> Result<Asset, RasterError> {
+        let drawing = self.context.rasterizer.draw(&upload.file, self.context.most_of_a_raster()).await?;
+        Ok(Asset { upload, drawing })
+    }
+
+    /// Draws uploads and previews.
+    pub fn rasterizer(&self) -> &Rasterizer {
+        &self.context.rasterizer
+    }
+
+    /// Keeps an image that was drawn; rooms that show one of its name change at once. The flag is true when it is new.
     pub async fn put_asset(&self, name: &AssetName, asset: Asset) -> Result<bool, RoomError> {
         let name = name.clone();
         let put = async move |rooms: Self, whole| {
             let _turn = rooms.turn_to_change().await?;
-            if let Some(why) = rooms.context.assets.refusal(&name, &asset.file) {
+            if let Some(why) = rooms.context.assets.refusal(&name, &asset) {
                 return Err(RoomError::AssetInUse(name, why));
             }
-            rooms.context.keep_asset(whole, &name, &asset.file).await?;
+            rooms.context.keep_asset(whole, &name, &asset).await?;
             let created = rooms.context.assets.put(name, asset);
             rooms.library_changed().await;
             Ok(created)
@@ -177,7 +192,9 @@ impl Rooms {
 
     async fn remove_asset(&self, whole: Whole, name: &AssetName) -> Result<(), RoomError> {
         let _turn = self.turn_to_change().await?;
-        self.asset(name)?;
+        if !self.context.assets.has(name) {
+            return Err(RoomError::NoAsset(name.clone()));
+        }
         let used = |why| Err(RoomError::AssetInUse(name.clone(), why));
         if let Some((by, _)) = self.templates().into_iter().find(|(_, entry)| entry.template.assets().contains(&name)) {
             return used(format!("is shown by layout {by}; change that first"));

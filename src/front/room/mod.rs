@@ -16,6 +16,7 @@ mod load;
 mod mixes;
 mod outputs;
 mod people;
+pub mod picture;
 mod production;
 mod program;
 mod quote;
@@ -25,6 +26,7 @@ mod shared;
 pub mod status;
 pub mod store;
 pub mod templates;
+mod waiting;
 mod whole;
 
 pub use assets::Assets;

@@ -259,7 +259,7 @@ impl Production {
         let Images { sent, wanted: before } = &mut self.images;
         let missing: Vec<AssetHash> = wanted.difference(sent).copied().collect();
         for hash in missing {
-            let message = assets.file(hash).map(|file| ToWorker::Asset { hash, file });
+            let message = assets.raster(hash).map(|file| ToWorker::Asset { hash, file });
             if message.is_some_and(|message| outbox.send_spare(&message).is_ok()) {
                 sent.insert(hash);
             }

@@ -1,9 +1,16 @@
 //! What other fronts have changed of what rooms share: templates and images.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Keeping, RoomDocument, RoomError, Rooms, assets::Asset};
-use crate::{base::RoomId, front::fleet::Shelf};
+use super::{
+    Keeping, RoomDocument, RoomError, Rooms,
+    assets::{Asset, Upload},
+    picture,
+};
+use crate::{
+    base::{AssetName, RoomId},
+    front::fleet::{Library, Shelf},
+};
 
 impl Rooms {
     /// Reads templates and images anew where several fronts share them; rooms that use what has changed change at once.
@@ -23,19 +30,13 @@ impl Rooms {
     /// The same for one whose turn it is.
     pub(super) async fn read_library(&self, shelf: &Shelf) -> Result<(), RoomError> {
         let library = shelf.library().await.map_err(|error| RoomError::Store(error.to_string()))?;
-        let (templates, assets) = (&self.context.templates, self.context.assets.clone());
-        let mut changed = templates.replace(library.templates);
-        let read = tokio::task::spawn_blocking(move || {
-            let known = assets.all();
-            let read = library.assets.into_iter().filter_map(|(name, file)| {
-                let same = known.get(&name).filter(|asset| asset.file == file).cloned();
-                let asset = same.map_or_else(|| Asset::read(file), Ok);
-                let asset = asset.inspect_err(|error| tracing::warn!(%name, "a shared image does not read: {error}"));
-                Some((name, asset.ok()?))
-            });
-            assets.replace(read.collect())
-        });
-        changed |= read.await.map_err(|_| RoomError::Stopping)?;
+        let Library { templates, assets, rasters } = library;
+        let known = self.context.assets.all();
+        let sort = move || sorted(&known, assets, &rasters);
+        let (ready, waiting) = tokio::task::spawn_blocking(sort).await.map_err(|_| RoomError::Stopping)?;
+        // Both at once, or neither.
+        let mut changed = self.context.templates.replace(templates);
+        changed |= self.context.assets.replace(ready, waiting);
         if changed {
             self.library_changed().await;
         }
@@ -51,4 +52,25 @@ impl Rooms {
         };
         here.chain(elsewhere).collect()
     }
+}
+
+/// The images that have their pictures, and those that wait for them.
+fn sorted(
+    known: &BTreeMap<AssetName, Asset>,
+    files: BTreeMap<AssetName, Upload>,
+    rasters: &BTreeMap<AssetName, bytes::Bytes>,
+) -> (BTreeMap<AssetName, Asset>, BTreeMap<AssetName, Upload>) {
+    let (mut ready, mut waiting) = (BTreeMap::new(), BTreeMap::new());
+    for (name, upload) in files {
+        let same = known.get(&name).filter(|asset| asset.upload == upload).map(|asset| asset.drawing.clone());
+        let read = || {
+            let drawing = picture::read(&upload, rasters.get(&name)?);
+            drawing.inspect_err(|reason| tracing::warn!(%name, "a shared picture does not read: {reason}")).ok()
+        };
+        match same.or_else(read) {
+            Some(drawing) => drop(ready.insert(name, Asset { upload, drawing })),
+            None => drop(waiting.insert(name, upload)),
+        }
+    }
+    (ready, waiting)
 }

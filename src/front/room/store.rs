@@ -1,7 +1,7 @@
 //! Rooms, templates and images on disk, so that they survive a restart.
 //!
 //! One file each, `rooms/ID.json`, `layouts/NAME.json` and `assets/NAME.asset`, replaced as a whole: written beside, synced, renamed, and the
-//! folder synced. A crash at any moment leaves the old file or the new one. A file that does not read is set aside under
+//! folder synced. An image's picture is `assets/NAME.raster`, which is drawn again if it is not there. A crash at any moment leaves the old file or the new one. A file that does not read is set aside under
 //! another name and told, never fatal, never deleted. Blocking: call from a thread that may wait.
 
 use std::{
@@ -17,11 +17,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     RoomDocument,
-    assets::Asset,
+    assets::{Asset, Upload},
+    picture,
     templates::{Kept, Version},
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
+    front::raster::Drawing,
     layout::Template,
 };
 
@@ -86,8 +88,10 @@ pub struct Loaded {
     pub rooms: Vec<(RoomId, RoomDocument)>,
     /// Templates that were stored, by name.
     pub templates: Vec<(TemplateName, Kept)>,
-    /// Images that were stored, by name.
+    /// Images that were stored with their pictures, by name.
     pub assets: Vec<(AssetName, Asset)>,
+    /// Images that were stored without, by name.
+    pub undrawn: Vec<(AssetName, Upload)>,
     /// Files that did not read: where they are now, and why.
     pub set_aside: Vec<(PathBuf, String)>,
 }
@@ -148,8 +152,14 @@ impl Store {
         loaded.rooms = read_all(&rooms, "json", &mut loaded.set_aside, |text| parse(text).map(room))?;
         let template = |text: &[u8]| parse::<StoredTemplate>(text).map(Kept::from);
         loaded.templates = read_all(&layouts, "json", &mut loaded.set_aside, template)?;
-        let asset = |file: &[u8]| Asset::read(Bytes::copy_from_slice(file)).map_err(|error| error.to_string());
-        loaded.assets = read_all(&assets, "asset", &mut loaded.set_aside, asset)?;
+        let upload = |file: &[u8]| Ok(Upload::new(Bytes::copy_from_slice(file)));
+        remove_strays(&assets)?;
+        for (name, upload) in read_all::<AssetName, _>(&assets, "asset", &mut loaded.set_aside, upload)? {
+            match read_picture(&assets, &name, &upload) {
+                Some(drawing) => loaded.assets.push((name, Asset { upload, drawing })),
+                None => loaded.undrawn.push((name, upload)),
+            }
+        }
         Ok((Self { rooms, layouts, assets, _lock: Arc::new(lock) }, loaded))
     }
 
@@ -185,12 +195,30 @@ impl Store {
         remove(&self.layouts, name.as_str(), "json")
     }
 
-    /// Keeps an image.
+    /// Keeps an image and its picture. The picture is first: beside another upload it counts for nothing.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn put_asset(&self, name: &AssetName, file: &[u8]) -> Result<(), StoreError> {
-        write(&self.assets, self.assets.join(format!("{name}.asset")), file)
+    pub fn put_asset(&self, name: &AssetName, asset: &Asset) -> Result<(), StoreError> {
+        self.put_drawing(name, asset)?;
+        write(&self.assets, self.assets.join(format!("{name}.asset")), &asset.upload.file)
+    }
+
+    /// Keeps the picture of an image that is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn put_drawing(&self, name: &AssetName, asset: &Asset) -> Result<(), StoreError> {
+        let data = picture::write(&asset.upload, &asset.drawing);
+        write(&self.assets, self.assets.join(format!("{name}.raster")), &data)
+    }
+
+    /// Renames the file of an image that cannot be shown, and says to what.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn set_asset_aside(&self, name: &AssetName) -> Result<PathBuf, StoreError> {
+        move_aside(&self.assets.join(format!("{name}.asset")))
     }
 
     /// Forgets an image.
@@ -198,7 +226,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn delete_asset(&self, name: &AssetName) -> Result<(), StoreError> {
-        remove(&self.assets, name.as_str(), "asset")
+        remove(&self.assets, name.as_str(), "asset")?;
+        remove(&self.assets, name.as_str(), "raster")
     }
 }
 
@@ -248,6 +277,9 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 fn write_json(folder: &Path, name: &str, file: &impl Serialize) -> Result<(), StoreError> {
     let path = folder.join(format!("{name}.json"));
     let text = text_of(file).map_err(|error| failed("write", &path)(error.into()))?;
+    if text.len() > MAX_FILE_BYTES {
+        return Err(StoreError::TooLarge { path, bytes: text.len() });
+    }
     write(folder, path, &text)
 }
 
@@ -262,9 +294,6 @@ fn text_of(file: &impl Serialize) -> serde_json::Result<Vec<u8>> {
 }
 
 fn write(folder: &Path, path: PathBuf, content: &[u8]) -> Result<(), StoreError> {
-    if content.len() > MAX_FILE_BYTES {
-        return Err(StoreError::TooLarge { path, bytes: content.len() });
-    }
     let save = || -> io::Result<File> {
         // Opened first: from the rename on there is nothing that may fail.
         let within = File::open(folder)?;
@@ -326,18 +355,40 @@ where
     Ok(documents)
 }
 
+/// Deletes pictures whose image is not there any more, which a stop in the middle of deleting it leaves behind.
+fn remove_strays(folder: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
+        let path = entry.map_err(failed("read", folder))?.path();
+        if path.extension().is_some_and(|ending| ending == "raster") && !path.with_extension("asset").exists() {
+            fs::remove_file(&path).map_err(failed("delete", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The picture of an upload; none if it is not there, or not of this upload.
+fn read_picture(folder: &Path, name: &AssetName, upload: &Upload) -> Option<Drawing> {
+    let path = folder.join(format!("{name}.raster"));
+    let bytes = bounded(&path, picture::MAX_BYTES);
+    let drawing = bytes.and_then(|bytes| picture::read(upload, &bytes.into()));
+    let told = |reason: &String| tracing::warn!(path = %path.display(), "a picture is drawn again: {reason}");
+    if path.exists() { drawing.inspect_err(told).ok() } else { drawing.ok() }
+}
+
+/// A file of at most `most` bytes.
+fn bounded(path: &Path, most: usize) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(most as u64 + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    if text.len() > most { Err(format!("it is larger than {most} bytes")) } else { Ok(text) }
+}
+
 fn read<N, T>(name: &str, path: &Path, parse: impl Fn(&[u8]) -> Result<T, String>) -> Result<(N, T), String>
 where
     N: TryFrom<String, Error: std::fmt::Display>,
 {
     let name = N::try_from(name.to_owned()).map_err(|error| error.to_string())?;
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
-    if text.len() > MAX_FILE_BYTES {
-        return Err(format!("it is larger than {MAX_FILE_BYTES} bytes"));
-    }
-    Ok((name, parse(&text)?))
+    Ok((name, parse(&bounded(path, MAX_FILE_BYTES)?)?))
 }
 
 /// A file of JSON. The version is read first: a newer document must not be judged by this version's fields.

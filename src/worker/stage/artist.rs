@@ -200,7 +200,7 @@ impl Studio {
             fault(format!("the image {asset} is not here any more, or did not fit"));
             return None;
         };
-        match draw::asset::decode(&file, Some(size)) {
+        match draw::raster::decode(&file) {
             Ok(image) => Some(draw::fitted(&image, size, Wish { fit, ..Wish::default() })),
             Err(error) => {
                 fault(format!("the image {asset} cannot be shown: {error}"));

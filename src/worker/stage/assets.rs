@@ -1,4 +1,4 @@
-//! Uploaded images as they came, for whoever draws them.
+//! Finished pictures of uploads, for whoever paints them.
 
 use std::{
     collections::HashMap,

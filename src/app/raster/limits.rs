@@ -1,0 +1,53 @@
+//! What a process that draws gives up before it reads a byte of its job.
+
+use anyhow::Context;
+use rustix::{
+    param::page_size,
+    process::{Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit},
+};
+
+use super::Task;
+use crate::draw::limits::{CPU_SECONDS, MEMORY};
+
+/// What fonts may take of the address space, bytes: they are mapped, not read, and a set for every script has some hundred MB.
+const FONTS: u64 = 1 << 30;
+/// Most files that are open at once: the three standard ones, and fonts one after the other.
+const FILES: u64 = 32;
+/// How much lower its priority is than the front's: rooms come first.
+const NICE: i32 = 5;
+/// Whom the kernel ends first when memory runs out.
+const OOM_SCORE: &str = "1000";
+
+/// Gives it up, for good. What else such a process can do without belongs here.
+///
+/// # Errors
+/// When a limit cannot be set: then nothing may be read.
+pub fn apply(task: Task) -> anyhow::Result<()> {
+    // Both only make it kinder to others.
+    let _ = setpriority_process(None, (getpriority_process(None).unwrap_or(0) + NICE).min(19));
+    let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
+
+    let [mapped, written] = in_use().context("/proc/self/statm does not read")?;
+    let fonts = if task == Task::Preview { FONTS } else { 0 };
+    limit(Resource::As, mapped + MEMORY + fonts)?;
+    limit(Resource::Data, written + MEMORY)?;
+    limit(Resource::Cpu, CPU_SECONDS)?;
+    limit(Resource::Nofile, FILES)?;
+    limit(Resource::Fsize, 0)?;
+    limit(Resource::Core, 0)
+}
+
+/// Sets a limit, or keeps a lower one that an operator has set.
+fn limit(resource: Resource, most: u64) -> anyhow::Result<()> {
+    let hard = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
+    let limit = Rlimit { current: Some(hard), maximum: Some(hard) };
+    setrlimit(resource, limit).with_context(|| format!("{resource:?} cannot be limited"))
+}
+
+/// What this process has mapped by now, mostly libraries, and what of it can be written, bytes.
+fn in_use() -> Option<[u64; 2]> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: Vec<u64> = statm.split_whitespace().map_while(|field| field.parse().ok()).collect();
+    let bytes = |field: usize| Some(pages.get(field)? * page_size() as u64);
+    Some([bytes(0)?, bytes(5)?])
+}
