@@ -20,11 +20,13 @@ mod production;
 mod program;
 mod quote;
 pub mod rooms;
+mod scrutiny;
 pub mod seat;
 mod shared;
 pub mod status;
 pub mod store;
 pub mod templates;
+mod vitals;
 
 pub use assets::Assets;
 pub use context::{Context, Keeping};
