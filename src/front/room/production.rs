@@ -641,6 +641,6 @@ mod tests {
             }
         }
         let (tenth, reason) = failed.expect("it is given up");
-        assert_eq!((tenth, reason.as_str()), (34, "the program's picture stood still for 1.5 s"));
+        assert_eq!((tenth, reason.as_str()), (33, "the program's picture stood still for 1.5 s"));
     }
 }

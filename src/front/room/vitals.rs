@@ -4,8 +4,8 @@
 //! that renews nothing. A worker whose machine is too slow says so and is given longer: that is the ladder's work
 //! (`worker/stage/ladder.rs`), which a restart would only undo.
 //!
-//! Time is counted, not read off a clock: each tick adds what passed, but never more than [`STEP`], so that a front that itself stood
-//! still does not blame the worker for it.
+//! Time is counted, not read off a clock: each tick adds what passed since the one before, but never more than [`STEP`], so that a front
+//! that itself stood still does not blame the worker for it. What came between two ticks counts from the first of them.
 
 use std::{
     fmt,
@@ -294,7 +294,7 @@ mod tests {
             (Sign::Reading, "the reading of the worker's link stood still for 1.5 s"),
         ] {
             for reach in [Reach::Local, Reach::Remote] {
-                assert_eq!(Run::new(reach).until(but(sign)), (15, what.to_owned()));
+                assert_eq!(Run::new(reach).until(but(sign)), (14, what.to_owned()));
             }
         }
     }
@@ -306,7 +306,7 @@ mod tests {
             vitals.late(Part::Compositor, Cause::Hung);
         };
         let said = "the program's picture stood still for 1.5 s: the compositor hangs";
-        assert_eq!(Run::new(Reach::Local).until(hangs), (15, said.to_owned()));
+        assert_eq!(Run::new(Reach::Local).until(hangs), (14, said.to_owned()));
     }
 
     #[test]
@@ -319,8 +319,8 @@ mod tests {
         };
         let said = "the program's picture stood still for 10.0 s: the video encoder gets too little of this machine"
             .to_owned();
-        assert_eq!(Run::new(Reach::Local).until(busy(Part::Encoder)), (100, said));
-        assert_eq!(Run::new(Reach::Local).until(busy(Part::Sound)).0, 15, "that is another part's word");
+        assert_eq!(Run::new(Reach::Local).until(busy(Part::Encoder)), (99, said));
+        assert_eq!(Run::new(Reach::Local).until(busy(Part::Sound)).0, 14, "that is another part's word");
         let mut run = Run::new(Reach::Local);
         for _ in 0..30 {
             assert_eq!(run.step(Duration::from_millis(100), busy(Part::Stage)), None);
@@ -329,16 +329,16 @@ mod tests {
         let mut run = Run::new(Reach::Local);
         run.step(Duration::from_millis(100), busy(Part::Stage));
         run.well(50);
-        assert_eq!(run.until(but(Sign::Picture)).0, 15, "what was before counts no more");
+        assert_eq!(run.until(but(Sign::Picture)).0, 14, "what was before counts no more");
     }
 
     #[test]
     fn a_silent_link_is_told_and_a_network_may_blink() {
         let nothing = |_: &mut Vitals| ();
-        assert_eq!(Run::new(Reach::Local).until(nothing), (15, "the worker was silent for 1.5 s".to_owned()));
-        assert_eq!(Run::new(Reach::Remote).until(nothing), (40, "the worker was silent for 4.0 s".to_owned()));
+        assert_eq!(Run::new(Reach::Local).until(nothing), (14, "the worker was silent for 1.5 s".to_owned()));
+        assert_eq!(Run::new(Reach::Remote).until(nothing), (39, "the worker was silent for 4.0 s".to_owned()));
         let mut run = Run::new(Reach::Remote);
-        for _ in 0..39 {
+        for _ in 0..38 {
             assert_eq!(run.step(Duration::from_millis(100), nothing), None);
         }
         assert_eq!(run.step(Duration::from_millis(100), Vitals::heard), None, "what was held back comes in any order");
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn a_front_that_stood_still_itself_blames_nobody() {
         let mut run = Run::new(Reach::Local);
-        for _ in 0..7 {
+        for _ in 0..6 {
             assert_eq!(run.step(Duration::from_secs(60), |_| ()), None);
         }
         run.well(10);
@@ -370,7 +370,7 @@ mod tests {
         let mut run = Run { vitals: Vitals::new(Reach::Local, Duration::from_secs(1), now), now };
         run.vitals.ready();
         run.well(1);
-        assert_eq!(run.until(but(Sign::Picture)).0, 50);
+        assert_eq!(run.until(but(Sign::Picture)).0, 49);
         assert_eq!(Vitals::new(Reach::Local, Duration::from_millis(100), now).picture, STILL);
     }
 }
