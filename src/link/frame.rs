@@ -14,11 +14,20 @@ use crate::{
 /// Longest frame. A 4K keyframe at the highest rate is under 4 MB; a snapshot under 8 MB.
 pub const MAX_FRAME: usize = 16 << 20;
 
+/// Longest report of a worker, bytes: levels or statistics of 128 feeds take a third of it.
+const MAX_REPORT: usize = 64 << 10;
+
+/// Longest packet of the program and longest snapshot, bytes: twice what 4K takes at the highest rate.
+const MAX_PICTURE: usize = 8 << 20;
+
+/// Longest packet of a listener's mix, bytes: 20 ms of Opus at its highest rate take 1275 (RFC 6716 §3.4).
+const MAX_SOUND: usize = 2 << 10;
+
 /// Why bytes are not a frame of this link. The link cannot go on after one.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    /// Longer than [`MAX_FRAME`], or empty.
-    #[error("a frame of {0} bytes")]
+    /// Empty, or longer than any of its kind.
+    #[error("a frame of {0} bytes, which none of its kind has")]
     Length(usize),
     /// A kind this side does not take.
     #[error("a frame of kind {0}")]
@@ -112,7 +121,7 @@ impl ToWorker {
 
     /// Takes the next message off `input`; `None` until it is whole.
     pub fn decode(input: &mut BytesMut) -> Result<Option<Self>, FrameError> {
-        let Some((kind, mut body)) = take(input)? else { return Ok(None) };
+        let Some((kind, mut body)) = take(input, |_| MAX_FRAME)? else { return Ok(None) };
         match kind {
             KIND_JSON => Ok(Some(Self::Control(serde_json::from_slice::<Control>(&body)?))),
             KIND_PACKET => {
@@ -146,9 +155,20 @@ impl FromWorker {
         }
     }
 
+    /// Longest frame of a kind, its length aside, bytes: a worker is not trusted with more of the front's memory than it needs.
+    fn longest(kind: u8) -> usize {
+        match kind {
+            KIND_JSON => MAX_REPORT,
+            KIND_PACKET | KIND_SNAPSHOT => MAX_PICTURE,
+            KIND_SOUND => MAX_SOUND,
+            // Any length gets as far as to be told that there is no such kind.
+            _ => MAX_FRAME,
+        }
+    }
+
     /// Takes the next message off `input`; `None` until it is whole.
     pub fn decode(input: &mut BytesMut) -> Result<Option<Self>, FrameError> {
-        let Some((kind, mut body)) = take(input)? else { return Ok(None) };
+        let Some((kind, mut body)) = take(input, Self::longest)? else { return Ok(None) };
         match kind {
             KIND_JSON => Ok(Some(Self::Report(serde_json::from_slice::<Report>(&body)?))),
             KIND_PACKET => Ok(Some(Self::Program(take_media(body)?.2))),
@@ -163,10 +183,11 @@ impl FromWorker {
     }
 }
 
-fn take(input: &mut BytesMut) -> Result<Option<(u8, Bytes)>, FrameError> {
+fn take(input: &mut BytesMut, longest: fn(u8) -> usize) -> Result<Option<(u8, Bytes)>, FrameError> {
     let Some(length) = input.first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_be_bytes(*length) as usize;
-    if length == 0 || length > MAX_FRAME {
+    let most = input.get(4).map_or(MAX_FRAME, |kind| longest(*kind));
+    if length == 0 || length > most {
         return Err(FrameError::Length(length));
     }
     if input.len() < 4 + length {
@@ -266,6 +287,20 @@ mod tests {
     fn an_absurd_length_is_refused_before_it_is_waited_for() {
         let mut bytes = BytesMut::from(&[0xff, 0xff, 0xff, 0xff][..]);
         assert!(matches!(FromWorker::decode(&mut bytes), Err(FrameError::Length(_))));
+    }
+
+    #[test]
+    fn a_worker_gets_no_more_of_the_memory_than_its_kind_of_message_takes() {
+        for (kind, most) in [(KIND_JSON, MAX_REPORT), (KIND_PACKET, MAX_PICTURE), (KIND_SOUND, MAX_SOUND)] {
+            let announce = |length: usize| {
+                let mut bytes = BytesMut::new();
+                bytes.put_u32(length as u32);
+                bytes.put_u8(kind);
+                FromWorker::decode(&mut bytes)
+            };
+            assert!(matches!(announce(most), Ok(None)), "kind {kind}");
+            assert!(matches!(announce(most + 1), Err(FrameError::Length(_))), "kind {kind}");
+        }
     }
 
     proptest! {

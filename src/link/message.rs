@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// Most mixes that may be listened to at once; a longer list is refused. Each costs half a hundredth of a core. A room has at
 /// most 64 participants, of whom each may want the sound without their own, and viewers want everyone's.
@@ -87,6 +87,8 @@ pub enum Control {
     Keyframe,
     /// Asks for the newest program frame as JPEG; answered by [`FromWorker::Snapshot`] with the same number.
     Snapshot(u64),
+    /// A heartbeat: answered at once by [`Report::Pong`] with the same number, by the thread that reads the link.
+    Ping(u64),
     /// Finish what is in the encoders, then exit.
     Stop,
 }
@@ -242,6 +244,49 @@ pub enum Report {
         /// What changed and why, a sentence for the operator.
         text: String,
     },
+    /// Answers [`Control::Ping`].
+    Pong(u64),
+    /// A part of the worker has something to do and makes no progress. Told again every half second while that lasts.
+    Late {
+        /// Which.
+        part: Part,
+        /// Why, as far as it can be told from its threads.
+        cause: Cause,
+    },
+    /// Packets of this feed were lost within the worker: nothing decodes before its next keyframe.
+    Lost {
+        /// Whose.
+        feed: Feed,
+        /// Its decoder is a new one and well: the packets since the last keyframe would give it a picture at once. False while
+        /// those packets are what it cannot cope with.
+        replay: bool,
+    },
+}
+
+/// A part of a worker that must make progress for the program to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The thread of the tick.
+    Stage,
+    /// GStreamer's compositor.
+    Compositor,
+    /// The video encoder.
+    Encoder,
+    /// The thread that mixes and encodes the sound.
+    Sound,
+    /// The thread that reads the link.
+    Reader,
+}
+
+/// Why a part is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its threads run, or wait for a CPU or for memory: the machine has too much to do.
+    Busy,
+    /// Its threads neither run nor wait for a CPU.
+    Hung,
 }
 
 /// How the worker does, counted from its start unless said otherwise.

@@ -8,4 +8,4 @@ pub mod join;
 pub mod launch;
 pub mod message;
 
-pub use message::{Control, Feed, FromWorker, Listener, Report, ToWorker};
+pub use message::{Cause, Control, Feed, FromWorker, Listener, Part, Report, ToWorker};

@@ -13,7 +13,8 @@ use bytes::Bytes;
 
 use super::{
     clock::Clock,
-    decode::{Decoding, FeedVideo, Targets, Turn},
+    decode::{Decoding, FeedVideo, Lost, Targets, Turn},
+    leavers::Leavers,
     sound::Sound,
 };
 use crate::{
@@ -29,6 +30,10 @@ pub struct Connection {
     video: Arc<FeedVideo>,
     /// There while the feed is visible.
     decoding: Option<Decoding>,
+    /// What its decoder makes, for another one.
+    targets: Option<Targets>,
+    /// Decoders of it that were lost.
+    lost: u32,
     /// The latest configuration, for a decoder that starts later.
     config: Option<Packet>,
     /// How its next pictures are to be turned.
@@ -41,23 +46,69 @@ impl Connection {
     /// A connection that has sent nothing yet.
     pub fn new(feed: Feed) -> Self {
         let video = Arc::new(FeedVideo::new(feed));
-        Self { video, decoding: None, config: None, turn: Turn::None, corrupt_told: 0, told: None }
+        Self {
+            video,
+            decoding: None,
+            targets: None,
+            lost: 0,
+            config: None,
+            turn: Turn::None,
+            corrupt_told: 0,
+            told: None,
+        }
     }
 
     /// Its tiles, or that it is not seen: it has a decoder exactly while it is.
-    pub fn set_targets(&mut self, targets: Option<Targets>, clock: Clock) -> io::Result<()> {
+    pub fn set_targets(&mut self, targets: Option<Targets>, clock: Clock, leavers: &mut Leavers) -> io::Result<()> {
+        self.targets.clone_from(&targets);
         match (targets, &self.decoding) {
-            (None, _) => self.decoding = None,
+            (None, _) => self.end_decoding(leavers, false),
             (Some(targets), Some(decoding)) => decoding.set_targets(targets),
-            (Some(targets), None) => {
-                let decoding = Decoding::start(Arc::clone(&self.video), targets, clock)?;
-                if let Some(config) = &self.config {
-                    decoding.push(false, self.turn, config.clone());
-                }
-                self.decoding = Some(decoding);
-            }
+            (Some(_), None) => self.start_decoding(clock)?,
         }
         Ok(())
+    }
+
+    fn start_decoding(&mut self, clock: Clock) -> io::Result<()> {
+        let Some(targets) = &self.targets else { return Ok(()) };
+        let decoding = Decoding::start(Arc::clone(&self.video), targets.clone(), clock)?;
+        if let Some(config) = &self.config {
+            decoding.push(false, self.turn, config.clone());
+        }
+        self.decoding = Some(decoding);
+        Ok(())
+    }
+
+    fn end_decoding(&mut self, leavers: &mut Leavers, hung: bool) {
+        if let Some(decoding) = self.decoding.take() {
+            decoding.leave(leavers, hung);
+        }
+    }
+
+    /// It has ended, or the room has.
+    pub fn end(mut self, leavers: &mut Leavers) {
+        self.end_decoding(leavers, false);
+    }
+
+    /// Looks after its decoder: another one takes over from one that was lost. What to tell the operator then, and whether the packets
+    /// since the last keyframe are worth another try: they may be what it was lost to.
+    pub fn look(&mut self, clock: Clock, leavers: &mut Leavers) -> io::Result<Option<(String, bool)>> {
+        let Some(lost) = self.decoding.as_mut().and_then(|decoding| decoding.look(clock.now())) else {
+            return Ok(None);
+        };
+        self.end_decoding(leavers, lost == Lost::Hung);
+        self.lost += 1;
+        self.start_decoding(clock)?;
+        let what = match lost {
+            Lost::Hung => "hung",
+            Lost::Panicked => "failed",
+        };
+        Ok(Some((format!("its video decoder {what}, and another one takes over"), self.lost == 1)))
+    }
+
+    /// True when packets came since this was last asked of which none is shown before the next keyframe.
+    pub fn starves(&self) -> bool {
+        self.decoding.as_ref().is_some_and(Decoding::starves)
     }
 
     /// What is known of its picture.
@@ -78,15 +129,13 @@ impl Connection {
         self.turn = turn;
     }
 
-    /// Takes a packet of video.
-    pub fn picture(&mut self, replay: bool, packet: Packet) {
+    /// Takes a packet of video; false when packets were dropped, and nothing decodes before the next keyframe.
+    pub fn picture(&mut self, replay: bool, packet: Packet) -> bool {
         if packet.role == Role::Config {
             // A copy: the slice would hold on to everything that was read with it.
             self.config = Some(Packet { data: Bytes::copy_from_slice(&packet.data), ..packet.clone() });
         }
-        if let Some(decoding) = &self.decoding {
-            decoding.push(replay, self.turn, packet);
-        }
+        self.decoding.as_ref().is_none_or(|decoding| decoding.push(replay, self.turn, packet))
     }
 
     /// What is wrong with it, if that is worth telling the operator again.

@@ -3,15 +3,19 @@
 //!
 //! Owns the decoders ([`decode`]), the stage with its tick ([`stage`]), the sound ([`sound`]) and the encoders ([`encode`]).
 //! Never opens a socket, never decides, and keeps nothing worth saving: it may crash, and the front starts another. Ends when
-//! the link does, or when told to; then every thread is joined. The rest are its tools: the room's clock, the playout clocks,
-//! the way out to the front, the pixel format.
+//! the link does, or when told to; then every thread is joined that ends in time, and one that hangs is left to the end of the
+//! process. Whether each part makes progress is watched by [`watch`]. The rest are its tools: the room's clock, the playout
+//! clocks, the way out to the front, the pixel format.
 
 pub mod calibrate;
 pub mod clock;
 mod connection;
 pub mod decode;
 pub mod encode;
+mod helper;
 pub mod i420;
+pub mod leavers;
+pub mod mailbox;
 pub mod out;
 mod pipeline;
 pub mod playout;
@@ -21,6 +25,7 @@ mod room;
 mod seen;
 pub mod sound;
 pub mod stage;
+pub mod watch;
 
 use std::{io, os::unix::net::UnixStream};
 
@@ -66,25 +71,45 @@ pub enum Error {
     /// A bug in the sound's thread.
     #[error("the sound's thread ended by itself")]
     SoundEnded,
+    /// No thread for the watch.
+    #[error("the watch's thread does not start: {0}; raise the limit of threads (ulimit -u, TasksMax)")]
+    Watch(#[source] io::Error),
+    /// So many decoders do not go on.
+    #[error("{0} video decoders hang")]
+    Hung(usize),
 }
 
-/// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns.
+/// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns, unless they hang:
+/// then it returns within 2 s all the same.
 pub fn run(link: UnixStream) -> Result<(), Error> {
     process::step_back();
     let mut reader = Reader::new(link.try_clone()?)?;
     let (out, writer) = Writer::start(&link)?;
     let result = serve(&mut reader, &out);
-    if let Err(error) = &result {
-        out.report(Report::Fault { feed: None, text: error.to_string() });
-    }
     writer.finish();
     result
 }
 
 fn serve(reader: &mut Reader, out: &Out) -> Result<(), Error> {
+    // The reason goes out before anything is waited for that may hang.
+    let told = |result: Result<(), Error>| {
+        result.inspect_err(|error| out.report(Report::Fault { feed: None, text: error.to_string() }))
+    };
+    let mut room = match begin(reader, out) {
+        Ok(Some(room)) => room,
+        Ok(None) => return Ok(()),
+        Err(error) => return told(Err(error)),
+    };
+    let served = told(room.run(reader));
+    let ended = room.end();
+    served.and_then(|()| told(ended))
+}
+
+/// The room that the link begins with; none if it ends before.
+fn begin(reader: &mut Reader, out: &Out) -> Result<Option<Room>, Error> {
     let settings = match reader.first()? {
         Event::Message(ToWorker::Control(Control::Start(settings))) => *settings,
-        Event::End => return Ok(()),
+        Event::End => return Ok(None),
         Event::Message(_) | Event::Quiet => return Err(Error::NotStarted),
     };
     // The front joins the program's time line when it sends its settings.
@@ -93,7 +118,7 @@ fn serve(reader: &mut Reader, out: &Out) -> Result<(), Error> {
     libraries()?;
     let room = Room::start(&settings, clock, out.clone())?;
     out.report(Report::Ready { version: VERSION, pid: std::process::id() });
-    room.run(reader)
+    Ok(Some(room))
 }
 
 /// Starts FFmpeg and GStreamer; again and again does no harm.

@@ -7,9 +7,10 @@ use std::{
     os::unix::net::UnixStream,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use super::leavers;
 use crate::link::{FromWorker, Report, frame::Frame};
 
 /// Most bytes waiting for the front: 4 s of the fastest program there is (4K at 30 Mbit/s). A front that far behind is gone.
@@ -20,6 +21,12 @@ const MAX_WAITING: usize = 4096;
 
 /// Longest one write may take. A live front reads within milliseconds; its replacement of us takes about this long.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest text of a report, bytes. The front keeps no more of it, and takes a much longer report for no message at all.
+const MAX_TEXT: usize = 500;
+
+/// How long the writing of what is queued may take at the end: a front that reads has it within milliseconds.
+const END: Duration = Duration::from_millis(400);
 
 /// Sends messages to the front from any thread, never waiting. Clones share the queue.
 #[derive(Debug, Clone)]
@@ -79,8 +86,11 @@ impl Out {
         self.queue.wake.notify_one();
     }
 
-    /// Queues a report.
-    pub fn report(&self, report: Report) {
+    /// Queues a report, whose text may be cut.
+    pub fn report(&self, mut report: Report) {
+        if let Report::Fault { text, .. } | Report::Eased { text, .. } = &mut report {
+            text.truncate(text.floor_char_boundary(MAX_TEXT));
+        }
         self.send(&FromWorker::Report(report));
     }
 
@@ -119,11 +129,11 @@ impl Writer {
         Ok((Out { queue: Arc::clone(&queue) }, Self { queue, thread }))
     }
 
-    /// Writes what is queued, then ends. What is sent after this is dropped.
+    /// Writes what is queued, as far as the front takes it in time, then ends. What is sent after this is dropped.
     pub fn finish(self) {
         self.queue.lock().ended = true;
         self.queue.wake.notify_one();
-        if self.thread.join().is_err() {
+        if leavers::join_by("link-out", self.thread, Instant::now() + END).is_some_and(|joined| joined.is_err()) {
             tracing::error!("the link's writer panicked");
         }
     }

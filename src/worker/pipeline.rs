@@ -28,6 +28,14 @@ pub fn watch(pipeline: &gst::Pipeline) -> Fault {
     fault
 }
 
+/// Stops one whose threads may hang, on a thread of its own that hangs with them at worst and goes with the process.
+pub fn end_aside(pipeline: &gst::Pipeline) {
+    let pipeline = pipeline.clone();
+    if let Err(error) = std::thread::Builder::new().name("pipeline-end".to_owned()).spawn(move || end(&pipeline)) {
+        tracing::warn!(%error, "a pipeline that hangs is left as it is");
+    }
+}
+
 /// Stops it and joins its threads.
 pub fn end(pipeline: &gst::Pipeline) {
     if let Err(error) = pipeline.set_state(gst::State::Null) {

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -11,12 +11,14 @@ use super::{
     clock::Clock,
     connection::Connection,
     decode::{Targets, Turn},
+    leavers::Leavers,
     out::Out,
     process,
     reader::{Event, Reader},
     seen::Seen,
     sound::{Recipe, Sound},
     stage::{self, Command, People, Person, Stage},
+    watch::{Pulse, Watch},
 };
 use crate::{
     base::ParticipantId,
@@ -30,6 +32,16 @@ use crate::{
 
 /// Time between two reports of statistics.
 const STATS_EVERY: Duration = Duration::from_secs(1);
+
+/// Time between two looks after the decoders: an eighth of what one may stand still.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Decoders of a worker that may hang. Each keeps its thread, its pictures and whatever it holds; another worker has none of that.
+const MAX_HUNG: usize = 4;
+
+/// How long the parts may take to finish at the end: with the writing of what they said that is less than 2 s, after which the
+/// process is ended.
+const END: Duration = Duration::from_millis(1400);
 
 /// Most participants of a room, which bounds what one message can make the worker hold.
 const MAX_PARTICIPANTS: usize = 1024;
@@ -46,34 +58,67 @@ pub struct Room {
     out: Out,
     participants: Vec<Participant>,
     connections: HashMap<Feed, Connection>,
+    /// Decoders that are about to end.
+    leavers: Leavers,
     seen: Seen,
     stats_due: Timestamp,
+    look_due: Timestamp,
+    pulse: Arc<Pulse>,
+    watch: Watch,
 }
 
 impl Room {
     /// Starts stage and sound, with nobody there.
     pub fn start(settings: &Settings, clock: Clock, out: Out) -> Result<Self, Error> {
-        let stage = Stage::start(settings, clock, &out)?;
+        let pulse = Arc::<Pulse>::default();
+        let stage = Stage::start(settings, clock, &out, Arc::clone(&pulse))?;
         let voice = out.clone();
         let sink = Arc::new(move |message| voice.send(&message));
         let recipe = Recipe { settings: settings.audio.clone(), opus: settings.pipelines.opus.clone() };
-        let sound = Sound::start(clock, recipe, sink)?;
+        let sound = Sound::start(clock, recipe, sink, Arc::clone(&pulse))?;
         let canvas = settings.canvas.clone();
-        let stats_due = clock.now() + STATS_EVERY;
+        let frame = Duration::from_secs(1) / canvas.fps.max(1);
+        let watch = Watch::start(Arc::clone(&pulse), frame, clock, out.clone()).map_err(Error::Watch)?;
+        let (stats_due, look_due) = (clock.now() + STATS_EVERY, clock.now() + LOOK_EVERY);
         let (participants, connections, seen) = (Vec::new(), HashMap::new(), Seen::default());
-        Ok(Self { stage, sound, canvas, clock, out, participants, connections, seen, stats_due })
+        let leavers = Leavers::default();
+        Ok(Self {
+            stage,
+            sound,
+            canvas,
+            clock,
+            out,
+            participants,
+            connections,
+            leavers,
+            seen,
+            stats_due,
+            look_due,
+            pulse,
+            watch,
+        })
     }
 
-    /// Serves the link until its end.
-    pub fn run(mut self, reader: &mut Reader) -> Result<(), Error> {
+    /// Serves the link until its end. Why the room cannot go on is known then, and nothing was waited for that may hang.
+    pub fn run(&mut self, reader: &mut Reader) -> Result<(), Error> {
         let served = self.serve(reader);
-        // Decoders first: the stage may finish what it has, and nothing more comes.
-        self.connections.clear();
-        self.sound.stop();
-        let stopped = self.stage.stop();
         // A stage that failed has shut the link; its reason is the one to tell.
-        stopped?;
-        served
+        self.stage.failure().map_or(served, |failure| Err(failure.into()))
+    }
+
+    /// Has everything finish, within a bounded time. What hangs is left alone.
+    pub fn end(self) -> Result<(), Error> {
+        let Self { stage, sound, connections, mut leavers, watch, .. } = self;
+        let deadline = Instant::now() + END;
+        // All at once: one that hangs costs the others no time.
+        connections.into_values().for_each(|connection| connection.end(&mut leavers));
+        sound.end();
+        stage.end();
+        drop(watch);
+        sound.join(deadline);
+        let ended = stage.join(deadline);
+        leavers.wait(deadline);
+        Ok(ended?)
     }
 
     fn serve(&mut self, reader: &mut Reader) -> Result<(), Error> {
@@ -89,9 +134,14 @@ impl Room {
                 Event::Message(ToWorker::Control(control)) => self.control(control)?,
                 Event::Quiet => {}
             }
+            self.pulse.reader.beat();
             let now = self.clock.now();
             if self.seen.settle(now) {
                 self.decode_what_is_seen();
+            }
+            if now >= self.look_due {
+                self.look_due = now + LOOK_EVERY;
+                self.look_after_decoders()?;
             }
             if now >= self.stats_due {
                 self.stats_due = now + STATS_EVERY;
@@ -120,6 +170,7 @@ impl Room {
             Control::VideoBitrate(kbps) => self.stage.tell(Command::Bitrate(kbps)),
             Control::Keyframe => self.stage.tell(Command::Keyframe),
             Control::Snapshot(id) => self.stage.tell(Command::Snapshot(id)),
+            Control::Ping(number) => self.out.report(Report::Pong(number)),
             Control::Stop => {}
         }
         Ok(())
@@ -139,13 +190,10 @@ impl Room {
                 format!("the list of participants is refused: at most {MAX_PARTICIPANTS}, each id and feed once");
             return self.fault(None, text);
         }
-        self.connections.retain(|feed, _| {
-            let stays = feeds.contains(feed);
-            if !stays {
-                self.sound.forget(*feed);
-            }
-            stays
-        });
+        for (feed, connection) in self.connections.extract_if(|feed, _| !feeds.contains(feed)) {
+            self.sound.forget(feed);
+            connection.end(&mut self.leavers);
+        }
         for feed in feeds {
             self.connections.entry(feed).or_insert_with(|| Connection::new(feed));
         }
@@ -192,7 +240,7 @@ impl Room {
         };
         let mut targets: HashMap<Feed, Targets> = self.participants.iter().filter_map(of).collect();
         for (feed, connection) in &mut self.connections {
-            if let Err(error) = connection.set_targets(targets.remove(feed), self.clock) {
+            if let Err(error) = connection.set_targets(targets.remove(feed), self.clock, &mut self.leavers) {
                 tracing::error!(feed = feed.0, %error, "no thread for a decoder");
             }
         }
@@ -203,12 +251,39 @@ impl Room {
         let Some(connection) = self.connections.get_mut(&feed) else { return };
         connection.arrived(replay, &packet, self.clock.now());
         match packet.track() {
-            Track::Video => connection.picture(replay, packet),
+            Track::Video => {
+                if !connection.picture(replay, packet) {
+                    self.out.report(Report::Lost { feed, replay: false });
+                }
+            }
             Track::Audio => self.sound.packet(feed, replay, packet, &connection.video().playout),
         }
     }
 
+    /// Replaces decoders that hang or panicked; too many of those, and the worker had better be replaced.
+    fn look_after_decoders(&mut self) -> Result<(), Error> {
+        for (feed, connection) in &mut self.connections {
+            match connection.look(self.clock, &mut self.leavers) {
+                Ok(None) => {}
+                Ok(Some((text, replay))) => {
+                    tracing::warn!(feed = feed.0, %text, "fault");
+                    self.out.report(Report::Fault { feed: Some(*feed), text });
+                    self.out.report(Report::Lost { feed: *feed, replay });
+                }
+                Err(error) => tracing::error!(feed = feed.0, %error, "no thread for a decoder"),
+            }
+        }
+        match self.leavers.sweep() {
+            hung if hung > MAX_HUNG => Err(Error::Hung(hung)),
+            _ => Ok(()),
+        }
+    }
+
     fn report(&mut self, now: Timestamp) {
+        for (feed, _) in self.connections.iter().filter(|(_, connection)| connection.starves()) {
+            // What was asked for may have been lost on the way.
+            self.out.report(Report::Lost { feed: *feed, replay: false });
+        }
         let timings = self.stage.take_timings();
         let mut feeds: Vec<FeedStats> =
             self.connections.iter().map(|(feed, connection)| connection.stats(*feed, &self.sound)).collect();

@@ -3,6 +3,7 @@
 
 mod dress;
 mod front;
+mod hangs;
 mod ladder;
 mod media;
 mod motion;

@@ -18,7 +18,7 @@ use anyhow::{Context, bail};
 use bytes::BytesMut;
 use rand::seq::SliceRandom;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    io::{AsyncReadExt, AsyncWriteExt, copy, split},
     net::{TcpStream, UnixStream, lookup_host},
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
@@ -52,8 +52,9 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_m
 /// A front that cannot be reached for this long is gone; Swarm then shows the failure and starts anew, perhaps elsewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long the child may take to end once its link is closed.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long the child may take to end once its link is closed. Nobody hears what it still says, and until one that hangs is
+/// ended the room has no program.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// How an attempt ended.
 enum Attempt {
@@ -132,7 +133,7 @@ async fn work(ticket: &Ticket) -> anyhow::Result<()> {
 
 async fn attempt(ticket: &Ticket, hint: Option<String>, tls: &TlsConnector, task: &str) -> anyhow::Result<Attempt> {
     let front = hint.as_deref().unwrap_or(&ticket.front);
-    let (mut link, answer) = match timeout(ATTEMPT, dial(ticket, front, tls, task)).await {
+    let (link, answer) = match timeout(ATTEMPT, dial(ticket, front, tls, task)).await {
         Ok(dialled) => dialled.with_context(|| format!("the front at {front} cannot be reached"))?,
         Err(_) => bail!("the front at {front} does not answer within {} s", ATTEMPT.as_secs()),
     };
@@ -142,20 +143,27 @@ async fn attempt(ticket: &Ticket, hint: Option<String>, tls: &TlsConnector, task
         Answer::Leave(reason) => return Ok(Attempt::Leave(reason)),
         Answer::Welcome => {}
     }
-    let (mut ours, mut child) = start_worker()?;
+    let (ours, mut child) = start_worker()?;
     // Either end may break the other's pipe; that is how links end.
-    let carried = tokio::select! {
-        carried = copy_bidirectional(&mut link, &mut ours) => carried.map(|_| ()),
-        _ = child.wait() => Ok(()),
-    };
-    if let Err(error) = carried {
+    if let Err(error) = carry(link, ours).await {
         tracing::debug!("the link ended: {error}");
     }
-    drop((ours, link));
     if timeout(GRACE, child.wait()).await.is_err() {
         child.kill().await.context("the worker cannot be ended")?;
     }
     Ok(Attempt::Worked)
+}
+
+/// Carries the link until either of its ends is closed. One that is closed is closed to both sides: a worker that hangs would never
+/// close its own.
+async fn carry(front: TlsStream<TcpStream>, worker: UnixStream) -> io::Result<()> {
+    let (mut from_front, mut to_front) = split(front);
+    let (mut from_worker, mut to_worker) = split(worker);
+    let ended = tokio::select! {
+        ended = copy(&mut from_front, &mut to_worker) => ended,
+        ended = copy(&mut from_worker, &mut to_front) => ended,
+    };
+    ended.map(|_| ())
 }
 
 /// Reaches one of the fronts of a list, in an order of chance, so that those who lost a front do not all ask the same one.

@@ -6,22 +6,25 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::{Event, outbox::Drain};
+use super::{Event, Scales, outbox::Drain};
 use crate::link::FromWorker;
 
 /// Returns what was wrong with what the worker said, if anything was.
 pub(super) async fn read_link(mut reader: impl AsyncRead + Unpin, events: &mpsc::Sender<Event>) -> Option<String> {
     let mut input = BytesMut::with_capacity(64 << 10);
+    let scales = Scales::new();
     loop {
+        let before = input.len();
         match FromWorker::decode(&mut input) {
             Ok(Some(message)) => {
-                if events.send(Event::Message(message)).await.is_err() {
+                let weight = scales.weigh(before - input.len()).await;
+                if events.send(Event::Message(message, weight)).await.is_err() {
                     return None;
                 }
                 continue;
             }
             Ok(None) => {}
-            Err(error) => return Some(format!("worker sent {error}")),
+            Err(error) => return Some(format!("the worker sent {error}")),
         }
         if input.capacity() - input.len() < 16 << 10 {
             input.reserve(64 << 10);

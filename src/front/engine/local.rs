@@ -11,23 +11,21 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    net::unix::pipe::Receiver,
-    process::{Child, ChildStderr, Command},
-    sync::mpsc,
-    time::timeout,
-};
-use tokio_util::sync::CancellationToken;
-
 use super::{
-    Event, Outbox, Worker,
+    Event, Orders, Outbox, Worker,
     link::{read_link, write_link},
     socket,
 };
 use crate::{
     base::{RoomId, tasks::Tasks},
     cost::Budget,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    net::unix::pipe::Receiver,
+    process::{Child, ChildStderr, Command},
+    sync::mpsc,
+    time::timeout,
 };
 
 /// How long a worker may take to end by itself once its link is closed. Flushing two encoders takes a few frames.
@@ -97,37 +95,38 @@ impl Local {
             .spawn()?;
         let (reader, writer) = socket::halves(ours)?;
         let (outbox, drain) = Outbox::new();
-        let (worker, events, kill) = Worker::new();
+        let (worker, events, orders) = Worker::new();
         let pid = child.id().unwrap_or_default();
         if let Some(stderr) = child.stderr.take() {
             self.tasks.spawn("worker log", log_lines(stderr, room.clone(), pid));
         }
         self.tasks.spawn("worker link out", write_link(writer, drain));
-        self.tasks.spawn("worker", supervise(child, reader, outbox, events, kill));
+        self.tasks.spawn("worker", supervise(child, reader, outbox, events, orders));
         Ok(worker)
     }
 }
 
 /// Reads until the link ends or the room lets go of the worker, then sees the child out.
-async fn supervise(
-    mut child: Child,
-    reader: Receiver,
-    outbox: Outbox,
-    events: mpsc::Sender<Event>,
-    kill: CancellationToken,
-) {
+async fn supervise(mut child: Child, reader: Receiver, outbox: Outbox, events: mpsc::Sender<Event>, orders: Orders) {
     let talk = async {
-        // A room that is gone has dropped its end, which cancels `kill`.
+        // A room that is gone has dropped its end, which cancels `end`.
         let _ = events.send(Event::Linked(outbox)).await;
         read_link(reader, &events).await
     };
     let fault = tokio::select! {
         fault = talk => fault,
-        () = kill.cancelled() => None,
+        () = orders.end.cancelled() => None,
     };
-    let status = match timeout(GRACE, child.wait()).await {
-        Ok(status) => status,
-        Err(_) => {
+    let ended = tokio::select! {
+        // A worker that is let go and one that is to be killed are told at once; which of the two it is is looked at first.
+        biased;
+        () = orders.kill.cancelled() => None,
+        ended = timeout(GRACE, child.wait()) => ended.ok(),
+    };
+    let status = match ended {
+        Some(status) => status,
+        None => {
+            // It fails only when the child has ended.
             let _ = child.start_kill();
             child.wait().await
         }

@@ -9,9 +9,9 @@ mod outbox;
 mod socket;
 pub mod swarm;
 
-use std::io;
+use std::{io, sync::Arc};
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use local::Local;
@@ -26,6 +26,9 @@ use crate::{
 
 /// Messages that may wait for the room; beyond that the worker's own writes wait.
 const INBOX: usize = 256;
+
+/// Most bytes of messages that may wait for the room, KiB: two of the longest there are. Beyond that the worker's own writes wait.
+const INBOX_KIB: usize = 16 << 10;
 
 /// Where workers come from.
 #[derive(Debug, Clone)]
@@ -87,20 +90,53 @@ impl Engine {
     }
 }
 
-/// A worker that was asked for, as its room sees it. Dropping it ends it.
+/// A worker that was asked for, as its room sees it. Dropping it ends it: it may finish what it has.
 #[derive(Debug)]
 pub struct Worker {
-    /// What comes from it: [`Event::Linked`] before everything it says, [`Event::Ended`] last.
-    pub inbox: mpsc::Receiver<Event>,
-    _kill: DropGuard,
+    inbox: mpsc::Receiver<Event>,
+    killed: CancellationToken,
+    _end: DropGuard,
+}
+
+/// What whoever runs a worker holds of it.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    /// Cancelled when the room lets go of the worker.
+    pub end: CancellationToken,
+    /// Cancelled, before that, when the worker is to get no time to finish.
+    pub kill: CancellationToken,
+}
+
+impl Orders {
+    /// Of a worker that is to go on.
+    pub fn new() -> Self {
+        Self { end: CancellationToken::new(), kill: CancellationToken::new() }
+    }
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Worker {
     /// A worker nobody has heard of yet, and the ends that whoever runs it holds.
-    fn new() -> (Self, mpsc::Sender<Event>, CancellationToken) {
+    fn new() -> (Self, mpsc::Sender<Event>, Orders) {
         let (events, inbox) = mpsc::channel(INBOX);
-        let kill = CancellationToken::new();
-        (Self { inbox, _kill: kill.clone().drop_guard() }, events, kill)
+        let orders = Orders::new();
+        let Orders { end, kill } = orders.clone();
+        (Self { inbox, killed: kill, _end: end.drop_guard() }, events, orders)
+    }
+
+    /// What comes from it next: [`Event::Linked`] before everything it says, [`Event::Ended`] last. Cancel safe.
+    pub async fn next(&mut self) -> Event {
+        self.inbox.recv().await.unwrap_or_else(|| Event::Ended("worker vanished".to_owned()))
+    }
+
+    /// Ends it at once, whatever it does.
+    pub fn kill(self) {
+        self.killed.cancel();
     }
 }
 
@@ -109,10 +145,33 @@ impl Worker {
 pub enum Event {
     /// It is there and knows nothing yet; what is sent here goes to it.
     Linked(Outbox),
-    /// It said something.
-    Message(FromWorker),
+    /// It said something, which weighs on its inbox until it is dropped.
+    Message(FromWorker, Weight),
     /// It is not there yet, and this is why, for people.
     Delayed(String),
     /// It is gone; why, for people.
     Ended(String),
+}
+
+/// The share of a message in what may wait for a room.
+#[derive(Debug, Default)]
+pub struct Weight {
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+/// What may wait for a room.
+#[derive(Debug, Clone)]
+struct Scales(Arc<Semaphore>);
+
+impl Scales {
+    fn new() -> Self {
+        Self(Arc::new(Semaphore::new(INBOX_KIB)))
+    }
+
+    /// Waits until so many bytes more may wait. Cancel safe.
+    async fn weigh(&self, bytes: usize) -> Weight {
+        let kib = (bytes >> 10).clamp(1, INBOX_KIB) as u32;
+        // The semaphore is never closed.
+        Weight { _share: self.0.clone().acquire_many_owned(kib).await.ok() }
+    }
 }

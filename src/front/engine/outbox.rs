@@ -19,6 +19,11 @@ const MAX_SPARE_BYTES: usize = MAX_BYTES / 2;
 /// Most messages waiting, which bounds tiny ones.
 const MAX_MESSAGES: usize = 16_384;
 
+/// How much of both media may fill. The rest is for what a worker must not miss: one that is merely slow loses media up to the next
+/// keyframe and nothing else.
+const MEDIA_BYTES: usize = MAX_BYTES / 4 * 3;
+const MEDIA_MESSAGES: usize = MAX_MESSAGES / 4 * 3;
+
 /// The writing end of a link. Never waits: what does not fit is refused, and the caller decides what that means.
 #[derive(Debug, Clone)]
 pub struct Outbox {
@@ -52,23 +57,26 @@ impl Outbox {
         (Self { frames: sender, waiting: waiting.clone() }, Drain { frames, waiting })
     }
 
-    /// Queues a message.
+    /// Queues a message. Media are refused before anything else is.
     pub fn send(&self, message: &ToWorker) -> Result<(), Refused> {
-        self.queue(message, MAX_BYTES)
+        match message {
+            ToWorker::Packet { .. } => self.queue(message, MEDIA_BYTES, MEDIA_MESSAGES),
+            ToWorker::Control(_) | ToWorker::Asset { .. } => self.queue(message, MAX_BYTES, MAX_MESSAGES),
+        }
     }
 
     /// Queues a message that may as well be sent later, such as an image: it leaves room for those that may not.
     pub fn send_spare(&self, message: &ToWorker) -> Result<(), Refused> {
         // One that is larger than that goes alone.
         let most = if self.waiting.bytes.load(Ordering::Relaxed) == 0 { MAX_BYTES } else { MAX_SPARE_BYTES };
-        self.queue(message, most)
+        self.queue(message, most, MEDIA_MESSAGES)
     }
 
-    fn queue(&self, message: &ToWorker, most: usize) -> Result<(), Refused> {
+    fn queue(&self, message: &ToWorker, most_bytes: usize, most_messages: usize) -> Result<(), Refused> {
         let frame = message.encode();
         let length = frame.len();
         let bytes = self.waiting.bytes.load(Ordering::Relaxed) + length;
-        if bytes > most || self.waiting.messages.load(Ordering::Relaxed) >= MAX_MESSAGES {
+        if bytes > most_bytes || self.waiting.messages.load(Ordering::Relaxed) >= most_messages {
             return Err(Refused);
         }
         self.waiting.bytes.fetch_add(length, Ordering::Relaxed);
@@ -96,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        link::Feed,
+        link::{Control, Feed},
         media::{Codec, Packet, Role, Timestamp, VideoCodec},
     };
 
@@ -114,11 +122,15 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_is_refused_until_room_is_made() {
         let (outbox, mut drain) = Outbox::new();
-        let large = packet(MAX_BYTES / 2);
+        let large = packet(MEDIA_BYTES / 2);
         assert!(outbox.send(&large).is_ok());
         assert!(outbox.send(&large).is_err(), "the second passes the bound by its header");
+        while outbox.send(&packet(1 << 10)).is_ok() {}
+        for _ in 0..100 {
+            outbox.send(&ToWorker::Control(Control::Keyframe)).expect("control has a share of its own");
+        }
         let mut batch = Vec::new();
-        drain.next(&mut batch, 16).await.expect("one waits");
+        drain.next(&mut batch, MAX_MESSAGES).await.expect("one waits");
         assert!(outbox.send(&large).is_ok());
         drop(drain);
         assert!(outbox.send(&packet(1)).is_err(), "nobody is left to take it");

@@ -21,11 +21,13 @@ mod production;
 mod program;
 mod quote;
 pub mod rooms;
+mod scrutiny;
 pub mod seat;
 mod shared;
 pub mod status;
 pub mod store;
 pub mod templates;
+mod vitals;
 mod waiting;
 mod whole;
 

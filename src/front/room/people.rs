@@ -28,6 +28,9 @@ use crate::{
 /// A connection that brings nothing for this long is stalled: the time after which its tile shows a card.
 const STALL: Duration = Duration::from_secs(2);
 
+/// How often a feed's cache is replayed because a worker asks for it, at most: decoders hang seldom, and a cache is large.
+const REPLAY_EVERY: Duration = Duration::from_secs(2);
+
 /// One participant while the room runs.
 #[derive(Debug)]
 pub(super) struct Person {
@@ -79,6 +82,8 @@ pub(super) struct Live {
     pub(super) forwarded: bool,
     /// True when the worker lost a packet of this feed: nothing decodes before the next keyframe.
     awaits_keyframe: bool,
+    /// When a worker last asked for the cache.
+    replayed: Option<Instant>,
     showing: bool,
     seen: bool,
     /// True once there was anything of a picture.
@@ -106,6 +111,7 @@ impl Live {
             },
             forwarded: false,
             awaits_keyframe: false,
+            replayed: None,
             showing: false,
             seen: false,
             pictured: false,
@@ -142,12 +148,22 @@ impl Live {
         self.want_keyframe();
     }
 
+    /// A worker asks for the cache: true when that may be replayed now.
+    pub(super) fn replays_again(&mut self, now: Instant) -> bool {
+        let due = self.replayed.is_none_or(|at| now.duration_since(at) >= REPLAY_EVERY);
+        if due {
+            self.replayed = Some(now);
+        }
+        due
+    }
+
     /// The tile it is shown in now, if any.
     pub(super) fn show_in(&self, tile: Option<Size>) {
         self.demand.send_if_modified(|demand| std::mem::replace(&mut demand.tile, tile) != tile);
     }
 
-    fn want_keyframe(&self) {
+    /// Nothing of it is shown before the next keyframe.
+    pub(super) fn want_keyframe(&self) {
         self.demand.send_modify(|demand| demand.keyframes += 1);
     }
 
@@ -296,16 +312,20 @@ impl People {
 
     /// Takes note of how a connection's pictures are to be turned; false when its sender lost the seat.
     pub(super) fn turned(&mut self, feed: Feed, quarters: u8) -> bool {
-        let live = self.by_feed.get(&feed).and_then(|id| self.by_id.get_mut(id)?.live.as_mut());
-        live.is_some_and(|live| {
+        self.live(feed).is_some_and(|live| {
             live.turned = quarters;
             true
         })
     }
 
+    /// A connection, unless it has ended.
+    pub(super) fn live(&mut self, feed: Feed) -> Option<&mut Live> {
+        self.by_id.get_mut(self.by_feed.get(&feed)?)?.live.as_mut()
+    }
+
     /// The worker says whether the feed's picture is on the program.
     pub(super) fn showing(&mut self, feed: Feed, showing: bool) {
-        if let Some(live) = self.by_feed.get(&feed).and_then(|id| self.by_id.get_mut(id)?.live.as_mut()) {
+        if let Some(live) = self.live(feed) {
             live.showing = showing;
         }
     }
@@ -322,7 +342,7 @@ impl People {
     /// The worker's counters.
     pub(super) fn stats(&mut self, feeds: &[FeedStats]) {
         for stats in feeds {
-            if let Some(live) = self.by_feed.get(&stats.feed).and_then(|id| self.by_id.get_mut(id)?.live.as_mut()) {
+            if let Some(live) = self.live(stats.feed) {
                 // What the decoder refused, what follows it shows broken until the next keyframe.
                 let corrupt = live.stats.as_ref().map(|before| before.corrupt);
                 if corrupt.is_some_and(|before| before < stats.corrupt) {

@@ -12,7 +12,9 @@ use super::{
     Assets,
     actor::Moment,
     mixes::Mixes,
+    scrutiny::{Breach, Scrutiny, clean},
     status::{ProgramStatus, WorkerState, WorkerStatus},
+    vitals::{Reach, Vitals},
 };
 use crate::{
     base::{AssetHash, ParticipantId, RoomId, backoff::Backoff},
@@ -25,9 +27,8 @@ use crate::{
     media::{Packet, Role, Timestamp, Track, fanout::Fanout},
 };
 
-/// A worker reports ten times a second; one that is silent this long is stuck and is replaced. Long enough for a machine
-/// that swaps, short enough that viewers of a frozen program are still there.
-const SILENCE: Duration = Duration::from_secs(4);
+/// Time between heartbeats, a fifth of what a worker may take to answer.
+const HEARTBEAT: Duration = Duration::from_millis(300);
 
 /// Waits between replacements of a worker that keeps ending at once. The first replacement does not wait.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -66,7 +67,10 @@ pub(super) struct Production {
     pid: Option<u32>,
     started: u64,
     started_at: Instant,
-    heard_at: Instant,
+    /// Of the worker that was told how to work.
+    examined: Option<Examined>,
+    /// Why the worker was given up, to be told.
+    failure: Option<String>,
     last_exit: Option<String>,
     delayed: Option<String>,
     restart_at: Option<Instant>,
@@ -92,6 +96,17 @@ struct Images {
     sent: BTreeSet<AssetHash>,
     /// Those of the present layout.
     wanted: BTreeSet<AssetHash>,
+}
+
+/// What is known of a worker by how it behaves.
+#[derive(Debug)]
+struct Examined {
+    vitals: Vitals,
+    scrutiny: Scrutiny,
+    /// Heartbeats sent and answered, and when the last was sent.
+    sent: u64,
+    answered: u64,
+    sent_at: Instant,
 }
 
 /// What the room must do about what its worker did.
@@ -122,7 +137,8 @@ impl Production {
             pid: None,
             started: 0,
             started_at: now,
-            heard_at: now,
+            examined: None,
+            failure: None,
             last_exit: None,
             delayed: None,
             restart_at: Some(now),
@@ -173,6 +189,13 @@ impl Production {
     pub(super) fn greet(&mut self, settings: Settings, now: Instant) {
         self.images = Default::default();
         self.join_time_line(now);
+        let reach = match self.engine {
+            Engine::Local(_) => Reach::Local,
+            Engine::Swarm(_) => Reach::Remote,
+        };
+        let frame = Duration::from_secs(1) / settings.canvas.fps.max(1);
+        let (vitals, scrutiny) = (Vitals::new(reach, frame, now), Scrutiny::new(&settings, now));
+        self.examined = Some(Examined { vitals, scrutiny, sent: 0, answered: 0, sent_at: now });
         self.control(Control::Start(Box::new(settings)));
         self.tell_mixes();
     }
@@ -208,9 +231,12 @@ impl Production {
 
     /// Sends a control message; a worker that cannot take it is ended, and the next one is told everything.
     pub(super) fn control(&mut self, control: Control) {
+        if let (Control::VideoBitrate(kbps), Some(examined)) = (&control, &mut self.examined) {
+            examined.scrutiny.expect(*kbps);
+        }
         let refused = self.outbox.as_ref().is_some_and(|outbox| outbox.send(&ToWorker::Control(control)).is_err());
         if refused {
-            self.abandon("worker stopped reading its link");
+            self.abandon("the worker does not take what it is told".to_owned());
         }
     }
 
@@ -289,17 +315,13 @@ impl Production {
     /// The worker's next event; never resolves while there is no worker. Cancel safe.
     pub(super) async fn next(&mut self) -> engine::Event {
         match &mut self.worker {
-            Some(worker) => match worker.inbox.recv().await {
-                Some(event) => event,
-                None => engine::Event::Ended("worker vanished".to_owned()),
-            },
+            Some(worker) => worker.next().await,
             None => std::future::pending().await,
         }
     }
 
     /// Takes in what the worker did.
     pub(super) fn take(&mut self, event: engine::Event, now: Instant) -> Happening {
-        self.heard_at = now;
         match event {
             engine::Event::Linked(outbox) => {
                 self.outbox = Some(outbox);
@@ -308,54 +330,108 @@ impl Production {
                 self.started_at = now;
                 Happening::Linked
             }
-            engine::Event::Delayed(reason) => self.delay(reason),
-            engine::Event::Message(FromWorker::Program(packet)) => {
-                self.publish(packet);
-                Happening::Nothing
-            }
-            engine::Event::Message(FromWorker::Sound { listener, mut packet }) => {
-                packet.pts = packet.pts + self.offset;
-                packet.dts = packet.dts + self.offset;
-                self.mixes.take(listener, packet);
-                Happening::Nothing
-            }
-            engine::Event::Message(FromWorker::Snapshot { id, jpeg }) => {
-                if let Some(index) = self.snapshots.iter().position(|(wanted, ..)| *wanted == id) {
-                    let (.., reply) = self.snapshots.swap_remove(index);
-                    // The one who asked may have gone.
-                    let _ = reply.send(Some(jpeg).filter(|jpeg| !jpeg.is_empty()));
-                }
-                Happening::Nothing
-            }
-            engine::Event::Message(FromWorker::Report(report)) => {
-                match &report {
-                    Report::Ready { pid, .. } => {
-                        self.state = WorkerState::Running;
-                        self.pid = Some(*pid);
-                    }
-                    Report::Stats(stats) => self.stats = stats.clone(),
-                    Report::Eased { level, .. } => self.eased = *level,
-                    _ => {}
-                }
-                Happening::Report(report)
-            }
+            engine::Event::Delayed(reason) => self.delay(clean(&reason)),
+            engine::Event::Message(message, _) => self.hear(message, now),
             engine::Event::Ended(reason) => {
+                let reason = clean(&reason);
                 self.plan_restart(reason.clone(), now);
                 Happening::Ended(reason)
             }
         }
     }
 
-    /// Sees to what time alone brings: silence, snapshots that nobody answers.
+    fn hear(&mut self, message: FromWorker, now: Instant) -> Happening {
+        // A worker that speaks before it is spoken to is not listened to.
+        let Some(examined) = &mut self.examined else { return Happening::Nothing };
+        examined.vitals.heard();
+        let believed = examined.scrutiny.pass(message, now).and_then(|message| self.believe(message));
+        believed.unwrap_or_else(|breach| {
+            self.refuse(breach, now);
+            Happening::Nothing
+        })
+    }
+
+    fn believe(&mut self, message: FromWorker) -> Result<Happening, Breach> {
+        match message {
+            FromWorker::Program(packet) => self.publish(packet),
+            FromWorker::Sound { listener, mut packet } => {
+                packet.pts = packet.pts + self.offset;
+                packet.dts = packet.dts + self.offset;
+                self.mixes.take(listener, packet);
+            }
+            FromWorker::Snapshot { id, jpeg } => {
+                let asked = self.snapshots.iter().position(|(wanted, ..)| *wanted == id).ok_or(Breach::Unasked)?;
+                let (.., reply) = self.snapshots.swap_remove(asked);
+                // The one who asked may have gone.
+                let _ = reply.send(Some(jpeg).filter(|jpeg| !jpeg.is_empty()));
+            }
+            FromWorker::Report(report) => return self.note(report),
+        }
+        Ok(Happening::Nothing)
+    }
+
+    /// Keeps what a report says of the worker itself; the rest is the room's.
+    fn note(&mut self, report: Report) -> Result<Happening, Breach> {
+        let Some(examined) = &mut self.examined else { return Ok(Happening::Nothing) };
+        match &report {
+            Report::Ready { pid, .. } => {
+                examined.vitals.ready();
+                self.state = WorkerState::Running;
+                self.pid = Some(*pid);
+            }
+            Report::Stats(stats) => self.stats = stats.clone(),
+            Report::Eased { level, .. } => self.eased = *level,
+            Report::Pong(number) => {
+                if *number <= examined.answered || *number > examined.sent {
+                    return Err(Breach::Unasked);
+                }
+                examined.answered = *number;
+                examined.vitals.answered();
+                return Ok(Happening::Nothing);
+            }
+            Report::Late { part, cause } => {
+                tracing::debug!(room = %self.room, pid = self.pid, ?part, ?cause, "a part of the worker is late");
+                examined.vitals.late(*part, *cause);
+                return Ok(Happening::Nothing);
+            }
+            _ => {}
+        }
+        Ok(Happening::Report(report))
+    }
+
+    fn refuse(&mut self, breach: Breach, now: Instant) {
+        let Some(examined) = &mut self.examined else { return };
+        let forgiven = examined.scrutiny.forgive(now);
+        let times = examined.scrutiny.refused();
+        tracing::debug!(room = %self.room, pid = self.pid, times, "the worker {breach}");
+        if !forgiven {
+            self.abandon(format!("the worker broke the rules of its link {times} times; the last time it {breach}"));
+        }
+    }
+
+    /// Sees to what time alone brings: a worker that makes no program, snapshots that nobody answers.
     pub(super) fn tick(&mut self, now: Instant) {
-        if self.outbox.is_some() && now.duration_since(self.heard_at) > SILENCE {
-            self.abandon("worker was silent for 4 s");
+        if let Some(death) = self.examined.as_mut().and_then(|examined| examined.vitals.tick(now)) {
+            self.abandon(death.to_string());
+        }
+        if let Some(examined) = &mut self.examined
+            && now.duration_since(examined.sent_at) >= HEARTBEAT
+        {
+            examined.sent_at = now;
+            examined.sent += 1;
+            let number = examined.sent;
+            self.control(Control::Ping(number));
         }
         if self.mixes.tidy(now) {
             self.tell_mixes();
         }
         // Dropping the sender tells the one who waits.
         self.snapshots.retain(|(_, asked, _)| now.duration_since(*asked) < SNAPSHOT);
+    }
+
+    /// Why the worker was given up, once for each that was; another starts by itself.
+    pub(super) fn take_failure(&mut self) -> Option<String> {
+        self.failure.take()
     }
 
     /// Asks for the newest frame. `None` comes back, or the sender is dropped, when there is none.
@@ -381,7 +457,9 @@ impl Production {
     fn publish(&mut self, mut packet: Packet) {
         packet.pts = packet.pts + self.offset;
         packet.dts = packet.dts + self.offset;
-        let last = &mut self.last_dts[usize::from(packet.track() == Track::Audio)];
+        let track = packet.track();
+        let last = &mut self.last_dts[usize::from(track == Track::Audio)];
+        let advances = last.is_none_or(|last| packet.dts > last) && packet.role != Role::Config;
         match last {
             // Sound of a new worker that belongs before the seam.
             Some(last) if packet.dts < *last && packet.role != Role::Config => return,
@@ -389,18 +467,25 @@ impl Production {
             None => {}
         }
         *last = Some(packet.dts);
+        if let Some(examined) = self.examined.as_mut().filter(|_| advances) {
+            examined.vitals.advanced(track);
+        }
         self.fanout.push(&packet);
     }
 
-    fn abandon(&mut self, reason: &str) {
-        tracing::warn!(room = %self.room, pid = self.pid, "{reason}; it is being replaced");
-        // Its link closes, it is killed after a moment's grace, and nobody listens to it any more.
-        self.plan_restart(reason.to_owned(), Instant::now());
+    fn abandon(&mut self, reason: String) {
+        // What hangs or lies gets no time to finish, which the next one needs.
+        if let Some(worker) = self.worker.take() {
+            worker.kill();
+        }
+        self.failure = Some(reason.clone());
+        self.plan_restart(reason, Instant::now());
     }
 
     fn let_go(&mut self) {
         self.worker = None;
         self.outbox = None;
+        self.examined = None;
         self.pid = None;
         self.eased = 0;
     }
@@ -429,6 +514,7 @@ impl Production {
             delayed: self.delayed.clone(),
             cpu_ms: self.stats.cpu_ms,
             rss_kib: self.stats.rss_kib,
+            refused: self.examined.as_ref().map_or(0, |examined| examined.scrutiny.refused()),
         }
     }
 
@@ -452,18 +538,37 @@ mod tests {
 
     use crate::{
         base::tasks::Tasks,
-        draw::asset::{Inspected, Kind},
-        front::{engine::Local, room::assets::Asset},
+        draw::Kind,
+        front::{
+            engine::{Local, Weight},
+            raster::{Drawing, Raster},
+            room::assets::{Asset, Upload},
+        },
+        link::message::VERSION,
         media::{Codec, Size, VideoCodec},
     };
 
     use super::*;
 
-    fn frame(at: u64) -> engine::Event {
-        let at = Timestamp::from_millis(at as i64);
+    fn program(packet: Packet) -> engine::Event {
+        engine::Event::Message(FromWorker::Program(packet), Weight::default())
+    }
+
+    fn report(report: Report) -> engine::Event {
+        engine::Event::Message(FromWorker::Report(report), Weight::default())
+    }
+
+    fn frame(at: i64) -> engine::Event {
+        let at = Timestamp::from_millis(at);
         let codec = Codec::Video(VideoCodec::H264);
-        let packet = Packet { codec, role: Role::Key, pts: at, dts: at, data: Bytes::from_static(b"frame") };
-        engine::Event::Message(FromWorker::Program(packet))
+        program(Packet { codec, role: Role::Key, pts: at, dts: at, data: Bytes::from_static(b"frame") })
+    }
+
+    /// A production whose worker was told how to work half a second after it began, and is ready.
+    fn running(begun: Instant) -> Production {
+        let mut production = production(begun);
+        told(&mut production, begun + Duration::from_millis(500));
+        production
     }
 
     fn production(begun: Instant) -> Production {
@@ -471,15 +576,8 @@ mod tests {
         Production::new("weekly".parse().expect("an id"), engine, begun)
     }
 
-    fn ready() -> engine::Event {
-        engine::Event::Message(FromWorker::Report(Report::Ready { version: 0, pid: 1 }))
-    }
-
-    #[tokio::test]
-    async fn frames_keep_their_distance_whenever_the_worker_says_it_is_ready() {
-        let begun = Instant::now();
-        let mut production = production(begun);
-        let mut seen = production.fanout.subscribe();
+    /// Tells the worker how to work.
+    fn told(production: &mut Production, now: Instant) {
         let settings = json!({
             "version": 0,
             "room": "weekly",
@@ -488,7 +586,18 @@ mod tests {
             "audio": {"bitrate_kbps": 1},
             "pipelines": {"stage": "", "video": "", "opus": ""},
         });
-        production.greet(serde_json::from_value(settings).expect("settings"), begun + Duration::from_millis(500));
+        production.greet(serde_json::from_value(settings).expect("settings"), now);
+    }
+
+    fn ready() -> engine::Event {
+        report(Report::Ready { version: VERSION, pid: 1 })
+    }
+
+    #[tokio::test]
+    async fn frames_keep_their_distance_whenever_the_worker_says_it_is_ready() {
+        let begun = Instant::now();
+        let mut production = running(begun);
+        let mut seen = production.fanout.subscribe();
         production.take(frame(100), begun + Duration::from_millis(600));
         production.take(ready(), begun + Duration::from_millis(630));
         production.take(frame(133), begun + Duration::from_millis(640));
@@ -506,6 +615,7 @@ mod tests {
             production.take(engine::Event::Ended("killed".to_owned()), at(second));
         }
         production.take(engine::Event::Linked(Outbox::new().0), at(2));
+        told(&mut production, at(2));
         production.take(ready(), at(2));
         assert!(!production.trusts_replay(at(3)), "one of those packets may have killed two");
         assert!(production.trusts_replay(at(62)), "none of them has killed this one");
@@ -521,13 +631,14 @@ mod tests {
         production.take(engine::Event::Linked(outbox), now);
         let asset = |number: u8| {
             let file = Bytes::from(vec![number; 4 << 20]);
-            let inspected = Inspected { kind: Kind::Png, size: Size { width: 1, height: 1 } };
-            let asset = Asset { inspected, hash: AssetHash::of(&file), file };
+            let size = Size { width: 1, height: 1 };
+            let raster = Raster { hash: AssetHash::of(&file), size, file: file.clone() };
+            let asset = Asset { upload: Upload::new(file), drawing: Drawing { kind: Kind::Png, size, raster } };
             (format!("a{number}").parse().expect("a name"), asset)
         };
         let assets: Vec<_> = (0..9).map(asset).collect();
-        let wanted: BTreeSet<AssetHash> = assets.iter().map(|(_, asset)| asset.hash).collect();
-        let assets = Assets::new(assets);
+        let wanted: BTreeSet<AssetHash> = assets.iter().map(|(_, asset)| asset.drawing.raster.hash).collect();
+        let assets = Assets::new(assets, Vec::new());
         production.images(&wanted, &assets);
         assert!(production.lacks_images());
         let mut arrived = 0;
@@ -546,5 +657,71 @@ mod tests {
         let mut frames = Vec::new();
         drain.next(&mut frames, 64).await.expect("the link stands");
         assert_eq!(frames.len(), 1, "nothing but the word after them");
+    }
+
+    #[tokio::test]
+    async fn one_absurd_stamp_spoils_nothing_that_follows_of_this_worker_or_the_next() {
+        let begun = Instant::now();
+        let mut production = running(begun);
+        let mut seen = production.fanout.subscribe();
+        production.take(frame(100), begun + Duration::from_millis(600));
+        production.take(frame(i64::MAX), begun + Duration::from_millis(610));
+        production.take(frame(133), begun + Duration::from_millis(640));
+        assert_eq!(seen.next().await.expect("a frame").pts.millis(), 600);
+        assert_eq!(seen.next().await.expect("a frame").pts.millis(), 633);
+        assert_eq!(production.worker_status().refused, 1);
+        production.join_time_line(begun + Duration::from_secs(2));
+        assert_eq!(production.offset, Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_goes_on_breaking_the_rules_is_given_up_and_that_is_told_once() {
+        let begun = Instant::now();
+        let mut production = running(begun);
+        production.take(ready(), begun);
+        let wrongs: [fn() -> engine::Event; 4] = [
+            || report(Report::Pong(3)),
+            ready,
+            || frame(i64::MIN),
+            || engine::Event::Message(FromWorker::Snapshot { id: 7, jpeg: Bytes::new() }, Weight::default()),
+        ];
+        for n in 0..100 {
+            production.take(wrongs[n % 4](), begun);
+        }
+        assert_eq!(production.take_failure(), None, "what is rare is forgiven");
+        production.take(wrongs[0](), begun);
+        let reason = production.take_failure().expect("enough is enough");
+        assert!(reason.contains("101 times") && reason.contains("answered what nobody asked"), "{reason}");
+        production.take(wrongs[0](), begun);
+        assert_eq!(production.take_failure(), None);
+        assert_eq!(production.worker_status().last_exit, Some(reason));
+        assert!(production.wants_worker(Instant::now()), "another one starts at once");
+    }
+
+    #[tokio::test]
+    async fn a_worker_lives_by_its_program_and_not_by_what_it_says() {
+        let begun = Instant::now();
+        let mut production = running(begun);
+        production.take(ready(), begun + Duration::from_millis(500));
+        let mut failed = None;
+        for tenth in 6..100 {
+            let now = begun + Duration::from_millis(tenth * 100);
+            if tenth < 20 {
+                production.take(frame(tenth as i64 * 100 - 500), now);
+            }
+            let levels = Report::Levels { participants: Vec::new(), program: crate::media::Levels::SILENCE };
+            production.take(report(levels), now);
+            if tenth % 3 == 0 && production.examined.is_some() {
+                let number = production.examined.as_ref().map_or(0, |examined| examined.sent);
+                production.take(report(Report::Pong(number)), now);
+            }
+            production.tick(now);
+            if let Some(reason) = production.take_failure() {
+                failed = Some((tenth, reason));
+                break;
+            }
+        }
+        let (tenth, reason) = failed.expect("it is given up");
+        assert_eq!((tenth, reason.as_str()), (33, "the program's picture stood still for 1.5 s"));
     }
 }

@@ -91,6 +91,8 @@ pub struct WorkerStatus {
     pub cpu_ms: u64,
     /// Memory of the present one, KiB.
     pub rss_kib: u64,
+    /// Messages of the present one that were refused, since they could not be true. One that goes on so is replaced.
+    pub refused: u64,
 }
 
 /// See [`WorkerStatus::state`].

@@ -81,7 +81,7 @@ pub fn encode(text: &str, preset: &str, kbps: u32, film: &[Picture]) -> Result<E
     let settings =
         VideoSettings { preset: preset.to_owned(), bitrate_kbps: kbps, keyframe_frames: film.len().max(1) as u32 };
     let clock = Clock::start();
-    let video = Video::start(text, &canvas, &settings, clock, out)?;
+    let video = Video::start(text, &canvas, &settings, clock, out, Arc::default())?;
     let before = usage::of_process();
     for (number, picture) in film.iter().enumerate() {
         while video.is_behind(clock.now())? {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{scale::Targets, turn::Turn};
-use crate::media::{Packet, Role};
+use crate::{
+    media::{Packet, Role},
+    worker::watch::Beat,
+};
 
 /// Most bytes waiting: the largest GOP cache the front replays.
 const MAX_BYTES: usize = crate::media::gop::MAX_BYTES + (1 << 20);
@@ -46,6 +49,8 @@ pub enum Work {
 pub struct Inbox {
     state: Mutex<State>,
     wake: Condvar,
+    /// What waits, and that the decoder goes on.
+    pub beat: Beat,
 }
 
 #[derive(Debug, Clone)]
@@ -56,11 +61,13 @@ struct Waiting {
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     packets: VecDeque<Waiting>,
     bytes: usize,
     live: usize,
     awaits_keyframe: bool,
+    /// Something was dropped for want of a keyframe since this was last asked.
+    starved: bool,
     targets: Option<Targets>,
     closed: bool,
 }
@@ -73,24 +80,32 @@ impl Inbox {
             bytes: 0,
             live: 0,
             awaits_keyframe: true,
+            starved: false,
             targets: Some(targets),
             closed: false,
         };
-        Self { state: Mutex::new(state), wake: Condvar::new() }
+        Self { state: Mutex::new(state), wake: Condvar::new(), beat: Beat::idle() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Every update leaves the state whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a packet; never waits. When there is no room everything waiting is dropped, and what follows up to the next
-    /// keyframe.
-    pub fn push(&self, replay: bool, turn: Turn, packet: Packet) {
+    /// keyframe: then it returns false, for a keyframe to be asked for.
+    pub fn push(&self, replay: bool, turn: Turn, packet: Packet) -> bool {
         let mut state = self.lock();
-        state.push(Waiting { replay, turn, packet });
+        let whole = state.push(Waiting { replay, turn, packet });
+        self.beat.waits(state.packets.len());
         drop(state);
         self.wake.notify_one();
+        whole
+    }
+
+    /// True when packets came and were dropped for want of a keyframe, since this was last asked.
+    pub fn starves(&self) -> bool {
+        std::mem::take(&mut self.lock().starved)
     }
 
     /// Gives the tile a new shape.
@@ -118,6 +133,8 @@ impl Inbox {
             if let Some(Waiting { replay, turn, packet }) = state.packets.pop_front() {
                 state.bytes -= packet.data.len();
                 state.live -= usize::from(!replay);
+                self.beat.beat();
+                self.beat.waits(state.packets.len());
                 let next = state.packets.front().map(|next| next.packet.clone());
                 return Work::Packet { replay, turn, packet, next };
             }
@@ -141,31 +158,35 @@ impl State {
         self.packets.is_empty() && self.targets.is_none() && !self.closed
     }
 
-    fn push(&mut self, waiting: Waiting) {
+    /// False when what waited was dropped.
+    fn push(&mut self, waiting: Waiting) -> bool {
         let packet = &waiting.packet;
         if packet.role == Role::Config {
             // Only the latest matters if several come without a picture between them.
             if let Some(last) = self.packets.back_mut().filter(|last| last.packet.role == Role::Config) {
                 self.bytes = self.bytes - last.packet.data.len() + packet.data.len();
                 last.packet = waiting.packet;
-                return;
+                return true;
             }
         } else if packet.is_keyframe() {
             self.awaits_keyframe = false;
         } else if self.awaits_keyframe {
-            return;
+            self.starved = true;
+            return true;
         }
         let full = self.bytes + packet.data.len() > MAX_BYTES || self.packets.len() >= MAX_PACKETS;
-        if full || self.live >= MAX_LIVE {
+        let overrun = full || self.live >= MAX_LIVE;
+        if overrun {
             self.drop_waiting();
             self.awaits_keyframe = !packet.is_keyframe();
             if packet.role == Role::Delta {
-                return;
+                return false;
             }
         }
         self.bytes += packet.data.len();
         self.live += usize::from(!waiting.replay);
         self.packets.push_back(waiting);
+        !(overrun && self.awaits_keyframe)
     }
 
     fn drop_waiting(&mut self) {
@@ -226,9 +247,9 @@ mod tests {
         let inbox = Inbox::new(targets());
         inbox.push(false, Turn::None, packet(Role::Config, 1));
         inbox.push(false, Turn::None, packet(Role::Key, 1));
-        for _ in 0..MAX_LIVE {
-            inbox.push(false, Turn::None, packet(Role::Delta, 1));
-        }
+        let whole = (0..MAX_LIVE).filter(|_| inbox.push(false, Turn::None, packet(Role::Delta, 1))).count();
+        assert_eq!(whole, MAX_LIVE - 1, "what was lost is told once");
+        assert!(inbox.starves() && !inbox.starves(), "and again while packets come in vain");
         inbox.push(false, Turn::None, packet(Role::Key, 1));
         inbox.push(false, Turn::None, packet(Role::Delta, 1));
         assert_eq!(drain(&inbox), [Role::Config, Role::Key, Role::Delta]);

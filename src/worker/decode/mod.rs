@@ -1,8 +1,9 @@
 //! Packets of one feed → pictures of its tiles' sizes.
 //!
 //! Owns one thread per visible feed, its decoder and its scaler. Never decides what is visible and never touches the stage:
-//! pictures lie in [`Pictures`] until the tick takes them. A decoder ends when its [`Decoding`] is dropped; hostile or broken
-//! packets are counted, and cost at most the pictures up to the next keyframe.
+//! pictures lie in [`Pictures`] until the tick takes them. A decoder ends by [`Decoding::leave`]; hostile or broken
+//! packets are counted, and cost at most the pictures up to the next keyframe. One that hangs or panics is noticed by
+//! [`Decoding::look`], and left alone.
 
 mod codec;
 mod drift;
@@ -38,9 +39,10 @@ use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use self::{inbox::Inbox, thread::Thread};
@@ -51,9 +53,22 @@ pub use self::{
 };
 use crate::{
     link::Feed,
-    media::Packet,
-    worker::{clock::Clock, playout::Playout, process},
+    media::{Packet, Timestamp},
+    worker::{
+        clock::Clock,
+        leavers::Leavers,
+        playout::Playout,
+        process,
+        watch::{Suspect, Threads, effort, this_thread},
+    },
 };
+
+/// A decoder that does not go on for so long, though packets wait and it neither runs nor waits for a CPU, hangs: by then its tile
+/// is a card.
+const HUNG: Duration = Duration::from_secs(2);
+
+/// One that does not go on for so long hangs whatever it does: no packet takes that long to decode.
+const ENDLESS: Duration = Duration::from_secs(10);
 
 /// What is known of one feed's picture, shared by the link's reader, the decoder and the tick.
 #[derive(Debug)]
@@ -117,47 +132,123 @@ impl FeedVideo {
     }
 }
 
+/// How a decoder was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// It does not go on.
+    Hung,
+    /// A bug here.
+    Panicked,
+}
+
 /// A running decoder.
 #[derive(Debug)]
 pub struct Decoding {
     inbox: Arc<Inbox>,
     video: Arc<FeedVideo>,
-    thread: Option<JoinHandle<()>>,
+    number: pictures::Decoder,
+    thread: JoinHandle<()>,
+    /// The thread's number; 0 before it runs.
+    id: Arc<AtomicU32>,
+    suspect: Suspect,
 }
 
 impl Decoding {
     /// Starts decoding for a participant's tiles.
     pub fn start(video: Arc<FeedVideo>, targets: Targets, clock: Clock) -> io::Result<Self> {
         let inbox = Arc::new(Inbox::new(targets));
-        video.pictures.open();
+        let number = video.pictures.open();
         let (work, shown) = (Arc::clone(&inbox), Arc::clone(&video));
-        let name = format!("decode-{}", video.feed.0);
-        let work = move || {
+        let id = Arc::new(AtomicU32::new(0));
+        let told = Arc::clone(&id);
+        let run = move || {
+            told.store(this_thread(), Ordering::Relaxed);
             process::yield_to_stage();
-            Thread::new(work, shown, clock).run();
+            Thread::new(work, shown, number, clock).run();
         };
-        let thread = std::thread::Builder::new().name(name).spawn(work)?;
-        Ok(Self { inbox, video, thread: Some(thread) })
+        let thread = std::thread::Builder::new().name(name(&video)).spawn(run)?;
+        Ok(Self { inbox, video, number, thread, id, suspect: Suspect::new(clock.now()) })
     }
 
-    /// Hands over the feed's next video packet, whose picture is to be turned so. Never waits.
-    pub fn push(&self, replay: bool, turn: Turn, packet: Packet) {
-        self.inbox.push(replay, turn, packet);
+    /// Hands over the feed's next video packet, whose picture is to be turned so. Never waits; false when packets were
+    /// dropped, and nothing decodes before the next keyframe.
+    pub fn push(&self, replay: bool, turn: Turn, packet: Packet) -> bool {
+        self.inbox.push(replay, turn, packet)
+    }
+
+    /// True when packets came since this was last asked of which none decodes before the next keyframe.
+    pub fn starves(&self) -> bool {
+        self.inbox.starves()
     }
 
     /// The tiles have new shapes.
     pub fn set_targets(&self, targets: Targets) {
         self.inbox.set_targets(targets);
     }
+
+    /// Whether it is lost.
+    pub fn look(&mut self, now: Timestamp) -> Option<Lost> {
+        if self.thread.is_finished() {
+            return Some(Lost::Panicked);
+        }
+        let id = self.id.load(Ordering::Relaxed);
+        let still = self.suspect.look(now, &self.inbox.beat, || effort(Threads::One(id)));
+        let hung = still.time >= ENDLESS || still.time >= HUNG && still.busy == Some(false);
+        hung.then_some(Lost::Hung)
+    }
+
+    /// Ends after what it is doing now, which is seen to by `leavers`; `hung` when it is known to do nothing any more.
+    pub fn leave(self, leavers: &mut Leavers, hung: bool) {
+        self.inbox.close();
+        self.video.pictures.close(self.number);
+        leavers.add(name(&self.video), self.thread, hung);
+    }
 }
 
-impl Drop for Decoding {
-    fn drop(&mut self) {
-        self.inbox.close();
-        self.video.pictures.close();
-        // At most the decoding of one picture.
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!(feed = self.video.feed.0, "a decoder panicked");
+fn name(video: &FeedVideo) -> String {
+    format!("decode-{}", video.feed.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks on simulated time until it is lost, and how long that took, ms.
+    fn lost(decoding: &mut Decoding, begun: Timestamp) -> (Lost, u128) {
+        let mut now = begun;
+        loop {
+            now = now + Duration::from_millis(250);
+            if let Some(lost) = decoding.look(now) {
+                return (lost, now.since(begun).as_millis());
+            }
+            assert!(now.since(begun) < Duration::from_secs(60), "it is taken for well");
+        }
+    }
+
+    #[test]
+    fn a_decoder_that_takes_nothing_hangs_and_one_without_work_does_not() {
+        let clock = Clock::start();
+        let video = Arc::new(FeedVideo::new(Feed(1)));
+        let mut decoding = Decoding::start(video, Targets::from([]), clock).expect("a thread");
+        let inbox = Arc::clone(&decoding.inbox);
+        // It waits for work before anything else.
+        while !effort(Threads::One(decoding.id.load(Ordering::Relaxed))).is_some_and(|effort| !effort.runnable) {
+            std::thread::yield_now();
+        }
+        for second in 0..100 {
+            assert_eq!(decoding.look(clock.now() + Duration::from_secs(second)), None);
+        }
+        let held = inbox.lock();
+        inbox.beat.waits(1);
+        let (how, after) = lost(&mut decoding, clock.now() + Duration::from_secs(100));
+        assert_eq!(how, Lost::Hung);
+        assert!((1750..=2500).contains(&after), "{after} ms");
+        drop(held);
+        let mut leavers = Leavers::default();
+        decoding.leave(&mut leavers, true);
+        // It came to, and so it ends.
+        while leavers.sweep() > 0 {
+            std::thread::yield_now();
         }
     }
 }

@@ -18,6 +18,9 @@ const MAX_AHEAD: usize = 4;
 /// A picture due later than this is shown at once: its time line has jumped, and waiting for it would freeze the tile.
 const MAX_WAIT: Duration = Duration::from_secs(3);
 
+/// How often a decoder that waits shows that it is well.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// The queue. The decoder puts in, the tick takes out.
 #[derive(Debug, Default)]
 pub struct Pictures {
@@ -28,8 +31,14 @@ pub struct Pictures {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Waiting>,
-    closed: bool,
+    /// The decoder whose pictures are taken, if any are: they are counted, so that one that was given up adds nothing.
+    decoder: Option<Decoder>,
+    decoders: u64,
 }
+
+/// Which of a feed's decoders one is, counted from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoder(u64);
 
 #[derive(Debug)]
 struct Waiting {
@@ -67,38 +76,54 @@ impl Pictures {
     }
 
     /// Adds a picture, in all its sizes, that is to be shown at `pts`, or at once. Waits while the queue is full of pictures that are still to
-    /// be shown; returns how many gave way because a newer one is due already.
-    pub fn push(&self, pts: Option<Timestamp>, pictures: Vec<Picture>, playout: &Mutex<Playout>, clock: Clock) -> u64 {
+    /// be shown, and calls `waits` from time to time; returns how many gave way because a newer one is due already.
+    pub fn push(
+        &self,
+        decoder: Decoder,
+        (pts, pictures): (Option<Timestamp>, Vec<Picture>),
+        playout: &Mutex<Playout>,
+        clock: Clock,
+        waits: impl Fn(),
+    ) -> u64 {
         let mut state = self.lock();
         let mut gave_way = 0;
-        while state.waiting.len() >= MAX_AHEAD && !state.closed {
+        while state.waiting.len() >= MAX_AHEAD && state.decoder == Some(decoder) {
             let now = clock.now();
             let second = state.waiting.get(1).map_or(now, |second| second.due(playout, now));
             if second <= now {
                 state.waiting.pop_front();
                 gave_way += 1;
             } else {
-                let patience = second.since(now);
+                let patience = second.since(now).min(LOOK);
+                waits();
                 state = self.room.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
             }
         }
-        if !state.closed {
+        if state.decoder == Some(decoder) {
             state.waiting.push_back(Waiting { pts, ready: clock.now(), pictures });
         }
         gave_way
     }
 
-    /// Ends the waiting of [`Pictures::push`] and drops what is queued.
-    pub fn close(&self) {
+    /// Takes the pictures of the feed's next decoder, which it calls by what is returned, and of no other.
+    pub fn open(&self) -> Decoder {
         let mut state = self.lock();
-        state.closed = true;
+        state.decoders += 1;
+        let decoder = Decoder(state.decoders);
+        state.decoder = Some(decoder);
         state.waiting.clear();
         self.room.notify_all();
+        decoder
     }
 
-    /// Takes pictures again after a close, for the feed's next decoder.
-    pub fn open(&self) {
-        self.lock().closed = false;
+    /// Takes no more pictures of that decoder: drops what is queued and ends the waiting of [`Pictures::push`].
+    pub fn close(&self, decoder: Decoder) {
+        let mut state = self.lock();
+        if state.decoder == Some(decoder) {
+            state.decoder = None;
+            state.waiting.clear();
+            self.room.notify_all();
+        }
     }
 
     /// The newest picture that is due.
@@ -129,11 +154,12 @@ mod tests {
     #[test]
     fn the_newest_that_is_due_is_taken() {
         let (pictures, clock) = (Pictures::default(), Clock::start());
+        let decoder = pictures.open();
         let ms = Timestamp::from_millis;
         let playout = Mutex::new(Playout::new());
         playout.lock().expect("not poisoned").arrived(Track::Video, ms(0), ms(0));
         for at in [0, 30, 60] {
-            pictures.push(Some(ms(at)), picture(at as u32), &playout, clock);
+            pictures.push(decoder, (Some(ms(at)), picture(at as u32)), &playout, clock, || ());
         }
         let due = |media| playout.lock().expect("not poisoned").due(ms(media)).expect("anchored");
         let taken = |now| pictures.take_due(&playout, now).map(|taken| (taken.pictures[0].size.width, taken.passed));
@@ -145,8 +171,20 @@ mod tests {
     #[test]
     fn what_a_slow_tick_will_not_show_gives_way() {
         let (pictures, playout, clock) = (Pictures::default(), Mutex::new(Playout::new()), Clock::start());
-        let gave_way: u64 = (0..30).map(|n| pictures.push(None, picture(n), &playout, clock)).sum();
+        let decoder = pictures.open();
+        let gave_way: u64 = (0..30).map(|n| pictures.push(decoder, (None, picture(n)), &playout, clock, || ())).sum();
         let newest = pictures.take_due(&playout, clock.now()).expect("some are due");
         assert_eq!((newest.pictures[0].size.width, gave_way + newest.passed), (29, 29));
+    }
+
+    #[test]
+    fn a_decoder_that_was_given_up_shows_nothing_any_more() {
+        let (pictures, playout, clock) = (Pictures::default(), Mutex::new(Playout::new()), Clock::start());
+        let (hung, next) = (pictures.open(), pictures.open());
+        pictures.push(next, (None, picture(2)), &playout, clock, || ());
+        pictures.push(hung, (None, picture(1)), &playout, clock, || ());
+        pictures.close(hung);
+        let taken = pictures.take_due(&playout, clock.now()).expect("the next one's");
+        assert_eq!((taken.pictures[0].size.width, taken.passed), (2, 0));
     }
 }

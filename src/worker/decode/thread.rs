@@ -10,6 +10,7 @@ use super::{
     codec::{Decoder, Frame},
     drift::Drift,
     inbox::{Inbox, Work},
+    pictures,
     scale::{Scaler, Targets},
     turn::Turn,
 };
@@ -32,6 +33,8 @@ const MAX_REFUSALS: u32 = 30;
 pub struct Thread {
     inbox: Arc<Inbox>,
     video: Arc<FeedVideo>,
+    /// Which of the feed's decoders it is.
+    number: pictures::Decoder,
     clock: Clock,
     decoder: Option<(VideoCodec, Decoder)>,
     config: Option<Packet>,
@@ -56,10 +59,11 @@ struct Held {
 
 impl Thread {
     /// Nothing open yet.
-    pub fn new(inbox: Arc<Inbox>, video: Arc<FeedVideo>, clock: Clock) -> Self {
+    pub fn new(inbox: Arc<Inbox>, video: Arc<FeedVideo>, number: pictures::Decoder, clock: Clock) -> Self {
         Self {
             inbox,
             video,
+            number,
             clock,
             decoder: None,
             config: None,
@@ -218,7 +222,9 @@ impl Thread {
         match scaled.collect::<Result<Vec<_>, _>>() {
             Ok(pictures) => {
                 self.published = self.clock.now();
-                let passed = self.video.pictures.push(pts, pictures, &self.video.playout, self.clock);
+                let waits = || self.inbox.beat.beat();
+                let passed =
+                    self.video.pictures.push(self.number, (pts, pictures), &self.video.playout, self.clock, waits);
                 self.video.counters.skipped.fetch_add(passed, Ordering::Relaxed);
                 self.newest = Some(frame);
             }

@@ -37,8 +37,8 @@ const PRE_SKIP: std::ops::Range<usize> = 10..12;
 /// Most that is spent on a mix, kbit/s: there stereo music is not told from what went in.
 const MAX_KBPS: u32 = 96;
 
-/// Blocks the encoder may leave lying before it counts as stuck: 5 s. It needs 20 ms.
-const MAX_WAITING: u64 = 5 * RATE as u64 / BLOCK as u64;
+/// Blocks the encoder may leave lying before it counts as stuck: 1 s. It needs 20 ms.
+const MAX_WAITING: u64 = RATE as u64 / BLOCK as u64;
 
 /// Longest wait for the encoder's last packets.
 const FINISH: Duration = Duration::from_secs(1);
@@ -71,6 +71,8 @@ pub struct OpusEncoder {
     /// Index of the next sample, from room time zero.
     next: i64,
     ending: bool,
+    /// It takes no more sound: its thread hangs, and whoever waited for that would too.
+    stuck: bool,
 }
 
 /// What the encoder's packets need besides their bytes.
@@ -111,7 +113,8 @@ impl OpusEncoder {
             // Nobody waits for a second end.
             .eos(move |_| _ = end.try_send(()));
         output.set_callbacks(callbacks.build());
-        let encoder = Self { fault: pipeline::watch(&pipeline), pipeline, input, ended, next: begin, ending: false };
+        let fault = pipeline::watch(&pipeline);
+        let encoder = Self { pipeline, input, fault, ended, next: begin, ending: false, stuck: false };
         let started = encoder.pipeline.set_state(gst::State::Playing);
         started.map_err(|error| OpusEncoderError::Failed(encoder.fault().unwrap_or(error.to_string())))?;
         Ok(encoder)
@@ -123,6 +126,7 @@ impl OpusEncoder {
             return Err(OpusEncoderError::Failed(fault));
         }
         if self.input.current_level_buffers() > MAX_WAITING {
+            self.stuck = true;
             return Err(OpusEncoderError::Failed("it takes no more sound".to_owned()));
         }
         let bytes: Vec<u8> = block.as_flattened().iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -165,7 +169,11 @@ impl OpusEncoder {
 
 impl Drop for OpusEncoder {
     fn drop(&mut self) {
-        pipeline::end(&self.pipeline);
+        if self.stuck {
+            pipeline::end_aside(&self.pipeline);
+        } else {
+            pipeline::end(&self.pipeline);
+        }
     }
 }
 

@@ -20,17 +20,17 @@ use crate::{
         message::VideoSettings,
     },
     media::{Codec, Packet, Role, Timestamp, VideoCodec},
-    worker::{clock::Clock, i420, out::Out, pipeline},
+    worker::{clock::Clock, i420, out::Out, pipeline, watch::Pulse},
 };
 
 /// Frames that may wait for the encoder. With the one it works on the program is two frames behind; a third is not composed.
 const MAX_WAITING: u64 = 2;
 
-/// Longest it may work on one frame: 4K at the slowest preset takes about 2 s. Then it is stuck, and another worker does better.
+/// Longest it may keep a frame: 4K at the slowest preset takes about 2 s. Then it is stuck or mute, and another worker does better.
 const STUCK: Duration = Duration::from_secs(10);
 
-/// Longest the encoder may take to give up what it holds at the end.
-const FINISH: Duration = Duration::from_secs(2);
+/// Longest the encoder may take to give up what it holds at the end: of a worker that ends, most of what it may take.
+const FINISH: Duration = Duration::from_secs(1);
 
 /// Encoding times kept until the next report, a bound for when nobody asks: a minute at 60 fps.
 const MAX_TIMES: usize = 3600;
@@ -62,6 +62,7 @@ pub struct Video {
     rate: Option<(String, u32)>,
     fault: pipeline::Fault,
     shared: Arc<Shared>,
+    pulse: Arc<Pulse>,
 }
 
 /// What the appsink's callback and the tick both know.
@@ -98,6 +99,7 @@ impl Video {
         settings: &VideoSettings,
         clock: Clock,
         out: Out,
+        pulse: Arc<Pulse>,
     ) -> Result<Self, EncodeError> {
         let pipeline = build(text, canvas, settings)?;
         let named = |name| pipeline.by_name(name).ok_or(EncodeError::Missing(name));
@@ -108,11 +110,14 @@ impl Video {
         input.set_format(gst::Format::Time);
         input.set_stream_type(gst_app::AppStreamType::Stream);
         let shared = Arc::<Shared>::default();
-        let (encoded, ended) = (Arc::clone(&shared), Arc::clone(&shared));
+        let (encoded, ended, beats) = (Arc::clone(&shared), Arc::clone(&shared), Arc::clone(&pulse));
         let callbacks = gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
                 let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                encoded.lock().encoded(&sample, clock.now(), &out);
+                let mut state = encoded.lock();
+                state.encoded(&sample, clock.now(), &out);
+                beats.encoder.beat();
+                beats.encoder.waits(state.pending.len());
                 Ok(gst::FlowSuccess::Ok)
             })
             .eos(move |_| {
@@ -124,19 +129,22 @@ impl Video {
         pipeline.set_state(gst::State::Playing).map_err(|error| EncodeError::Failed(error.to_string()))?;
         let rate = [("bitrate_kbps", 1), ("bitrate_bps", 1000)].into_iter();
         let rate = rate.filter_map(|(name, units)| Some((launch::property_of(text, name)?.to_owned(), units))).next();
-        Ok(Self { pipeline, input, output, encoder, rate, fault, shared })
+        Ok(Self { pipeline, input, output, encoder, rate, fault, shared, pulse })
     }
 
     /// True while another frame would only wait; an error when that has gone on for too long, or its output is of no use.
     pub fn is_behind(&self, now: Timestamp) -> Result<bool, EncodeError> {
         let behind = self.input.current_level_buffers() >= MAX_WAITING;
+        if let Some(fault) = self.take_fault() {
+            return Err(EncodeError::Failed(fault));
+        }
         if self.shared.lock().unusable {
             let text =
                 "it gives no avcC record: its launch text must end in video/x-h264,stream-format=avc,alignment=au";
             return Err(EncodeError::Failed(text.to_owned()));
         }
         let oldest = self.shared.lock().pending.front().map_or(now, |(_, handed)| *handed);
-        if behind && now.since(oldest) > STUCK {
+        if now.since(oldest) > STUCK {
             return Err(self.failed(format!("no frame within {} s", STUCK.as_secs())));
         }
         Ok(behind)
@@ -144,13 +152,20 @@ impl Video {
 
     /// The pipeline's own reason, if it gave one.
     fn failed(&self, otherwise: String) -> EncodeError {
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
-        EncodeError::Failed(fault.unwrap_or(otherwise))
+        EncodeError::Failed(self.take_fault().unwrap_or(otherwise))
+    }
+
+    fn take_fault(&self) -> Option<String> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Hands over one frame, shown at `pts` of program time. Never waits.
     pub fn push(&self, frame: gst::Buffer, pts: Timestamp, now: Timestamp) -> Result<(), EncodeError> {
-        self.shared.lock().pending.push_back((pts, now));
+        {
+            let mut state = self.shared.lock();
+            state.pending.push_back((pts, now));
+            self.pulse.encoder.waits(state.pending.len());
+        }
         self.input.push_buffer(frame).map_err(|error| self.failed(error.to_string()))?;
         Ok(())
     }
@@ -191,6 +206,8 @@ impl Video {
 
 impl Drop for Video {
     fn drop(&mut self) {
+        // What it did not finish is nobody's any more; the next one begins with nothing.
+        self.pulse.encoder.waits(0);
         pipeline::end(&self.pipeline);
     }
 }

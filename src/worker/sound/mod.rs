@@ -3,9 +3,8 @@
 //!
 //! One thread does it all, every 20 ms: [`decode`] to 48 kHz, [`timeline`] by media time, [`reader`] against drift,
 //! [`voice`] for gain, [`ear`] for who speaks, [`mixer`] and [`limiter`] for the sum, [`AacEncoder`] and,
-//! while somebody listens (`listeners`), [`OpusEncoder`]. It never waits for a participant: what is not there is silence. It
-//! stops when [`Sound::stop`] is called or the [`Sound`] is dropped, and
-//! finishes its encoder.
+//! while somebody listens (`listeners`), [`OpusEncoder`]. It never waits for a participant: what is not there is silence, and
+//! nobody waits for it. It stops when [`Sound::end`] is called or the [`Sound`] is dropped, and finishes its encoder.
 
 pub mod decode;
 pub mod ear;
@@ -25,16 +24,18 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
-        mpsc::{SyncSender, sync_channel},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
     clock::Clock,
     encode::{AacEncoder, AacError, OpusEncoder, OpusEncoderError},
+    leavers,
+    mailbox::Mailbox,
     playout::Playout,
+    watch::Pulse,
 };
 use crate::{
     link::{
@@ -63,8 +64,14 @@ pub type Block = [Stereo; BLOCK];
 /// than any player buffers.
 pub const LAG: Duration = Duration::from_millis(80);
 
-/// Most commands waiting for the thread: 2 s of sixteen feeds with 8 ms frames. It empties the queue every 20 ms.
+/// Most packets waiting for the thread: 2 s of sixteen feeds with 8 ms frames. It empties the queue every 20 ms.
 const MAX_WAITING: usize = 4096;
+
+/// Most that waits for it at all: of what is no packet only the newest does, and one farewell of each feed.
+const MAX_COMMANDS: usize = MAX_WAITING + 1024;
+
+/// How long the thread may take to finish when nobody says so: its encoders take a second at most.
+const END: Duration = Duration::from_millis(1200);
 
 /// Longest packet taken, bytes: AAC of eight channels has at most 6 KiB, and what waits is bounded with it.
 const MAX_PACKET: usize = 16 << 10;
@@ -116,12 +123,26 @@ impl Recipe {
     }
 }
 
+#[derive(Debug)]
 enum Command {
     Participants(Vec<Participant>),
     Listeners(Vec<Listener>),
     Packet { feed: Feed, replay: bool, packet: Packet, playout: Arc<Mutex<Playout>> },
     Forget(Feed),
     Stop,
+}
+
+impl Command {
+    /// Takes the place of an older command that it makes needless.
+    fn replaces(&mut self, older: &Self) -> bool {
+        match (self, older) {
+            (Self::Participants(_), Self::Participants(_))
+            | (Self::Listeners(_), Self::Listeners(_))
+            | (Self::Stop, _) => true,
+            (Self::Forget(feed), Self::Forget(before)) => feed == before,
+            _ => false,
+        }
+    }
 }
 
 type SharedStats = Arc<Mutex<BTreeMap<Feed, SoundStats>>>;
@@ -134,7 +155,7 @@ fn lock(stats: &SharedStats) -> MutexGuard<'_, BTreeMap<Feed, SoundStats>> {
 /// The program's sound, running.
 #[derive(Debug)]
 pub struct Sound {
-    commands: SyncSender<Command>,
+    commands: Arc<Mailbox<Command>>,
     stats: SharedStats,
     dropped: AtomicU64,
     thread: Option<JoinHandle<()>>,
@@ -143,13 +164,15 @@ pub struct Sound {
 impl Sound {
     /// Starts the program's encoder and the thread. Packets and reports go to `sink`, sound from now on, on the time line
     /// of `clock`.
-    pub fn start(clock: Clock, recipe: Recipe, sink: Sink) -> Result<Self, SoundError> {
+    pub fn start(clock: Clock, recipe: Recipe, sink: Sink, pulse: Arc<Pulse>) -> Result<Self, SoundError> {
         let begin = block_at(clock.now());
         let encoder = recipe.program(begin, &sink)?;
-        let (commands, queue) = sync_channel(MAX_WAITING);
+        let commands = Arc::new(Mailbox::new(MAX_COMMANDS));
+        let queue = Arc::clone(&commands);
         let stats = SharedStats::default();
         let run = run::Run::new(clock, begin, encoder, recipe, sink, Arc::clone(&stats));
-        let thread = std::thread::Builder::new().name("sound".to_owned()).spawn(move || run.run(&queue))?;
+        let work = move || run.run(&queue, &pulse.sound);
+        let thread = std::thread::Builder::new().name("sound".to_owned()).spawn(work)?;
         Ok(Self { commands, stats, dropped: AtomicU64::new(0), thread: Some(thread) })
     }
 
@@ -168,7 +191,7 @@ impl Sound {
     pub fn packet(&self, feed: Feed, replay: bool, packet: Packet, playout: &Arc<Mutex<Playout>>) {
         let playout = Arc::clone(playout);
         let fits = packet.data.len() <= MAX_PACKET;
-        if !fits || self.commands.try_send(Command::Packet { feed, replay, packet, playout }).is_err() {
+        if !fits || self.commands.put_within(MAX_WAITING, Command::Packet { feed, replay, packet, playout }).is_err() {
             let before = self.dropped.fetch_add(1, Ordering::Relaxed);
             if before.is_multiple_of(LOG_EVERY) {
                 tracing::warn!(
@@ -195,23 +218,35 @@ impl Sound {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Finishes what is in the encoder, at most 1 s, and ends the thread.
-    pub fn stop(self) {}
+    /// Tells the thread to finish what is in the encoder, and to end.
+    pub fn end(&self) {
+        self.control(Command::Stop);
+    }
 
-    /// Control must not be lost. The wait for room in the queue is one turn of the thread, 20 ms.
+    /// Waits for its end, at most until then.
+    pub fn join(mut self, deadline: Instant) {
+        self.join_by(deadline);
+    }
+
+    fn join_by(&mut self, deadline: Instant) {
+        let Some(thread) = self.thread.take() else { return };
+        if leavers::join_by("sound", thread, deadline).is_some_and(|joined| joined.is_err()) {
+            tracing::error!("the sound thread panicked");
+        }
+    }
+
+    /// Control is not lost: there is room for as much of it as there can be.
     fn control(&self, command: Command) {
-        if self.commands.send(command).is_err() {
-            tracing::error!("the sound thread has ended");
+        if self.commands.put_newest(command, Command::replaces).is_err() {
+            tracing::error!("the sound thread does not take what it is told");
         }
     }
 }
 
 impl Drop for Sound {
     fn drop(&mut self) {
-        self.control(Command::Stop);
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the sound thread panicked");
-        }
+        self.end();
+        self.join_by(Instant::now() + END);
     }
 }
 

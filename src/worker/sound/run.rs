@@ -1,6 +1,6 @@
 //! The sound thread.
 
-use std::{sync::mpsc::Receiver, time::Duration};
+use std::time::Duration;
 
 use super::{
     BLOCK, Command, LAG, Recipe, SharedStats, Sink, block_at, listeners::Listeners, lock, mixer::Mixer, time_of,
@@ -8,7 +8,7 @@ use super::{
 use crate::{
     link::{FromWorker, Listener, Report},
     media::Timestamp,
-    worker::{clock::Clock, encode::AacEncoder},
+    worker::{clock::Clock, encode::AacEncoder, mailbox::Mailbox, watch::Beat},
 };
 
 /// Blocks mixed in one turn after the machine stood still, so that commands are heard in between: 0.5 s.
@@ -45,8 +45,9 @@ impl Run {
     }
 
     /// Runs until told to stop or the owner is gone.
-    pub fn run(mut self, queue: &Receiver<Command>) {
+    pub fn run(mut self, queue: &Mailbox<Command>, beat: &Beat) {
         loop {
+            beat.beat();
             let last = self.next + (TURN_BLOCKS - 1) * BLOCK as i64;
             std::thread::sleep(self.clock.until(time_of(last) + LAG));
             if !self.obey(queue) {
@@ -66,9 +67,9 @@ impl Run {
         }
     }
 
-    fn obey(&mut self, queue: &Receiver<Command>) -> bool {
-        // Bounded: whoever fills the queue meanwhile waits for the next turn.
-        for command in queue.try_iter().take(super::MAX_WAITING) {
+    fn obey(&mut self, queue: &Mailbox<Command>) -> bool {
+        // Bounded: what is put into the queue meanwhile waits for the next turn.
+        for command in std::iter::from_fn(|| queue.try_next()).take(super::MAX_WAITING) {
             match command {
                 Command::Participants(participants) => self.mixer.participants(participants),
                 Command::Listeners(list) => {

@@ -1,13 +1,6 @@
 //! Everything that takes longer to draw than a tick has time for, drawn on a thread of its own: cards, words, images.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        mpsc::{SyncSender, sync_channel},
-    },
-    thread::JoinHandle,
-};
+use std::{io, sync::Arc};
 
 use image::RgbaImage;
 
@@ -17,8 +10,9 @@ use crate::{
     draw::{self, CardStyle, Fonts, Format, Sheet},
     layout::{Badge, Color, Fit, MAX_OVERLAYS, MAX_TILES, Text, fit::Wish},
     link::Report,
-    media::Size,
+    media::{Size, Timestamp},
     worker::{
+        helper::{Helper, How},
         i420::{Picture, Planes, Pool},
         out::Out,
     },
@@ -109,23 +103,25 @@ impl Drawn {
 /// Draws in the background.
 pub struct Artist {
     assets: Assets,
-    subjects: Option<SyncSender<Subject>>,
-    thread: Option<JoinHandle<()>>,
+    helper: Helper<Subject>,
 }
 
 impl Artist {
     /// Starts the thread; `done` is called on it with whatever is finished.
-    pub fn start(assets: Assets, out: Out, done: impl Fn(Subject, Drawn) + Send + 'static) -> io::Result<Self> {
-        let (subjects, work) = sync_channel::<Subject>(MAX_WAITING);
-        let mut studio = Studio { fonts: None, assets: assets.clone(), out };
-        let work = move || {
-            for subject in work {
-                let drawn = studio.draw(&subject);
-                done(subject, drawn);
-            }
+    pub fn start(
+        assets: Assets,
+        out: Out,
+        now: Timestamp,
+        done: impl Fn(Subject, Drawn) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let done = Arc::new(done);
+        let known = assets.clone();
+        let begin = move || -> Box<dyn FnMut(&Subject)> {
+            let (mut studio, done) =
+                (Studio { fonts: None, assets: assets.clone(), out: out.clone() }, Arc::clone(&done));
+            Box::new(move |subject| done(subject.clone(), studio.draw(subject)))
         };
-        let thread = std::thread::Builder::new().name("artist".to_owned()).spawn(work)?;
-        Ok(Self { assets, subjects: Some(subjects), thread: Some(thread) })
+        Ok(Self { assets: known, helper: Helper::start("artist", MAX_WAITING, now, begin)? })
     }
 
     /// Asks for a drawing; false, to ask again later, when too many are waiting already or what it shows has not come yet.
@@ -133,16 +129,24 @@ impl Artist {
         if subject.asset().is_some_and(|asset| !self.assets.has_come(asset)) {
             return false;
         }
-        self.subjects.as_ref().is_some_and(|subjects| subjects.try_send(subject).is_ok())
+        self.helper.ask(subject)
     }
-}
 
-impl Drop for Artist {
-    fn drop(&mut self) {
-        self.subjects = None;
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the drawing panicked");
-        }
+    /// Looks after the thread: what it did not finish if it was lost, and what to tell the operator.
+    pub fn look(&mut self, now: Timestamp) -> Option<(Option<Subject>, String)> {
+        let (subject, how) = self.helper.look(now)?;
+        let what = match &subject {
+            Some(Subject::Card { name, .. }) => format!("the card of {name}"),
+            Some(Subject::Words { said, .. }) => format!("the words \"{said}\""),
+            Some(Subject::Image { asset, .. } | Subject::Backdrop { asset, .. }) => format!("the image {asset}"),
+            None => "what was next".to_owned(),
+        };
+        let text = match how {
+            How::Panicked => format!("the drawing of {what} failed, and it is left out"),
+            How::Hung => format!("the drawing of {what} hung, and it is left out"),
+            How::HungOnceTooOften => format!("the drawing of {what} hung; nothing new is drawn from now on"),
+        };
+        Some((subject, text))
     }
 }
 

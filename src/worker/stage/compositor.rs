@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        PoisonError,
+        Arc, PoisonError,
         mpsc::{Receiver, sync_channel},
     },
     time::Duration,
@@ -20,6 +20,7 @@ use crate::{
     worker::{
         i420::{self, Picture},
         pipeline,
+        watch::Pulse,
     },
 };
 
@@ -62,6 +63,7 @@ pub struct Compositor {
     /// Frames composed; also the compositor's private time, in seconds.
     frame: u64,
     fault: pipeline::Fault,
+    pulse: Arc<Pulse>,
 }
 
 /// Where and how a pad's picture appears.
@@ -90,7 +92,7 @@ pub struct Input {
 
 impl Compositor {
     /// Builds and starts it for a canvas of this size.
-    pub fn start(text: &str, canvas: Size) -> Result<Self, CompositorError> {
+    pub fn start(text: &str, canvas: Size, pulse: Arc<Pulse>) -> Result<Self, CompositorError> {
         let values = [("width", Value::Number(canvas.width.into())), ("height", Value::Number(canvas.height.into()))];
         let description = launch::fill(text, &values)?;
         let pipeline = gst::parse::launch_full(&description, None, gst::ParseFlags::FATAL_ERRORS)?;
@@ -101,7 +103,7 @@ impl Compositor {
         let frames = take_frames(&out);
         let fault = pipeline::watch(&pipeline);
         pipeline.set_state(gst::State::Playing).map_err(|error| CompositorError::Refused(error.to_string()))?;
-        Ok(Self { pipeline, compositor, frames, frame: 0, fault })
+        Ok(Self { pipeline, compositor, frames, frame: 0, fault, pulse })
     }
 
     /// Another input for pictures of this size, which must be fed from the next frame on. All inputs of a frame must be there
@@ -121,7 +123,11 @@ impl Compositor {
     /// The frame made of what every input was fed since the last one, used by nobody else. Every input must have been fed once.
     pub fn compose(&mut self) -> Result<gst::Buffer, CompositorError> {
         self.frame += 1;
-        self.frames.recv_timeout(PATIENCE).map_err(|_| self.stalled())
+        self.pulse.compositor.waits(1);
+        let composed = self.frames.recv_timeout(PATIENCE).map_err(|_| self.stalled())?;
+        self.pulse.compositor.beat();
+        self.pulse.compositor.waits(0);
+        Ok(composed)
     }
 
     /// Number of the frame being fed.
@@ -223,7 +229,8 @@ mod tests {
     fn pictures_go_back_to_their_pool() {
         gst::init().expect("GStreamer is there");
         let text = launch::builtin("stage").expect("it is built in");
-        let mut compositor = Compositor::start(text, Size { width: 64, height: 64 }).expect("it starts");
+        let mut compositor =
+            Compositor::start(text, Size { width: 64, height: 64 }, Arc::default()).expect("it starts");
         // So large that the allocator never hands out the same memory again: what was written is seen in a used buffer alone.
         let size = Size { width: 6000, height: 4000 };
         let pool = Pool::new(size).expect("a pool");

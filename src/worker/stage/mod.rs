@@ -25,12 +25,9 @@ mod wardrobe;
 use std::{
     collections::HashMap,
     io,
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{SyncSender, sync_channel},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use self::{
@@ -42,7 +39,7 @@ pub use self::{
     check::{SceneError, canvas_is_sane, check},
     compositor::CompositorError,
 };
-use super::{clock::Clock, decode::FeedVideo, encode::EncodeError, out::Out};
+use super::{clock::Clock, decode::FeedVideo, encode::EncodeError, leavers, mailbox::Mailbox, out::Out, watch::Pulse};
 use crate::{
     base::ParticipantId,
     layout::{Scene, Transition},
@@ -50,8 +47,8 @@ use crate::{
     media::Timestamp,
 };
 
-/// Commands that may wait for a tick. The sender waits beyond it, which only holds up the link.
-const MAX_COMMANDS: usize = 256;
+/// Commands that may wait for a tick: as many drawings as may be asked for, and of everything else the newest.
+const MAX_COMMANDS: usize = 1024;
 
 /// Why there is no stage (any more).
 #[derive(Debug, thiserror::Error)]
@@ -127,50 +124,93 @@ pub struct Timings {
     pub encode: Vec<Duration>,
 }
 
-struct EndsLink(Out);
+/// Why the stage has ended by itself, once it has.
+type Failure = Arc<Mutex<Option<StageError>>>;
+
+/// Ends the link however the stage ends, and before anything of it is taken apart, which may hang: a worker without a stage is of no
+/// use.
+struct EndsLink {
+    out: Out,
+    failure: Failure,
+}
+
+impl EndsLink {
+    fn fail(&self, error: StageError) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
 
 impl Drop for EndsLink {
     fn drop(&mut self) {
-        self.0.end_link();
+        if std::thread::panicking() {
+            self.fail(StageError::Panicked);
+        }
+        self.out.end_link();
     }
 }
 
 /// The running stage.
 pub struct Stage {
-    commands: SyncSender<Command>,
+    commands: Arc<Mailbox<Command>>,
     timings: Arc<Mutex<Timings>>,
     assets: Assets,
-    thread: JoinHandle<Result<(), StageError>>,
+    failure: Failure,
+    thread: JoinHandle<()>,
+}
+
+impl Command {
+    /// Takes the place of an older command that it makes needless.
+    fn replaces(&mut self, older: &Self) -> bool {
+        match (self, older) {
+            // A scene that waits leaves its time to the next, wherever it waits.
+            (Self::Scene { at, .. }, Self::Scene { at: before, .. }) => {
+                *at = at.or(*before);
+                true
+            }
+            (Self::People(_), Self::People(_))
+            | (Self::States(_), Self::States(_))
+            | (Self::Bitrate(_), Self::Bitrate(_))
+            | (Self::Keyframe, Self::Keyframe)
+            | (Self::Stop, _) => true,
+            _ => false,
+        }
+    }
 }
 
 impl Stage {
     /// Starts ticking, with an empty scene. When it fails later, it ends the link.
-    pub fn start(settings: &Settings, clock: Clock, out: &Out) -> Result<Self, StageError> {
-        let (commands, inbox) = sync_channel(MAX_COMMANDS);
+    pub fn start(settings: &Settings, clock: Clock, out: &Out, pulse: Arc<Pulse>) -> Result<Self, StageError> {
+        let commands = Arc::new(Mailbox::new(MAX_COMMANDS));
         let timings = Arc::<Mutex<Timings>>::default();
         let assets = Assets::default();
-        let from_artist = commands.clone();
-        let artist = Artist::start(assets.clone(), out.clone(), move |subject, drawn| {
-            // It only fails when the stage has ended.
-            let _ = from_artist.send(Command::Drawn(subject, drawn));
+        let from_artist = Arc::clone(&commands);
+        let artist = Artist::start(assets.clone(), out.clone(), clock.now(), move |subject, drawn| {
+            // There is room for as many as are asked for.
+            let _ = from_artist.put(Command::Drawn(subject, drawn));
         });
-        let artist = artist.map_err(|error| StageError::Resources(error.to_string()))?;
-        let thread = Thread::new(settings, clock, out.clone(), inbox, artist, Arc::clone(&timings))?;
-        let guard = EndsLink(out.clone());
+        let resources = |error: io::Error| StageError::Resources(error.to_string());
+        let (inbox, times) = (Arc::clone(&commands), Arc::clone(&timings));
+        let thread = Thread::new(settings, clock, out.clone(), inbox, artist.map_err(resources)?, times, pulse)?;
+        let failure = Failure::default();
+        let link = EndsLink { out: out.clone(), failure: Arc::clone(&failure) };
         let work = move || {
-            // Also when it panics: a worker without a stage is of no use.
-            let _guard = guard;
-            thread.run()
+            // In this order, so that the link ends first also when there is a panic.
+            let (mut thread, link) = (thread, link);
+            if let Err(error) = thread.run() {
+                link.fail(error);
+            }
+            drop(link);
         };
-        let spawned = std::thread::Builder::new().name("stage".to_owned()).spawn(work);
-        let thread = spawned.map_err(|error: io::Error| StageError::Resources(error.to_string()))?;
-        Ok(Self { commands, timings, assets, thread })
+        let thread = std::thread::Builder::new().name("stage".to_owned()).spawn(work).map_err(resources)?;
+        Ok(Self { commands, timings, assets, failure, thread })
     }
 
-    /// Tells it something; it is done at the next tick.
+    /// Tells it something; it is done at the next tick. Never waits.
     pub fn tell(&self, command: Command) {
-        // It only fails when the stage has failed, which stop() reports.
-        let _ = self.commands.send(command);
+        if self.commands.put_newest(command, Command::replaces).is_err() {
+            // Only requests for snapshots pile up, which nobody waits for any more.
+            tracing::debug!("the stage is told too much and misses something");
+        }
     }
 
     /// Where uploaded images are kept for it.
@@ -185,9 +225,24 @@ impl Stage {
         Timings { frames: timings.frames, missed: timings.missed, compose, encode }
     }
 
-    /// Finishes what is in the encoder and joins every thread.
-    pub fn stop(self) -> Result<(), StageError> {
+    /// Why it has ended, if it has.
+    pub fn failure(&self) -> Option<StageError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Tells it to finish what is in the encoder.
+    pub fn end(&self) {
         self.tell(Command::Stop);
-        self.thread.join().unwrap_or(Err(StageError::Panicked))
+    }
+
+    /// Waits for its end, at most until then.
+    pub fn join(self, deadline: Instant) -> Result<(), StageError> {
+        let joined = leavers::join_by("stage", self.thread, deadline);
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (failure, joined) {
+            (Some(error), _) => Err(error),
+            (None, Some(Err(_))) => Err(StageError::Panicked),
+            (None, Some(Ok(())) | None) => Ok(()),
+        }
     }
 }

@@ -1,10 +1,6 @@
 //! The newest frame as JPEG, made on demand in a thread of its own.
 
-use std::{
-    io,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
-    thread::JoinHandle,
-};
+use std::io;
 
 use bytes::Bytes;
 use gstreamer as gst;
@@ -14,8 +10,8 @@ use image::codecs::jpeg::JpegEncoder;
 
 use crate::{
     link::FromWorker,
-    media::Size,
-    worker::{i420, out::Out},
+    media::{Size, Timestamp},
+    worker::{helper::Helper, i420, out::Out},
 };
 
 /// Snapshots that may wait: a few people pressing the button at once.
@@ -26,48 +22,48 @@ const QUALITY: u8 = 85;
 
 /// Makes snapshots.
 pub struct Snapshots {
-    work: Option<SyncSender<(u64, gst::Buffer)>>,
-    thread: Option<JoinHandle<()>>,
+    helper: Helper<(u64, gst::Buffer)>,
     out: Out,
 }
 
 impl Snapshots {
     /// Starts the thread for frames of this size.
-    pub fn start(canvas: Size, out: Out) -> io::Result<Self> {
-        let (work, asked) = sync_channel(MAX_WAITING);
+    pub fn start(canvas: Size, out: Out, now: Timestamp) -> io::Result<Self> {
         let sender = out.clone();
-        let thread =
-            std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || answer(&asked, canvas, &sender))?;
-        Ok(Self { work: Some(work), thread: Some(thread), out })
+        let begin = move || -> Box<dyn FnMut(&(u64, gst::Buffer))> {
+            let out = sender.clone();
+            Box::new(move |(id, frame)| answer(*id, frame, canvas, &out))
+        };
+        Ok(Self { helper: Helper::start("snapshot", MAX_WAITING, now, begin)?, out })
     }
 
     /// Answers request `id` with this frame; with nothing if there is none yet, or too many others ask.
     pub fn take(&self, id: u64, frame: Option<&gst::Buffer>) {
-        let work = self.work.as_ref();
-        let accepted = frame.zip(work).is_some_and(|(frame, work)| work.try_send((id, frame.clone())).is_ok());
-        if !accepted {
-            self.out.send(&FromWorker::Snapshot { id, jpeg: Bytes::new() });
+        if !frame.is_some_and(|frame| self.helper.ask((id, frame.clone()))) {
+            self.send_none(id);
         }
+    }
+
+    /// Looks after the thread: what to tell the operator if it was lost.
+    pub fn look(&mut self, now: Timestamp) -> Option<String> {
+        let (lost, _) = self.helper.look(now)?;
+        if let Some((id, _)) = lost {
+            self.send_none(id);
+        }
+        Some("the making of a snapshot failed or hung, and it is left out".to_owned())
+    }
+
+    fn send_none(&self, id: u64) {
+        self.out.send(&FromWorker::Snapshot { id, jpeg: Bytes::new() });
     }
 }
 
-impl Drop for Snapshots {
-    fn drop(&mut self) {
-        self.work = None;
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the making of snapshots panicked");
-        }
-    }
-}
-
-fn answer(asked: &Receiver<(u64, gst::Buffer)>, canvas: Size, out: &Out) {
-    for (id, frame) in asked {
-        let jpeg = jpeg(&frame, canvas).unwrap_or_else(|what| {
-            tracing::warn!(%what, "no snapshot");
-            Bytes::new()
-        });
-        out.send(&FromWorker::Snapshot { id, jpeg });
-    }
+fn answer(id: u64, frame: &gst::Buffer, canvas: Size, out: &Out) {
+    let jpeg = jpeg(frame, canvas).unwrap_or_else(|what| {
+        tracing::warn!(%what, "no snapshot");
+        Bytes::new()
+    });
+    out.send(&FromWorker::Snapshot { id, jpeg });
 }
 
 fn jpeg(frame: &gst::Buffer, canvas: Size) -> Result<Bytes, String> {

@@ -1,10 +1,7 @@
 //! The tick's thread.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -31,11 +28,14 @@ use crate::{
         message::{Settings, VideoSettings},
     },
     media::{Rect, Size, Timestamp},
-    worker::{clock::Clock, encode, out::Out},
+    worker::{clock::Clock, encode, mailbox::Mailbox, out::Out, watch::Pulse},
 };
 
 /// Composing times kept until somebody asks: a minute at 60 fps.
 const MAX_TIMES: usize = 3600;
+
+/// How often it is looked after those who help: they are lost once in a lifetime, if ever.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A blank's size, px; the compositor stretches it.
 const BLANK: Size = Size { width: 16, height: 16 };
@@ -46,7 +46,7 @@ pub struct Thread {
     tiles: Tiles,
     background: Input,
     compositor: Compositor,
-    commands: Receiver<Command>,
+    commands: Arc<Mailbox<Command>>,
     wardrobe: Wardrobe,
     snapshots: Snapshots,
     encoder: encode::Video,
@@ -62,6 +62,8 @@ pub struct Thread {
     painter: Painter,
     newest: Option<gst::Buffer>,
     timings: Arc<Mutex<Timings>>,
+    pulse: Arc<Pulse>,
+    looked: Timestamp,
 }
 
 impl Thread {
@@ -70,9 +72,10 @@ impl Thread {
         settings: &Settings,
         clock: Clock,
         out: Out,
-        commands: Receiver<Command>,
+        commands: Arc<Mailbox<Command>>,
         artist: Artist,
         timings: Arc<Mutex<Timings>>,
+        pulse: Arc<Pulse>,
     ) -> Result<Self, StageError> {
         let canvas = settings.canvas.clone();
         let resources = |error: std::io::Error| StageError::Resources(error.to_string());
@@ -80,18 +83,18 @@ impl Thread {
         let frame = Duration::from_secs(1) / canvas.fps.max(1);
         let ground = Ground::new(&canvas, frame).ok_or_else(no_memory)?;
         let blank = plain(BLANK, canvas.background).ok_or_else(no_memory)?;
-        let compositor = Compositor::start(&settings.pipelines.stage, canvas.size())?;
+        let compositor = Compositor::start(&settings.pipelines.stage, canvas.size(), Arc::clone(&pulse))?;
         let mut background = compositor.input(canvas.size())?;
         let Size { width, height } = canvas.size();
         background.lie_behind(Rect { x: 0, y: 0, width, height });
         let recipe = Recipe { text: settings.pipelines.video.clone(), settings: settings.video.clone() };
-        let encoder = recipe.start(&canvas, clock, out.clone(), false)?;
+        let encoder = recipe.start(&canvas, clock, out.clone(), &pulse, false)?;
         Ok(Self {
             tiles: Tiles::new(blank),
             background,
             compositor,
             wardrobe: Wardrobe::new(artist),
-            snapshots: Snapshots::start(canvas.size(), out.clone()).map_err(resources)?,
+            snapshots: Snapshots::start(canvas.size(), out.clone(), clock.now()).map_err(resources)?,
             encoder,
             ladder: Ladder::new(recipe.quicker().is_some(), clock.now()),
             recipe,
@@ -105,14 +108,18 @@ impl Thread {
             painter: Painter::default(),
             newest: None,
             timings,
+            pulse,
+            looked: clock.now(),
         })
     }
 
     /// Ticks until told to stop.
-    pub fn run(mut self) -> Result<(), StageError> {
+    pub fn run(&mut self) -> Result<(), StageError> {
         let mut ticks = Ticks::new(self.canvas.fps, self.clock.now());
         let mut phase = Phase::new(self.canvas.fps);
         while self.listen(ticks.due()) {
+            self.pulse.stage.beat();
+            self.look_after();
             let half = self.ladder.has(Step::Rate);
             if !(half && ticks.is_odd()) {
                 self.tick(ticks.due(), ticks.pts(), &mut phase)?;
@@ -131,11 +138,23 @@ impl Thread {
     /// Does as told until the tick is due; false when told to stop.
     fn listen(&mut self, due: Timestamp) -> bool {
         loop {
-            match self.commands.recv_timeout(self.clock.until(due)) {
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
-                Ok(command) => self.obey(command),
-                Err(RecvTimeoutError::Timeout) => return true,
+            match self.commands.next(self.clock.until(due)) {
+                Some(Command::Stop) => return false,
+                Some(command) => self.obey(command),
+                None => return true,
             }
+        }
+    }
+
+    /// Sees whether those who draw and who make snapshots are well.
+    fn look_after(&mut self) {
+        let now = self.clock.now();
+        if now.since(self.looked) < LOOK_EVERY {
+            return;
+        }
+        self.looked = now;
+        for text in [self.wardrobe.look(now), self.snapshots.look(now)].into_iter().flatten() {
+            self.out.report(Report::Fault { feed: None, text });
         }
     }
 
@@ -191,7 +210,7 @@ impl Thread {
 
     /// Goes on with an encoder of the quicker preset or of the room's own.
     fn change_encoder(&mut self, eased: bool) {
-        match self.recipe.start(&self.canvas, self.clock, self.out.clone(), eased) {
+        match self.recipe.start(&self.canvas, self.clock, self.out.clone(), &self.pulse, eased) {
             Ok(next) => {
                 // What the present one still holds leaves first; the next begins with a keyframe.
                 self.encoder.finish();
@@ -266,10 +285,17 @@ impl Recipe {
         quicker(&self.settings.preset)
     }
 
-    fn start(&self, canvas: &Canvas, clock: Clock, out: Out, eased: bool) -> Result<encode::Video, StageError> {
+    fn start(
+        &self,
+        canvas: &Canvas,
+        clock: Clock,
+        out: Out,
+        pulse: &Arc<Pulse>,
+        eased: bool,
+    ) -> Result<encode::Video, StageError> {
         let preset = self.quicker().filter(|_| eased).unwrap_or(&self.settings.preset).to_owned();
         let settings = VideoSettings { preset, ..self.settings.clone() };
-        Ok(encode::Video::start(&self.text, canvas, &settings, clock, out)?)
+        Ok(encode::Video::start(&self.text, canvas, &settings, clock, out, Arc::clone(pulse))?)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::artist::{Artist, Drawn, Subject};
+use crate::media::Timestamp;
 
 /// Most bytes of drawings kept: two dozen full-screen images at 720p, four at 4K, and everything else a scene can hold.
 const MAX_BYTES: usize = 96 << 20;
@@ -57,6 +58,15 @@ impl Wardrobe {
     /// Counts a tick.
     pub fn ticked(&mut self) {
         self.now += 1;
+    }
+
+    /// Looks after the artist: what to tell the operator if a drawing was lost. It is not asked for again.
+    pub fn look(&mut self, now: Timestamp) -> Option<String> {
+        let (lost, text) = self.artist.look(now)?;
+        if let Some(subject) = lost {
+            self.put(subject, Drawn::Nothing);
+        }
+        Some(text)
     }
 
     /// Lets go of what has not been shown for longest, but of nothing that is shown.

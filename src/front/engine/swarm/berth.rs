@@ -12,7 +12,7 @@ use super::{lease::Lease, spec};
 use crate::{
     base::{RoomId, Secret},
     cost::Budget,
-    front::engine::Event,
+    front::engine::{Event, Orders},
     link::{
         join::{Answer, Greeting},
         message,
@@ -61,8 +61,8 @@ pub enum End {
 pub struct Wanting {
     /// Where the worker's words go.
     pub events: mpsc::Sender<Event>,
-    /// Cancelled when the room lets go of the worker.
-    pub kill: CancellationToken,
+    /// Says when the room lets go of the worker.
+    pub orders: Orders,
 }
 
 /// A worker that was let in.
@@ -141,15 +141,15 @@ impl Berth {
     }
 
     /// The room wants a worker.
-    pub fn want(&self, events: mpsc::Sender<Event>, kill: CancellationToken) {
-        self.lock().wanting = Some(Wanting { events, kill });
+    pub fn want(&self, events: mpsc::Sender<Event>, orders: Orders) {
+        self.lock().wanting = Some(Wanting { events, orders });
         self.wanted.notify_one();
         self.changed.notify_one();
     }
 
     /// Whether the room waits for a worker.
     pub fn is_wanting(&self) -> bool {
-        self.lock().wanting.as_ref().is_some_and(|wanting| !wanting.kill.is_cancelled())
+        self.lock().wanting.as_ref().is_some_and(|wanting| !wanting.orders.end.is_cancelled())
     }
 
     /// Tells the room why it has no worker yet.
@@ -210,7 +210,7 @@ impl Berth {
         if replaced.is_cancelled() {
             return Err(Answer::Later("another task asked at the same time".to_owned()));
         }
-        Ok(self.lock().wanting.take().filter(|wanting| !wanting.kill.is_cancelled()))
+        Ok(self.lock().wanting.take().filter(|wanting| !wanting.orders.end.is_cancelled()))
     }
 }
 
@@ -251,7 +251,7 @@ mod tests {
         assert!(matches!(berth.admit(&greeting("a", "bad"), soon()).await, Err(Answer::Leave(_))));
         let old = Greeting { version: 1, ..greeting("a", "good") };
         let (events, mut heard) = mpsc::channel(1);
-        berth.want(events, CancellationToken::new());
+        berth.want(events, Orders::new());
         assert!(matches!(berth.admit(&old, soon()).await, Err(Answer::Leave(_))));
         assert!(matches!(heard.recv().await, Some(Event::Delayed(reason)) if reason.contains("version 1")));
         assert!(berth.admit(&greeting("a", "good"), soon()).await.is_ok());
@@ -281,13 +281,13 @@ mod tests {
     async fn a_newer_task_ends_the_link_of_the_one_before() {
         let berth = berth();
         let (events, _heard) = mpsc::channel(1);
-        berth.want(events.clone(), CancellationToken::new());
+        berth.want(events.clone(), Orders::new());
         let first = berth.admit(&greeting("a", "good"), soon()).await.expect("wanted");
         let task_b = greeting("b", "good");
         let (second, ()) = tokio::join!(berth.admit(&task_b, soon()), async {
             first.replaced.cancelled().await;
             // The room notices that its link has ended and asks again.
-            berth.want(events.clone(), CancellationToken::new());
+            berth.want(events.clone(), Orders::new());
         });
         assert!(!second.expect("wanted").replaced.is_cancelled());
         assert!(matches!(berth.admit(&greeting("a", "good"), soon()).await, Err(Answer::Leave(_))));

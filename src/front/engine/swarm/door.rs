@@ -154,21 +154,26 @@ impl Swarm {
 }
 
 async fn talk(swarm: &Swarm, stream: TlsStream<TcpStream>, admitted: Admitted) {
-    let Admitted { wanting: Wanting { events, kill }, replaced } = admitted;
+    let Admitted { wanting: Wanting { events, orders }, replaced } = admitted;
     let (mut reader, writer) = split(stream);
     let (outbox, drain) = Outbox::new();
     swarm.shared.tasks.spawn("worker link out", write_link(writer, drain));
     let conversation = async {
-        // A room that is gone has dropped its end, which cancels `kill`.
+        // A room that is gone has dropped its end, which cancels `end`.
         let _ = events.send(Event::Linked(outbox)).await;
         read_link(&mut reader, &events).await.unwrap_or_else(|| "the worker's connection ended".to_owned())
     };
     let reason = tokio::select! {
         reason = conversation => reason,
         () = replaced.cancelled() => "Swarm has started another task for the room".to_owned(),
-        () = kill.cancelled() => {
-            // What it still says is read, or its last words would block it.
-            let _ = timeout(GRACE, copy(&mut reader, &mut sink())).await;
+        () = orders.end.cancelled() => {
+            let mut nowhere = sink();
+            tokio::select! {
+                biased;
+                () = orders.kill.cancelled() => {}
+                // What it still says is read, or its last words would block it.
+                _ = timeout(GRACE, copy(&mut reader, &mut nowhere)) => {}
+            }
             return;
         }
     };

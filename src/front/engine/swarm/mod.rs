@@ -129,10 +129,10 @@ impl Swarm {
 
     /// See [`super::Engine::start`].
     pub fn start(&self, room: &RoomId, budget: Budget) -> Worker {
-        let (worker, events, kill) = Worker::new();
+        let (worker, events, orders) = Worker::new();
         let berth = self.berth(room, budget);
         berth.resize(budget);
-        berth.want(events, kill);
+        berth.want(events, orders);
         worker
     }
 

@@ -30,6 +30,7 @@ impl Actor {
 
     /// Tells a worker that has just come everything: it knows nothing of the last one.
     pub(super) fn greet_worker(&mut self, now: Instant) {
+        self.tell_failure();
         let settings = self.context.settings(&self.id, &self.document);
         self.production.greet(settings, now);
         self.people.nothing_shows();
@@ -105,6 +106,18 @@ impl Actor {
         self.production.control(Control::Scene { scene: self.scene.clone(), transition, at });
         self.forward_the_visible();
         self.say(Event::Layout { scene: self.tiles() });
+    }
+
+    /// The worker lost packets of a feed: nothing decodes before its next keyframe, unless a new decoder begins with the cache.
+    pub(super) fn lost(&mut self, feed: Feed, replay: bool) {
+        let Some(live) = self.people.live(feed) else { return };
+        if replay && live.replays_again(Instant::now()) {
+            live.forwarded = false;
+            self.forward_the_visible();
+        } else {
+            // A keyframe may be on its way already, so that what follows is sent on all the same.
+            live.want_keyframe();
+        }
     }
 
     /// Forwards the video of those on the program and of nobody else. Who is newly seen begins with the cached GOP, so that

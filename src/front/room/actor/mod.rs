@@ -419,18 +419,33 @@ impl Actor {
                 tracing::warn!(room = %self.id, level, "{text}");
                 self.say(Event::Eased { level, text });
             }
+            // These are the production's own.
+            Happening::Report(Report::Pong(_) | Report::Late { .. }) => {}
+            Happening::Report(Report::Lost { feed, replay }) => self.lost(feed, replay),
             Happening::Ended(reason) => {
-                tracing::warn!(room = %self.id, "{reason}; starting another");
-                self.people.nothing_shows();
-                self.say(Event::WorkerReplaced { reason });
+                self.replaced(reason);
                 self.pass_time();
             }
         }
     }
 
+    /// Tells of a worker that was given up, before anything of the next one.
+    fn tell_failure(&mut self) {
+        if let Some(reason) = self.production.take_failure() {
+            self.replaced(reason);
+        }
+    }
+
+    fn replaced(&mut self, reason: String) {
+        tracing::warn!(room = %self.id, "{reason}; starting another");
+        self.people.nothing_shows();
+        self.say(Event::WorkerReplaced { reason });
+    }
+
     fn pass_time(&mut self) {
         let now = Instant::now();
         self.production.tick(now);
+        self.tell_failure();
         if self.production.lacks_images() {
             self.send_images();
         }

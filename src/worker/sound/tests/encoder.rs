@@ -1,5 +1,7 @@
 //! The encoder and the thread.
 
+use std::sync::mpsc::sync_channel;
+
 use super::*;
 
 #[test]
@@ -33,7 +35,7 @@ fn the_thread_is_heard_and_stops() {
     let (sender, receiver) = sync_channel(1024);
     let sink: Sink = Arc::new(move |message| drop(sender.try_send(message)));
     let clock = Clock::start();
-    let sound = Sound::start(clock, recipe(), sink).expect("starts");
+    let sound = Sound::start(clock, recipe(), sink, Arc::default()).expect("starts");
     sound.participants(&[participant(1), participant(2)]);
     // All at once, and due one after the other from now on.
     let playout: Arc<Mutex<Playout>> = Arc::default();
@@ -54,7 +56,7 @@ fn the_thread_is_heard_and_stops() {
     }
     assert!(sound.is_running());
     assert_eq!(sound.stats(Feed(1)), SoundStats::default());
-    sound.stop();
+    drop(sound);
     packets.extend(receiver.try_iter().filter_map(|message| match message {
         FromWorker::Program(packet) => Some(packet),
         _ => None,
@@ -82,7 +84,7 @@ fn after_a_long_standstill_sound_goes_on_at_the_present() {
         }
         drop(sender.try_send(message));
     });
-    let sound = Sound::start(clock, recipe(), sink).expect("starts");
+    let sound = Sound::start(clock, recipe(), sink, Arc::default()).expect("starts");
     let (mut said, mut packets) = (Vec::new(), Vec::new());
     while packets.len() < 20 {
         match receiver.recv_timeout(Duration::from_secs(20)).expect("it goes on") {
@@ -91,7 +93,7 @@ fn after_a_long_standstill_sound_goes_on_at_the_present() {
             _ => {}
         }
     }
-    sound.stop();
+    drop(sound);
     assert!(said.len() == 1 && said[0].contains("ms is left out"), "{said:?}");
     // What was in the encoder before may still come.
     let anew = packets.iter().position(|packet| packet.role == Role::Config).expect("an encoder that begins anew");

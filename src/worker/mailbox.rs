@@ -1,0 +1,91 @@
+//! What one thread of a worker is told by others: a bounded queue whose senders never wait, so that a thread that hangs holds up
+//! nobody else.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// The queue was full, and what was to be put into it is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a thread does not take what it is told")]
+pub struct Full;
+
+/// The queue.
+#[derive(Debug)]
+pub struct Mailbox<T> {
+    items: Mutex<VecDeque<T>>,
+    wake: Condvar,
+    most: usize,
+}
+
+impl<T> Mailbox<T> {
+    /// An empty one for at most so many items.
+    pub fn new(most: usize) -> Self {
+        Self { items: Mutex::default(), wake: Condvar::new(), most }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+        // Every update leaves the queue whole.
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an item.
+    pub fn put(&self, item: T) -> Result<(), Full> {
+        self.put_within(self.most, item)
+    }
+
+    /// Adds an item if there are fewer than so many, which leaves the rest to others.
+    pub fn put_within(&self, most: usize, item: T) -> Result<(), Full> {
+        let mut items = self.lock();
+        if items.len() >= most { Err(Full) } else { self.add(&mut items, item) }
+    }
+
+    /// Adds an item in place of those that it makes needless: `replaces` says which, and may take over what counts of them. For what
+    /// must not be lost, since there is only so much of it.
+    pub fn put_newest(&self, mut item: T, replaces: impl Fn(&mut T, &T) -> bool) -> Result<(), Full> {
+        let mut items = self.lock();
+        items.retain(|older| !replaces(&mut item, older));
+        self.add(&mut items, item)
+    }
+
+    fn add(&self, items: &mut VecDeque<T>, item: T) -> Result<(), Full> {
+        if items.len() >= self.most {
+            return Err(Full);
+        }
+        items.push_back(item);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The next item, if one is there.
+    pub fn try_next(&self) -> Option<T> {
+        self.lock().pop_front()
+    }
+
+    /// The next item; waits for it at most so long.
+    pub fn next(&self, patience: Duration) -> Option<T> {
+        let waited = self.wake.wait_timeout_while(self.lock(), patience, |items| items.is_empty());
+        let (mut items, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        items.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_and_the_newest_of_a_kind_stays() {
+        let mailbox = Mailbox::new(3);
+        for item in [("a", 1), ("b", 1), ("a", 2)] {
+            mailbox.put_newest(item, |new, old| new.0 == old.0).expect("it fits");
+        }
+        mailbox.put(("a", 3)).expect("it fits");
+        assert_eq!(mailbox.put(("c", 1)), Err(Full));
+        assert_eq!(mailbox.put_newest(("b", 2), |new, old| new.0 == old.0), Ok(()));
+        assert_eq!(std::iter::from_fn(|| mailbox.try_next()).collect::<Vec<_>>(), [("a", 2), ("a", 3), ("b", 2)]);
+        assert_eq!(mailbox.next(Duration::ZERO), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! Watches whether the parts of a worker make progress, and tells the front which does not and why (a watchdog).
+//!
+//! Owns one thread, which holds no lock that anybody else holds for long and so never hangs with them. Decides nothing: the front
+//! judges by the program alone, and takes from here whether to be patient and whom to name.
+
+mod beat;
+mod suspect;
+mod threads;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+pub use self::{
+    beat::Beat,
+    suspect::{Standstill, Suspect},
+    threads::{Effort, Threads, effort, this_thread},
+};
+use crate::{
+    link::{Cause, Part, Report},
+    media::Timestamp,
+    worker::{clock::Clock, leavers, out::Out},
+};
+
+/// Time from one look to the next. A look at parts that are well reads ten counters.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A part that makes no progress for so long is told of: half of what the front waits, so that it knows in time.
+const LATE: Duration = Duration::from_millis(700);
+
+/// Time from one telling to the next while it lasts.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// How long the watch may take to end: it only sleeps.
+const END: Duration = Duration::from_millis(300);
+
+/// The progress of every part.
+#[derive(Debug)]
+pub struct Pulse {
+    /// Beats with each tick.
+    pub stage: Beat,
+    /// Beats with each composed frame.
+    pub compositor: Beat,
+    /// Beats with each packet of video.
+    pub encoder: Beat,
+    /// Beats with each turn of the sound's thread.
+    pub sound: Beat,
+    /// Beats with each message, and several times a second without.
+    pub reader: Beat,
+}
+
+impl Pulse {
+    /// Nothing has moved yet.
+    pub fn new() -> Self {
+        Self {
+            stage: Beat::steady(),
+            compositor: Beat::idle(),
+            encoder: Beat::idle(),
+            sound: Beat::steady(),
+            reader: Beat::steady(),
+        }
+    }
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One part, as the watch knows it.
+struct Watched {
+    part: Part,
+    of: fn(&Pulse) -> &Beat,
+    threads: Threads,
+    late: Duration,
+    suspect: Suspect,
+    told: Option<Timestamp>,
+}
+
+/// The running watch; dropping it ends it.
+#[derive(Debug)]
+pub struct Watch {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Watches from now on. The calling thread is the one that reads the link; the stage has another frame every `frame`.
+    pub fn start(pulse: Arc<Pulse>, frame: Duration, clock: Clock, out: Out) -> io::Result<Self> {
+        let watched = |part, of, threads| {
+            let late = if part == Part::Stage { LATE + frame } else { LATE };
+            Watched { part, of, threads, late, suspect: Suspect::new(clock.now()), told: None }
+        };
+        // The names are those of our own threads, and GStreamer's for the launch texts' elements. An encoder's own threads
+        // inherit the name of the one that starts them.
+        let mut parts = [
+            watched(Part::Compositor, |pulse| &pulse.compositor, Threads::Named("stage:src")),
+            watched(Part::Encoder, |pulse| &pulse.encoder, Threads::Named("in:src")),
+            watched(Part::Stage, |pulse| &pulse.stage, Threads::Named("stage")),
+            watched(Part::Sound, |pulse| &pulse.sound, Threads::Named("sound")),
+            watched(Part::Reader, |pulse| &pulse.reader, Threads::One(this_thread())),
+        ];
+        let (stop, stopped) = channel();
+        let run = move || run(&mut parts, &pulse, clock, &out, &stopped);
+        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(run)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            leavers::join_by("watch", thread, Instant::now() + END);
+        }
+    }
+}
+
+fn run(parts: &mut [Watched], pulse: &Pulse, clock: Clock, out: &Out, stopped: &Receiver<()>) {
+    while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
+        let now = clock.now();
+        let mut late: Vec<(Part, Cause)> = Vec::new();
+        for watched in parts.iter_mut() {
+            if let Some(cause) = watched.look(pulse, now) {
+                late.push((watched.part, cause));
+            }
+        }
+        // A stage that waits for its compositor or its encoder is late because of them.
+        let waits = late.iter().any(|(part, _)| matches!(part, Part::Compositor | Part::Encoder));
+        late.retain(|(part, _)| *part != Part::Stage || !waits);
+        for (part, cause) in late {
+            let watched = parts.iter_mut().find(|watched| watched.part == part);
+            if watched.is_some_and(|watched| watched.tells(now)) {
+                out.report(Report::Late { part, cause });
+            }
+        }
+    }
+}
+
+impl Watched {
+    /// Why it is late, if it is and that can be told.
+    fn look(&mut self, pulse: &Pulse, now: Timestamp) -> Option<Cause> {
+        let standstill = self.suspect.look(now, (self.of)(pulse), || effort(self.threads));
+        if standstill.time < self.late {
+            self.told = None;
+            return None;
+        }
+        standstill.busy.map(|busy| if busy { Cause::Busy } else { Cause::Hung })
+    }
+
+    fn tells(&mut self, now: Timestamp) -> bool {
+        let due = self.told.is_none_or(|told| now.since(told) >= AGAIN);
+        if due {
+            self.told = Some(now);
+        }
+        due
+    }
+}
