@@ -7,6 +7,7 @@ pub mod demo;
 pub mod health;
 pub mod lab;
 pub mod layout;
+pub mod log;
 pub mod pipelines;
 pub mod serve;
 pub mod worker;
