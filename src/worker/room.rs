@@ -12,7 +12,7 @@ use super::{
     connection::Connection,
     decode::{Targets, Turn},
     out::Out,
-    process,
+    process::Usage,
     reader::{Event, Reader},
     seen::Seen,
     sound::{Recipe, Sound},
@@ -47,12 +47,13 @@ pub struct Room {
     participants: Vec<Participant>,
     connections: HashMap<Feed, Connection>,
     seen: Seen,
+    usage: Usage,
     stats_due: Timestamp,
 }
 
 impl Room {
     /// Starts stage and sound, with nobody there.
-    pub fn start(settings: &Settings, clock: Clock, out: Out) -> Result<Self, Error> {
+    pub fn start(settings: &Settings, clock: Clock, out: Out, usage: Usage) -> Result<Self, Error> {
         let stage = Stage::start(settings, clock, &out)?;
         let voice = out.clone();
         let sink = Arc::new(move |message| voice.send(&message));
@@ -61,7 +62,7 @@ impl Room {
         let canvas = settings.canvas.clone();
         let stats_due = clock.now() + STATS_EVERY;
         let (participants, connections, seen) = (Vec::new(), HashMap::new(), Seen::default());
-        Ok(Self { stage, sound, canvas, clock, out, participants, connections, seen, stats_due })
+        Ok(Self { stage, sound, canvas, clock, out, participants, connections, seen, usage, stats_due })
     }
 
     /// Serves the link until its end.
@@ -224,8 +225,8 @@ impl Room {
             missed: timings.missed,
             compose_us: median_us(timings.compose),
             encode_us: median_us(timings.encode),
-            cpu_ms: process::cpu_ms(),
-            rss_kib: process::rss_kib(),
+            cpu_ms: self.usage.cpu_ms(),
+            rss_kib: self.usage.rss_kib(),
             feeds,
         }));
     }
