@@ -8,6 +8,7 @@ pub mod gate;
 pub mod health;
 pub mod lab;
 pub mod layout;
+pub mod log;
 pub mod pipelines;
 pub mod raster;
 pub mod runtime;

@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     base::{Secret, tasks::Tasks},
-    cost::Budget,
     front::{
         accept::{self, Shares},
         api::{self, ApiState, Bounds, Settings},
@@ -46,6 +45,7 @@ use crate::{
         srs::Srs,
         webrtc::{self, Port, WebRtc},
     },
+    sandbox,
 };
 
 /// Everything must be closed within 5 s of a signal; what is left then is cut.
@@ -53,6 +53,10 @@ pub(super) const DRAIN: Duration = Duration::from_millis(4500);
 
 /// Serves until SIGINT or SIGTERM, then closes everything properly. A second signal means now.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
+    // Before there is a secret in memory that is worth looking for: workers run as the same user.
+    if let Err(error) = sandbox::keep_to_itself() {
+        tracing::warn!(%error, "other processes of this user can look into this one");
+    }
     // Both handlers first: a signal during start-up must not be lost.
     let mut signals = Signals::new()?;
     let tasks = Tasks::new();
@@ -79,10 +83,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let outward = connector.clone();
     let rules = Arc::new(Rules { encoders: config.pipelines.presets(), address: address_rule(connector.clone()) });
     let capacity = Machine::here().capacity(config.capacity_cores);
-    let program = std::env::current_exe().context("this program's own path is not known")?;
+    let program = program()?;
     let rasterizer = Rasterizer::new(program.clone());
-    let (engine, others) =
-        engine(config.engine, program, capacity, limits.workers, &config.state, &config.log, &tasks).await?;
+    let local = Local::new(program, config.log.clone(), tasks.clone()).within(capacity);
+    let local = if config.sandbox { local } else { local.unconfined() };
+    let (engine, others) = engine(config.engine, local, limits.workers, &config.state, &tasks).await?;
     // Rooms that come back are let in whatever they cost, so nothing waits for prices.
     let ledger = Ledger::default();
     calibrate::in_background(&config.state, ledger.clone(), &tasks);
@@ -201,16 +206,16 @@ struct Others {
 
 async fn engine(
     config: EngineConfig,
-    program: PathBuf,
-    capacity: Budget,
+    local: Local,
     places: Shares,
     state: &Path,
-    log: &str,
     tasks: &Tasks,
 ) -> anyhow::Result<(Engine, Option<Others>)> {
     match config {
         EngineConfig::Local => {
-            Ok((Engine::Local(Local::new(program, log.to_owned(), tasks.clone()).within(capacity)), None))
+            local.prepare().await;
+            local.tell_gaps();
+            Ok((Engine::Local(local), None))
         }
         EngineConfig::Swarm { settings, listen, fleet } => {
             let listener = accept::listen(listen).with_context(|| {
@@ -242,6 +247,10 @@ fn several(secret: &Secret, settings: &SwarmSettings, door: SocketAddr) -> anyho
     let shelf = Shelf::new(records.clone(), key.clone(), index.clone(), tell);
     let membership = Membership { door, advertise: settings.advertise.clone() };
     Ok((Several { key, index, records, callers: hand_on }, Others { shelf, membership, news, callers }))
+}
+
+fn program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("this program's own path is not known")
 }
 
 fn address_rule(connector: Connector) -> AddressRule {

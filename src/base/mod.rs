@@ -5,9 +5,11 @@
 pub mod backoff;
 pub mod hash;
 pub mod id;
+pub mod plain;
 pub mod secret;
 pub mod tasks;
 
 pub use hash::AssetHash;
 pub use id::{AssetName, InvalidId, OutputId, ParticipantId, RoomId, TemplateName};
+pub use plain::Plain;
 pub use secret::Secret;

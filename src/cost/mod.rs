@@ -64,6 +64,14 @@ const MEMORY_CANVAS: f32 = 30.0;
 const MEMORY_VOICE: f32 = 1.5;
 const MEMORY_PICTURE: f32 = 8.5;
 
+/// Address space of a worker, MiB: what it has whatever its room is like, and how much of its budget besides. Measured in rooms of
+/// 1 to 16 participants, from 720p to 4K, it is 360 MiB and 1.2 of the budget: most of it is code, and stacks that are never
+/// touched. The rest of the first leaves room for 64 decoders' and 65 listeners' threads, 1 GiB, and for a few participants who
+/// suddenly send 4K with all the reference pictures there may be, 210 MiB each, until the room is reckoned anew, a second later;
+/// the second is that for everyone.
+const ADDRESSES_BASE: u64 = 2048;
+const ADDRESSES_OF_BUDGET: u64 = 4;
+
 /// Steps in which sizes are reserved, so that not every participant who joins changes the reservation.
 const STEP: Budget = Budget { millicores: 250, mib: 64 };
 
@@ -81,6 +89,11 @@ impl Budget {
     /// Both together.
     pub fn and(self, other: Self) -> Self {
         Self { millicores: self.millicores.saturating_add(other.millicores), mib: self.mib.saturating_add(other.mib) }
+    }
+
+    /// Most address space that a worker with this budget may take, bytes: what passes it is a fault or an attack.
+    pub fn address_space(self) -> u64 {
+        (ADDRESSES_BASE + ADDRESSES_OF_BUDGET * u64::from(self.mib)) << 20
     }
 
     /// For people and programs that count in cores.
@@ -169,6 +182,21 @@ mod tests {
         assert_eq!(of(&[(640, 360)]), of(&[(320, 180)]));
         assert!(of(&[(2560, 1440)]) > of(&[(1280, 720)]));
         assert!(of(&[(640, 360), (320, 180)]) > of(&[(640, 360)]));
+    }
+
+    #[test]
+    fn address_space_leaves_room_for_what_was_measured_and_has_an_end() {
+        // Participants, what they send, the canvas, and VmPeak of their worker, MiB.
+        let wide = |width, height| Moving { width, height, fps: 30.0 };
+        let (hd, full, ultra) = (EXPECTED, wide(1920, 1080), wide(3840, 2160));
+        for (people, sent, canvas, peak) in
+            [(1, hd, hd, 471), (16, hd, hd, 633), (4, full, full, 675), (9, full, full, 763), (9, ultra, ultra, 1232)]
+        {
+            let seen = Seen { picture: sent, codec: VideoCodec::H264, tiles: Vec::new() };
+            let load = Load { canvas, preset: "veryfast".to_owned(), voices: people, seen: vec![seen; people] };
+            let space = load.budget(&Prices::reference()).address_space() >> 20;
+            assert!((2 * peak..16 * peak).contains(&space), "{people} of {sent:?}: {space} MiB");
+        }
     }
 
     #[test]

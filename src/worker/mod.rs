@@ -9,6 +9,7 @@
 
 pub mod calibrate;
 pub mod clock;
+mod confine;
 mod connection;
 pub mod decode;
 pub mod encode;
@@ -31,7 +32,9 @@ use std::{io, os::unix::net::UnixStream};
 
 use self::{
     clock::Clock,
+    confine::Confined,
     out::{Out, Writer},
+    process::Usage,
     reader::{Event, Reader},
     room::Room,
 };
@@ -82,20 +85,70 @@ pub enum Error {
 /// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns, unless they hang:
 /// then it returns within 2 s all the same.
 pub fn run(link: UnixStream) -> Result<(), Error> {
-    process::step_back();
+    work(link, false)
+}
+
+/// The same in a process that has nothing else to do, and no other thread yet: it gives up everything that a room does not need
+/// ([`confine`]), before anything that a participant sent is looked at.
+pub fn run_confined(link: UnixStream) -> Result<(), Error> {
+    work(link, true)
+}
+
+/// Lists the plugins of this machine, where they have changed, for workers that come: once confined they cannot write the list.
+///
+/// # Errors
+/// When FFmpeg or GStreamer does not start.
+pub fn prepare() -> Result<(), Error> {
+    libraries()
+}
+
+/// How a worker begins.
+struct Beginning {
+    first: Result<Event, Error>,
+    clock: Clock,
+    usage: Usage,
+    /// What it has left; `None` when it is not confined.
+    confined: Option<Confined>,
+}
+
+impl Beginning {
+    /// Waits for the first message. What a worker needs depends on its settings, and what it gives up must be given up before
+    /// there are threads.
+    fn wait(reader: &mut Reader, confined: bool) -> Self {
+        process::step_back();
+        process::cores();
+        let usage = Usage::of_process();
+        let first = reader.first();
+        // The front joins the program's time line when it sends its settings.
+        let clock = Clock::start();
+        let confined = match &first {
+            Ok(Event::Message(ToWorker::Control(Control::Start(settings)))) if confined => {
+                Some(confine::enclose(settings))
+            }
+            _ => None,
+        };
+        Self { first, clock, usage, confined }
+    }
+}
+
+fn work(link: UnixStream, confined: bool) -> Result<(), Error> {
     let mut reader = Reader::new(link.try_clone()?)?;
+    let beginning = Beginning::wait(&mut reader, confined);
+    if confined {
+        process::give_back_memory();
+    }
     let (out, writer) = Writer::start(&link)?;
-    let result = serve(&mut reader, &out);
+    let result = serve(beginning, &mut reader, &out);
     writer.finish();
     result
 }
 
-fn serve(reader: &mut Reader, out: &Out) -> Result<(), Error> {
+fn serve(beginning: Beginning, reader: &mut Reader, out: &Out) -> Result<(), Error> {
     // The reason goes out before anything is waited for that may hang.
     let told = |result: Result<(), Error>| {
         result.inspect_err(|error| out.report(Report::Fault { feed: None, text: error.to_string() }))
     };
-    let mut room = match begin(reader, out) {
+    let mut room = match begin(beginning, out) {
         Ok(Some(room)) => room,
         Ok(None) => return Ok(()),
         Err(error) => return told(Err(error)),
@@ -106,17 +159,19 @@ fn serve(reader: &mut Reader, out: &Out) -> Result<(), Error> {
 }
 
 /// The room that the link begins with; none if it ends before.
-fn begin(reader: &mut Reader, out: &Out) -> Result<Option<Room>, Error> {
-    let settings = match reader.first()? {
+fn begin(beginning: Beginning, out: &Out) -> Result<Option<Room>, Error> {
+    let Beginning { first, clock, usage, confined } = beginning;
+    let settings = match first? {
         Event::Message(ToWorker::Control(Control::Start(settings))) => *settings,
         Event::End => return Ok(None),
         Event::Message(_) | Event::Quiet => return Err(Error::NotStarted),
     };
-    // The front joins the program's time line when it sends its settings.
-    let clock = Clock::start();
     check(&settings)?;
     libraries()?;
-    let room = Room::start(&settings, clock, out.clone())?;
+    let room = Room::start(&settings, clock, out.clone(), usage)?;
+    if let Some(confined) = &confined {
+        confined.seal();
+    }
     out.report(Report::Ready { version: VERSION, pid: std::process::id() });
     Ok(Some(room))
 }

@@ -1,8 +1,11 @@
 //! The worker as a process: its place below the front, what it uses and what it gives back.
 
-use std::{thread, time::Duration};
+use std::{fs::File, os::unix::fs::FileExt, sync::LazyLock, thread, time::Duration};
 
-use rustix::process::{getpriority_process, setpriority_process};
+use rustix::{
+    process::{getpriority_process, setpriority_process},
+    time::{ClockId, clock_gettime},
+};
 
 /// Priority below the front's, so that the door stays quick on a full machine; by a step only, since a program that waits
 /// for others misses ticks.
@@ -85,18 +88,54 @@ fn trim() {
 #[cfg(not(target_env = "gnu"))]
 fn trim() {}
 
-/// CPU time of the whole process, ms.
-pub fn cpu_ms() -> u64 {
-    // utime and stime, the 14th and 15th fields; the 2nd may hold spaces, so count from its closing bracket.
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = after.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    ticks * 1000 / rustix::param::clock_ticks_per_second()
+/// Processors that this process may use, and no more than its share of them. Counted once: a worker that has given up its files
+/// cannot look again.
+pub fn cores() -> usize {
+    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+    *CORES
 }
 
-/// Resident memory, KiB.
-pub fn rss_kib() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
-    pages * rustix::param::page_size() as u64 / 1024
+/// What the whole process uses.
+#[derive(Debug)]
+pub struct Usage {
+    /// `/proc/self/statm`, open for as long as somebody asks: a worker that has given up its files cannot open it again.
+    memory: Option<File>,
+}
+
+impl Usage {
+    /// Of this process.
+    pub fn of_process() -> Self {
+        Self { memory: File::open("/proc/self/statm").ok() }
+    }
+
+    /// CPU time so far, ms.
+    pub fn cpu_ms(&self) -> u64 {
+        let used = clock_gettime(ClockId::ProcessCPUTime);
+        used.tv_sec.unsigned_abs() * 1000 + used.tv_nsec.unsigned_abs() / 1_000_000
+    }
+
+    /// Resident memory, KiB; zero where the kernel does not tell.
+    pub fn rss_kib(&self) -> u64 {
+        // Seven numbers of up to 20 digits.
+        let mut text = [0; 160];
+        let length = self.memory.as_ref().and_then(|memory| memory.read_at(&mut text, 0).ok()).unwrap_or(0);
+        let text = String::from_utf8_lossy(&text[..length]);
+        let pages: u64 = text.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
+        pages * rustix::param::page_size() as u64 / 1024
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_is_told_as_long_as_it_is_asked() {
+        let usage = Usage::of_process();
+        let before = usage.rss_kib();
+        let much = vec![1u8; 64 << 20];
+        let during = usage.rss_kib();
+        assert!(during > before + (32 << 10), "{before} KiB, then {during} KiB with {} MiB more", much.len() >> 20);
+        assert!(usage.cpu_ms() > 0 && usage.cpu_ms() < 1_000_000_000);
+    }
 }

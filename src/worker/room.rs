@@ -13,7 +13,7 @@ use super::{
     decode::{Targets, Turn},
     leavers::Leavers,
     out::Out,
-    process,
+    process::Usage,
     reader::{Event, Reader},
     seen::Seen,
     sound::{Recipe, Sound},
@@ -61,6 +61,7 @@ pub struct Room {
     /// Decoders that are about to end.
     leavers: Leavers,
     seen: Seen,
+    usage: Usage,
     stats_due: Timestamp,
     look_due: Timestamp,
     pulse: Arc<Pulse>,
@@ -69,7 +70,7 @@ pub struct Room {
 
 impl Room {
     /// Starts stage and sound, with nobody there.
-    pub fn start(settings: &Settings, clock: Clock, out: Out) -> Result<Self, Error> {
+    pub fn start(settings: &Settings, clock: Clock, out: Out, usage: Usage) -> Result<Self, Error> {
         let pulse = Arc::<Pulse>::default();
         let stage = Stage::start(settings, clock, &out, Arc::clone(&pulse))?;
         let voice = out.clone();
@@ -92,6 +93,7 @@ impl Room {
             connections,
             leavers,
             seen,
+            usage,
             stats_due,
             look_due,
             pulse,
@@ -299,8 +301,8 @@ impl Room {
             missed: timings.missed,
             compose_us: median_us(timings.compose),
             encode_us: median_us(timings.encode),
-            cpu_ms: process::cpu_ms(),
-            rss_kib: process::rss_kib(),
+            cpu_ms: self.usage.cpu_ms(),
+            rss_kib: self.usage.rss_kib(),
             feeds,
         }));
     }

@@ -1,10 +1,11 @@
-//! The front's side of a link to a real worker, which runs in a thread of this process.
+//! The front's side of a link to a real worker: a process that has given up what workers give up, as in a service; or a thread of this
+//! process, whose error can be looked at.
 
 use std::{
     io::{Read, Write},
     net::Shutdown,
     os::{fd::OwnedFd, unix::net::UnixStream},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use tilecast::{
         message::{AudioSettings, Participant, Pipelines, Settings, Stats, VERSION, VideoSettings},
     },
     media::{Packet, Rect, Track},
-    worker,
+    sandbox, worker,
 };
 
 use crate::media::{Frame, Program};
@@ -32,7 +33,7 @@ pub type Area = (u32, u32, u32, u32);
 pub struct Front {
     link: UnixStream,
     input: BytesMut,
-    worker: Option<JoinHandle<Result<(), worker::Error>>>,
+    worker: Option<Worker>,
     program: Program,
     newest: Option<Frame>,
     /// Every report so far.
@@ -43,6 +44,12 @@ pub struct Front {
     pub sounds: Vec<(u32, Packet)>,
     /// The snapshots so far.
     pub snapshots: Vec<(u64, bytes::Bytes)>,
+}
+
+/// Where it runs.
+enum Worker {
+    Thread(JoinHandle<Result<(), worker::Error>>),
+    Process(Child),
 }
 
 /// Settings for a canvas, with x264 at its quickest.
@@ -81,33 +88,50 @@ pub fn scene(tiles: &[(u32, Area)]) -> Scene {
 impl Front {
     /// Starts a worker and waits until it is ready.
     pub fn start(settings: Settings) -> Self {
-        let mut front = Self::start_unready(settings);
+        let mut front = Self::start_process(settings);
         front.until(|front| front.reports.iter().any(|report| matches!(report, Report::Ready { .. })).then_some(()));
         front
     }
 
-    /// Starts a worker, whatever comes of it.
+    /// Starts a worker in a thread, whatever comes of it.
     pub fn start_unready(settings: Settings) -> Self {
         let (link, theirs) = UnixStream::pair().expect("a pair of sockets");
         let worker = std::thread::spawn(move || worker::run(theirs));
+        Self::begin(link, Worker::Thread(worker), settings)
+    }
+
+    /// Starts a worker that is a process of its own.
+    pub fn start_process(settings: Settings) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tilecast"));
+        command.arg("worker").env("TILECAST_LOG", "error");
+        Self::start_command(command, settings)
+    }
+
+    /// Starts the worker that this command runs, with the environment of a worker and what the command adds to it.
+    pub fn start_command(mut command: Command, settings: Settings) -> Self {
+        let (link, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let added: Vec<_> =
+            command.get_envs().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))).collect();
+        command.env_clear().envs(sandbox::environment()).envs(added).stdin(OwnedFd::from(theirs));
+        let child = command.spawn().expect("the program is built");
+        Self::begin(link, Worker::Process(child), settings)
+    }
+
+    fn begin(link: UnixStream, worker: Worker, settings: Settings) -> Self {
         let (reports, packets, sounds, snapshots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (input, program) = (BytesMut::new(), Program::new());
-        let mut front =
-            Self { link, input, worker: Some(worker), program, newest: None, reports, packets, sounds, snapshots };
+        let worker = Some(worker);
+        let mut front = Self { link, input, worker, program, newest: None, reports, packets, sounds, snapshots };
         front.control(Control::Start(Box::new(settings)));
         front
     }
 
-    /// Starts a worker that is a process of its own.
-    pub fn start_process(settings: Settings) -> (Self, Child) {
-        let (link, theirs) = UnixStream::pair().expect("a pair of sockets");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tilecast"));
-        let child = command.arg("worker").stdin(OwnedFd::from(theirs)).stderr(Stdio::null()).spawn();
-        let (reports, packets, sounds, snapshots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (input, program) = (BytesMut::new(), Program::new());
-        let mut front = Self { link, input, worker: None, program, newest: None, reports, packets, sounds, snapshots };
-        front.control(Control::Start(Box::new(settings)));
-        (front, child.expect("the program is built"))
+    /// The worker's process.
+    pub fn process(&mut self) -> &mut Child {
+        match &mut self.worker {
+            Some(Worker::Process(child)) => child,
+            _ => panic!("it is a thread"),
+        }
     }
 
     /// Sends a message.
@@ -218,21 +242,33 @@ impl Front {
         self.link.shutdown(how).expect("the link was up");
     }
 
-    /// Waits for a worker that ends by itself.
+    /// Waits for a worker that ends by itself; a process must end well.
     pub fn ended(mut self) -> (Self, Result<(), worker::Error>) {
         while self.receive().is_some() {}
-        let worker = self.worker.take().expect("joined once");
-        let result = worker.join().expect("the worker does not panic");
+        let result = match self.worker.take().expect("joined once") {
+            Worker::Thread(worker) => worker.join().expect("the worker does not panic"),
+            Worker::Process(mut child) => {
+                let status = child.wait().expect("a child");
+                assert!(status.success(), "{status}; reports: {:?}", self.reports);
+                Ok(())
+            }
+        };
         (self, result)
     }
 }
 
 impl Drop for Front {
     fn drop(&mut self) {
-        if let Some(worker) = self.worker.take() {
-            // A test that failed: the worker sees the link's end.
-            let _ = self.link.shutdown(Shutdown::Both);
-            let _ = worker.join();
+        // A test that failed: the worker sees the link's end.
+        let _ = self.link.shutdown(Shutdown::Both);
+        match self.worker.take() {
+            Some(Worker::Thread(worker)) => drop(worker.join()),
+            Some(Worker::Process(mut child)) => {
+                // Fails when it has ended.
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            None => {}
         }
     }
 }

@@ -63,12 +63,12 @@ fn eased(front: &Front) -> Vec<(u32, &str)> {
 fn a_starved_room_does_without_step_by_step_and_has_it_all_back() {
     let mut settings = settings(320, 180, 30);
     settings.video.preset = "veryfast".to_owned();
-    let (mut front, mut child) = Front::start_process(settings);
+    let mut front = Front::start_process(settings);
     front.control(Control::Participants(vec![person(0, None), person(1, None)]));
     front.cut(&[(0, (0, 0, 160, 180)), (1, (160, 0, 160, 180))]);
     front.until(|front| (front.packets.len() > 10).then_some(()));
 
-    let starving = Starving::begin(&child);
+    let starving = Starving::begin(front.process());
     for level in 1..=3 {
         front.until(|front| eased(front).last().is_some_and(|(now, _)| *now == level).then_some(()));
     }
@@ -93,6 +93,5 @@ fn a_starved_room_does_without_step_by_step_and_has_it_all_back() {
         assert!(pair[0].dts <= pair[1].dts, "time only rises");
         assert!(pair[0].role != Role::Config || pair[1].role == Role::Key, "a new encoder begins with a keyframe");
     }
-    front.control(Control::Stop);
-    assert!(child.wait().expect("it ends").success());
+    front.stop().1.expect("an orderly end");
 }

@@ -99,6 +99,10 @@ pub struct ServeArgs {
     /// Where workers run: local, as child processes, or swarm, as services of a Docker Swarm; see docs/cluster.md [default: local]
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<String>,
+    /// Whether workers on this machine give up files, network and system calls that they do not need, on or off: off is for launch
+    /// texts of your own whose elements need more, see docs/security.md [default: on]
+    #[arg(long, value_name = "WHAT")]
+    pub sandbox: Option<String>,
     /// Cores that rooms may take together, such as 3.5, when they run on this machine [default: all that this process may use]
     #[arg(long, value_name = "CORES")]
     pub capacity_cores: Option<String>,

@@ -90,6 +90,8 @@ pub struct Config {
     pub allowance: Allowance,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Workers on this machine give up what they do not need.
+    pub sandbox: bool,
     /// Which log lines are written, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
 }
@@ -143,6 +145,10 @@ impl Config {
             faults
                 .push("capacity_cores: only engine = \"local\" uses it; a Swarm knows what its nodes have".to_owned());
         }
+        let sandbox = sources.parse("sandbox", "on", on_or_off, &mut faults).unwrap_or(true);
+        if !sandbox && matches!(engine, Some(EngineConfig::Swarm { .. })) {
+            faults.push("sandbox: only engine = \"local\" can do without it".to_owned());
+        }
         let listeners: Vec<_> = [("http", http), ("rtmp", rtmp), ("webrtc", webrtc)]
             .into_iter()
             .filter_map(|(n, a)| Some((n, a?)))
@@ -178,6 +184,7 @@ impl Config {
                     capacity_cores,
                     allowance,
                     log_format,
+                    sandbox,
                     log,
                 })
             }
@@ -276,6 +283,14 @@ fn cores(text: &str) -> Result<Option<f64>, String> {
     let cores = text.parse().ok().filter(|cores: &f64| *cores > 0.0 && *cores <= MAX_CORES);
     let cores = cores.map(Some);
     cores.ok_or_else(|| format!("{text:?} is not a number of cores; write one above 0, such as 3.5, or {ALL_CORES}"))
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{text:?} is neither on nor off")),
+    }
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

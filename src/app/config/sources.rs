@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ServeArgs;
 
 /// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
-const KEYS: [&str; 33] = [
+const KEYS: [&str; 34] = [
     "http",
     "rtmp",
     "webrtc",
@@ -22,6 +22,7 @@ const KEYS: [&str; 33] = [
     "api_keys",
     "engine",
     "capacity_cores",
+    "sandbox",
     "swarm_docker",
     "swarm_image",
     "swarm_name",
@@ -160,6 +161,7 @@ impl<'a> Sources<'a> {
             "pipelines" => &args.pipelines,
             "engine" => &args.engine,
             "capacity_cores" => &args.capacity_cores,
+            "sandbox" => &args.sandbox,
             "swarm_docker" => &args.swarm_docker,
             "swarm_image" => &args.swarm_image,
             "swarm_name" => &args.swarm_name,

@@ -22,16 +22,19 @@ use tokio::{
     net::{TcpStream, UnixStream, lookup_host},
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
+    sync::watch,
     time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 
 use crate::{
     base::backoff::Backoff,
+    front::engine::words,
     link::{
         join::{self, Answer, FRONT_NAME, Greeting, Ticket},
         message,
     },
+    sandbox,
 };
 
 /// How long one attempt to reach the front may take, greeting included; the front itself waits 3 s for its room.
@@ -74,6 +77,13 @@ pub fn run(ticket: &Path) -> anyhow::Result<()> {
     // The parser's message could show the token.
     let ticket: Ticket =
         serde_json::from_str(&text).map_err(|_| anyhow::anyhow!("{} is not a ticket", ticket.display()))?;
+    // The ticket's token is in memory, and the worker proper runs as the same user.
+    if let Err(error) = sandbox::keep_to_itself() {
+        tracing::warn!(%error, "other processes of this user can look into this one");
+    }
+    for gap in sandbox::gaps() {
+        tracing::warn!("of workers {gap}");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -214,17 +224,25 @@ async fn dial(
     }
 }
 
-/// The worker proper and this side of its link. What it logs goes where this process's log goes.
+/// The worker proper and this side of its link. What it logs goes through this process's log.
 fn start_worker() -> anyhow::Result<(UnixStream, Child)> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let program = std::env::current_exe().context("this program's own path is not known")?;
-    let child = Command::new(program)
+    let mut child = Command::new(program)
         .arg("worker")
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .env_clear()
+        .envs(sandbox::environment())
+        .envs(std::env::var_os("TILECAST_LOG").map(|filter| ("TILECAST_LOG", filter)))
         .kill_on_drop(true)
         .spawn()
         .context("the worker cannot be started")?;
+    if let Some(printed) = child.stderr.take() {
+        // Ends with the child, whose end of the pipe it reads.
+        tokio::spawn(words::carry(printed, watch::Sender::default(), words::log_line));
+    }
     Ok((UnixStream::from_std(ours)?, child))
 }

@@ -13,6 +13,7 @@ use clap::Args;
 use crate::{
     cost::Prices,
     worker::{
+        self,
         calibrate::{self, Findings},
         process,
     },
@@ -27,6 +28,12 @@ pub struct WorkerArgs {
     /// Measure what a worker's work costs on this machine, as JSON on standard output
     #[arg(long, conflicts_with = "join")]
     calibrate: bool,
+    /// List the plugins of this machine for the workers that come, then end
+    #[arg(long, conflicts_with_all = ["join", "calibrate"])]
+    prepare: bool,
+    /// Keep files, system calls and privileges, for launch texts that need more than a sandbox lets them
+    #[arg(long, conflicts_with_all = ["join", "calibrate", "prepare"])]
+    unconfined: bool,
 }
 
 /// Runs a worker.
@@ -34,8 +41,9 @@ pub fn run(args: &WorkerArgs) -> anyhow::Result<()> {
     process::keep_memory_whole();
     match &args.join {
         _ if args.calibrate => calibrate(),
+        _ if args.prepare => worker::prepare().context("the media libraries do not start"),
         Some(ticket) => join::run(ticket),
-        None => serve(),
+        None => serve(!args.unconfined),
     }
 }
 
@@ -50,10 +58,15 @@ fn calibrate() -> anyhow::Result<()> {
 }
 
 /// Works over the link that is this process's standard input.
-fn serve() -> anyhow::Result<()> {
+fn serve(confined: bool) -> anyhow::Result<()> {
     let link = std::io::stdin().as_fd().try_clone_to_owned().context("standard input is closed")?;
     let link = UnixStream::from(link);
     link.peer_addr().context("a worker is started by `tilecast serve`, which gives it a socket as standard input")?;
-    process::give_back_memory();
-    crate::worker::run(link).context("the worker cannot go on")
+    let result = if confined {
+        worker::run_confined(link)
+    } else {
+        process::give_back_memory();
+        worker::run(link)
+    };
+    result.context("the worker cannot go on")
 }

@@ -4,53 +4,47 @@
 //! and a front that dies takes its workers with it: they read the end of their input.
 
 use std::{
+    collections::HashMap,
+    ffi::OsString,
     io,
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::ExitStatusExt},
+    },
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
+use tokio::{
+    net::unix::pipe::Receiver,
+    process::{Child, Command},
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tracing::Instrument;
 
 use super::{
     Event, Orders, Outbox, Worker,
     link::{read_link, write_link},
-    socket,
+    socket, words,
 };
 use crate::{
     base::{RoomId, tasks::Tasks},
     cost::Budget,
-};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    net::unix::pipe::Receiver,
-    process::{Child, ChildStderr, Command},
-    sync::mpsc,
-    time::timeout,
+    sandbox,
 };
 
 /// How long a worker may take to end by itself once its link is closed. Flushing two encoders takes a few frames.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Longest line of a worker's standard error that is kept; the rest of the line is cut.
-const MAX_LINE: usize = 4096;
+/// How long the last of what a worker printed may take to be read once it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Environment a worker may see. Everything else stays with the front, its secrets above all.
-const ENVIRONMENT: [&str; 14] = [
-    "PATH",
-    "HOME",
-    "LANG",
-    "TMPDIR",
-    "XDG_CACHE_HOME",
-    "XDG_DATA_HOME",
-    "FONTCONFIG_FILE",
-    "FONTCONFIG_PATH",
-    "GST_PLUGIN_PATH",
-    "GST_PLUGIN_SYSTEM_PATH",
-    "GST_REGISTRY",
-    "LD_LIBRARY_PATH",
-    "GST_DEBUG",
-    "GST_DEBUG_FILE",
-];
+/// How long listing this machine's plugins may take. GStreamer looks at some hundred files for the first time in a few seconds.
+const PREPARING: Duration = Duration::from_secs(60);
 
 /// Starts workers from this very program.
 #[derive(Debug, Clone)]
@@ -59,13 +53,16 @@ pub struct Local {
     log: String,
     tasks: Tasks,
     capacity: Option<Budget>,
+    confined: bool,
+    /// What the newest worker of each room may use.
+    budgets: Arc<Mutex<HashMap<RoomId, watch::Sender<Budget>>>>,
 }
 
 impl Local {
     /// `program` is run as `program worker`; `log` is the filter of its log (as in `--log`); `tasks` owns what a worker
     /// needs on this side.
     pub fn new(program: PathBuf, log: String, tasks: Tasks) -> Self {
-        Self { program, log, tasks, capacity: None }
+        Self { program, log, tasks, capacity: None, confined: true, budgets: Arc::default() }
     }
 
     /// Lets rooms take no more than this together.
@@ -73,95 +70,178 @@ impl Local {
         Self { capacity: Some(capacity), ..self }
     }
 
+    /// Leaves workers everything that this process has: for launch texts that need more than a sandbox lets them.
+    pub fn unconfined(self) -> Self {
+        Self { confined: false, ..self }
+    }
+
     /// All that rooms may take together; `None` is no limit.
     pub fn capacity(&self) -> Option<Budget> {
         self.capacity
     }
 
-    /// Starts one worker.
-    pub fn start(&self, room: &RoomId) -> io::Result<Worker> {
+    /// Has the list of this machine's plugins brought up to date, which confined workers only read. Without it they start more
+    /// slowly, so a failure is logged and no more.
+    pub async fn prepare(&self) {
+        let mut command = self.command(Some("--prepare"), sandbox::environment_to_prepare());
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        let prepared = async { command.spawn()?.wait().await };
+        match timeout(PREPARING, prepared).await {
+            Ok(Ok(status)) if status.success() => {}
+            Ok(Ok(status)) => tracing::warn!("the media plugins of this machine could not be listed: {status}"),
+            Ok(Err(error)) => tracing::warn!(%error, "the media plugins of this machine could not be listed"),
+            Err(_) => tracing::warn!("listing the media plugins takes more than {} s", PREPARING.as_secs()),
+        }
+    }
+
+    /// Says once what its workers do not give up, because this machine cannot have them do it or nobody wants it.
+    pub fn tell_gaps(&self) {
+        if !self.confined {
+            tracing::warn!(
+                "workers are not confined, as --sandbox off has it: what takes one over has all that this service has"
+            );
+            return;
+        }
+        for gap in sandbox::gaps() {
+            tracing::warn!("of workers {gap}");
+        }
+    }
+
+    /// Starts one worker, which may use this much.
+    pub fn start(&self, room: &RoomId, budget: Budget) -> io::Result<Worker> {
         let (ours, theirs) = UnixStream::pair()?;
-        let mut child = Command::new(&self.program)
-            .arg("worker")
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .env_clear()
-            .envs(ENVIRONMENT.iter().filter_map(|key| Some((key, std::env::var_os(key)?))))
-            .env("TILECAST_LOG", &self.log)
-            // Ctrl-C in a terminal goes to the whole foreground group; the front alone decides when workers end.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
+        let unconfined = (!self.confined).then_some("--unconfined");
+        let mut command = self.command(unconfined, sandbox::environment());
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
         let (reader, writer) = socket::halves(ours)?;
         let (outbox, drain) = Outbox::new();
         let (worker, events, orders) = Worker::new();
         let pid = child.id().unwrap_or_default();
+        let (last, last_words) = watch::channel(String::new());
         if let Some(stderr) = child.stderr.take() {
-            self.tasks.spawn("worker log", log_lines(stderr, room.clone(), pid));
+            let log = words::carry(stderr, last, words::log_line);
+            self.tasks.spawn("worker log", log.instrument(tracing::info_span!(parent: None, "worker", %room, pid)));
         }
+        let (tell, budgets) = watch::channel(budget);
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone(), tell);
+        limit_memory(&child, budget);
+        let running = Running { child, budgets, last_words };
         self.tasks.spawn("worker link out", write_link(writer, drain));
-        self.tasks.spawn("worker", supervise(child, reader, outbox, events, orders));
+        self.tasks.spawn("worker", running.supervise(reader, outbox, events, orders));
         Ok(worker)
     }
-}
 
-/// Reads until the link ends or the room lets go of the worker, then sees the child out.
-async fn supervise(mut child: Child, reader: Receiver, outbox: Outbox, events: mpsc::Sender<Event>, orders: Orders) {
-    let talk = async {
-        // A room that is gone has dropped its end, which cancels `end`.
-        let _ = events.send(Event::Linked(outbox)).await;
-        read_link(reader, &events).await
-    };
-    let fault = tokio::select! {
-        fault = talk => fault,
-        () = orders.end.cancelled() => None,
-    };
-    let ended = tokio::select! {
-        // A worker that is let go and one that is to be killed are told at once; which of the two it is is looked at first.
-        biased;
-        () = orders.kill.cancelled() => None,
-        ended = timeout(GRACE, child.wait()) => ended.ok(),
-    };
-    let status = match ended {
-        Some(status) => status,
-        None => {
-            // It fails only when the child has ended.
-            let _ = child.start_kill();
-            child.wait().await
+    /// The room's worker may use this much from now on.
+    pub fn resize(&self, room: &RoomId, budget: Budget) {
+        if let Some(tell) = self.budgets.lock().unwrap_or_else(PoisonError::into_inner).get(room) {
+            tell.send_replace(budget);
         }
-    };
-    let reason = fault.unwrap_or_else(|| describe(status));
-    let _ = events.send(Event::Ended(reason)).await;
-}
+    }
 
-fn describe(status: io::Result<ExitStatus>) -> String {
-    match status {
-        Ok(status) => format!("worker ended: {status}"),
-        Err(error) => format!("worker could not be waited for: {error}"),
+    /// The room is no more, here.
+    pub fn forget(&self, room: &RoomId) {
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).remove(room);
+    }
+
+    fn command(&self, word: Option<&str>, environment: impl Iterator<Item = (&'static str, OsString)>) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("worker").args(word).stdout(Stdio::null());
+        command.env_clear().envs(environment).env("TILECAST_LOG", &self.log);
+        // Ctrl-C in a terminal goes to the whole foreground group; the front alone decides when workers end.
+        command.process_group(0).kill_on_drop(true);
+        command
     }
 }
 
-/// Puts what the worker and its C libraries print into the log, with room and pid.
-async fn log_lines(stderr: ChildStderr, room: RoomId, pid: u32) {
-    let mut lines = BufReader::new(stderr);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut lines).take(MAX_LINE as u64).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim();
-        match text.split_once(' ') {
-            Some(("ERROR", rest)) => tracing::error!(%room, pid, "worker: {rest}"),
-            Some(("WARN", rest)) => tracing::warn!(%room, pid, "worker: {rest}"),
-            Some(("INFO", rest)) => tracing::info!(%room, pid, "worker: {rest}"),
-            Some(("DEBUG" | "TRACE", rest)) => tracing::debug!(%room, pid, "worker: {rest}"),
-            _ if text.is_empty() => {}
-            // Lines of C libraries carry no level of ours.
-            _ => tracing::warn!(%room, pid, "worker: {text}"),
-        }
+/// Bounds what a worker may allocate; the kernel refuses it more, and then it ends by itself and is replaced.
+fn limit_memory(child: &Child, budget: Budget) {
+    // None once it has ended and been waited for: the number may be another process's then.
+    let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) else { return };
+    // The hard limit stays what it is here, so that the limit can grow with the room.
+    let maximum = getrlimit(Resource::As).maximum;
+    let current = budget.address_space().min(maximum.unwrap_or(u64::MAX));
+    let limit = Rlimit { current: Some(current), maximum };
+    if let Err(error) = prlimit(Some(pid), Resource::As, limit) {
+        tracing::warn!(%error, "a worker's memory is not limited");
     }
+}
+
+/// A worker's process.
+struct Running {
+    child: Child,
+    budgets: watch::Receiver<Budget>,
+    last_words: watch::Receiver<String>,
+}
+
+impl Running {
+    /// Reads until the link ends or the room lets go of the worker, then sees the child out.
+    async fn supervise(
+        mut self,
+        reader: Receiver,
+        outbox: Outbox,
+        events: mpsc::Sender<Event>,
+        orders: Orders,
+    ) {
+        let talk = async {
+            // A room that is gone has dropped its end, which cancels `end`.
+            let _ = events.send(Event::Linked(outbox)).await;
+            read_link(reader, &events).await
+        };
+        tokio::pin!(talk);
+        let fault = loop {
+            tokio::select! {
+                fault = &mut talk => break fault,
+                () = orders.end.cancelled() => break None,
+                Ok(()) = self.budgets.changed() => limit_memory(&self.child, *self.budgets.borrow_and_update()),
+            }
+        };
+        let ended = tokio::select! {
+            // A worker that is let go and one that is to be killed are told at once; which of the two it is is looked at first.
+            biased;
+            () = orders.kill.cancelled() => None,
+            ended = timeout(GRACE, self.child.wait()) => ended.ok(),
+        };
+        let status = match ended {
+            Some(status) => status,
+            None => {
+                // It fails only when the child has ended.
+                let _ = self.child.start_kill();
+                self.child.wait().await
+            }
+        };
+        let reason = match fault {
+            Some(fault) => fault,
+            None => self.describe(status).await,
+        };
+        let _ = events.send(Event::Ended(reason)).await;
+    }
+
+    /// Why it ended, for people: with its last words where it did not mean to end.
+    async fn describe(&mut self, status: io::Result<ExitStatus>) -> String {
+        let status = match status {
+            Ok(status) => status,
+            Err(error) => return format!("worker could not be waited for: {error}"),
+        };
+        if status.success() {
+            return format!("worker ended: {status}");
+        }
+        // Whoever reads them lets go of them at the end.
+        let _ = timeout(LAST_WORDS, async { while self.last_words.changed().await.is_ok() {} }).await;
+        told(status, &self.last_words.borrow(), *self.budgets.borrow())
+    }
+}
+
+/// A bad end as it is told.
+fn told(status: ExitStatus, last_words: &str, budget: Budget) -> String {
+    let mut reason = format!("worker ended: {status}");
+    if status.signal() == Some(Signal::SYS.as_raw()) {
+        reason += ", for a system call that no worker makes; what a participant sends may have taken it over";
+    } else if status.signal().is_some() {
+        reason += &format!("; it may use {} MiB of address space", budget.address_space() >> 20);
+    }
+    if !last_words.is_empty() {
+        reason += &format!("; its last words: {last_words}");
+    }
+    reason
 }

@@ -8,6 +8,7 @@ pub mod local;
 mod outbox;
 mod socket;
 pub mod swarm;
+pub mod words;
 
 use std::{io, sync::Arc};
 
@@ -47,15 +48,16 @@ impl Engine {
     /// When none can be started now.
     pub fn start(&self, room: &RoomId, budget: Budget) -> io::Result<Worker> {
         match self {
-            Self::Local(local) => local.start(room),
+            Self::Local(local) => local.start(room, budget),
             Self::Swarm(swarm) => Ok(swarm.start(room, budget)),
         }
     }
 
     /// The room's worker is to have this budget from now on.
     pub fn resize(&self, room: &RoomId, budget: Budget) {
-        if let Self::Swarm(swarm) = self {
-            swarm.resize(room, budget);
+        match self {
+            Self::Local(local) => local.resize(room, budget),
+            Self::Swarm(swarm) => swarm.resize(room, budget),
         }
     }
 
@@ -77,15 +79,17 @@ impl Engine {
 
     /// The room goes on at another front: what was made for its workers stays, and they may go there.
     pub fn release(&self, room: &RoomId) {
-        if let Self::Swarm(swarm) = self {
-            swarm.release(room);
+        match self {
+            Self::Local(local) => local.forget(room),
+            Self::Swarm(swarm) => swarm.release(room),
         }
     }
 
     /// The room is no more: nothing that was made for its workers stays.
     pub fn remove(&self, room: &RoomId) {
-        if let Self::Swarm(swarm) = self {
-            swarm.remove(room);
+        match self {
+            Self::Local(local) => local.forget(room),
+            Self::Swarm(swarm) => swarm.remove(room),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         message::VideoSettings,
     },
     media::{Codec, Packet, Role, Timestamp, VideoCodec},
-    worker::{clock::Clock, i420, out::Out, pipeline, watch::Pulse},
+    worker::{clock::Clock, i420, out::Out, pipeline, process, watch::Pulse},
 };
 
 /// Frames that may wait for the encoder. With the one it works on the program is two frames behind; a third is not composed.
@@ -218,8 +218,7 @@ const PIXELS_PER_THREAD: u64 = 1280 * 720 * 30;
 /// As few threads as keep up: slices of one frame cost 8 % more CPU than the frame whole, and a little quality.
 fn threads(canvas: &Canvas) -> u64 {
     let pixels = u64::from(canvas.width) * u64::from(canvas.height) * u64::from(canvas.fps);
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-    pixels.div_ceil(PIXELS_PER_THREAD).clamp(1, cores)
+    pixels.div_ceil(PIXELS_PER_THREAD).clamp(1, process::cores() as u64)
 }
 
 fn build(text: &str, canvas: &Canvas, settings: &VideoSettings) -> Result<gst::Pipeline, EncodeError> {

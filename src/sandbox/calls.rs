@@ -1,0 +1,97 @@
+//! Which system calls may still be made: seccomp filters (seccomp(2)).
+//!
+//! What is not listed fails with EPERM: a library that asks for something needless goes on without it, and a worker does not end for
+//! a false alarm. Only what no worker has a reason to do, and what hands the process over to somebody else's program or memory, ends
+//! it with SIGSYS, which the front tells as what it is.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter, apply_filter_all_threads,
+};
+
+use super::list;
+
+/// What a process goes on doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// Memory, threads, time, reading and writing what is open.
+    Compute,
+    /// The same, and reading files that it may open.
+    Read,
+    /// The same, and its link, and pairs of sockets of its own.
+    Worker,
+    /// The same, and controlling the devices that it may open: an encoder in hardware.
+    WorkerWithDevices,
+}
+
+/// One way in which a call is allowed: every one of these holds for its arguments.
+pub(super) type Way = Vec<Holds>;
+
+/// What has to hold for the argument of this number, from 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Holds {
+    /// Its lower 32 bits are this: an `int`.
+    Is(u8, u32),
+    /// Of its lower 32 bits those of the mask are these.
+    Bits(u8, u32, u32),
+    /// It is a null pointer.
+    Null(u8),
+}
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Confines every thread of this process.
+pub(super) fn confine(calls: Calls) -> Result<(), String> {
+    let always = |list: &[i64]| -> Rules { list.iter().map(|call| (*call, Vec::new())).collect() };
+    let mut allowed = Rules::new();
+    for (call, ways) in list::sometimes(calls, rustix::process::getpid().as_raw_pid()) {
+        allowed.insert(call, ways.iter().map(rule).collect::<Result<_, _>>()?);
+    }
+    // After those: what is always allowed is allowed, whatever its arguments.
+    allowed.extend(always(&list::always(calls)));
+    // Of several filters the strictest answer counts, and an error is stricter than leave: these are allowed below as well.
+    let absent = program(always(&list::ABSENT), SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))?;
+    let idle = program(always(&list::IDLE), SeccompAction::Allow, SeccompAction::Errno(0))?;
+    let hostile = program(always(&list::HOSTILE), SeccompAction::Allow, SeccompAction::KillProcess)?;
+    allowed.extend(always(&list::ABSENT));
+    allowed.extend(always(&list::IDLE));
+    let allowed = program(allowed, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?;
+    // The list of what is allowed comes last: it does not allow another filter.
+    for program in [absent, idle, hostile, allowed] {
+        apply_filter_all_threads(&program).map_err(told)?;
+    }
+    Ok(())
+}
+
+/// True if this kernel and processor have filters; tried on the calling thread, which goes on as before.
+pub(super) fn is_there() -> Result<(), String> {
+    let nothing = program(Rules::new(), SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))?;
+    apply_filter(&nothing).map_err(told)
+}
+
+fn program(rules: Rules, otherwise: SeccompAction, listed: SeccompAction) -> Result<BpfProgram, String> {
+    let here = TargetArch::try_from(std::env::consts::ARCH).map_err(told)?;
+    let filter = SeccompFilter::new(rules, otherwise, listed, here).map_err(told)?;
+    filter.try_into().map_err(told)
+}
+
+fn rule(way: &Way) -> Result<SeccompRule, String> {
+    let condition = |holds: &Holds| match *holds {
+        Holds::Is(argument, value) => {
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value.into())
+        }
+        Holds::Bits(argument, mask, value) => {
+            let masked = SeccompCmpOp::MaskedEq(mask.into());
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, masked, value.into())
+        }
+        Holds::Null(argument) => SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0),
+    };
+    let conditions = way.iter().map(condition).collect::<Result<_, _>>().map_err(told)?;
+    SeccompRule::new(conditions).map_err(told)
+}
+
+fn told(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
