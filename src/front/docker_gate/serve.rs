@@ -33,6 +33,7 @@ use super::{
 use crate::{
     base::tasks::Tasks,
     front::{
+        accept::Shares,
         api::{self, Bounds, Peer},
         engine::swarm::{api::filters, spec},
         fleet,
@@ -95,9 +96,10 @@ impl Gate {
 
     /// Serves until the tasks are told to stop.
     pub async fn serve(self, listener: TcpListener, tasks: Tasks) {
-        let bounds = Bounds { connections: MAX_CONNECTIONS, ..Bounds::default() };
+        let places = Shares { strangers: MAX_CONNECTIONS, guests: 0, known: 0 };
+        let bounds = Bounds { places, ..Bounds::default() };
         let router = Router::new().fallback(answer).with_state(self);
-        api::serve_within(listener, router, tasks, bounds).await;
+        api::serve(listener, router, tasks, bounds).await;
     }
 
     async fn pass(&self, request: Request) -> Result<Answer, Refusal> {

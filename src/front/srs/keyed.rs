@@ -154,7 +154,7 @@ impl Srs {
         };
         match fetched {
             Ok(()) => self.register(|register| register.opened(place, client, settled)),
-            Err(RoomError::WrongKey | RoomError::NoParticipant(..) | RoomError::NotPublished(_)) => {
+            Err(RoomError::WrongKey) => {
                 tracing::warn!(%room, %participant, "the key of a stream on SRS does not fit any more, so it is disconnected");
                 self.register(|register| register.remove(place, client));
                 self.disconnect(api, place, client).await;

@@ -243,7 +243,7 @@ mod tests {
         let (done, drawn) = mpsc::channel();
         let assets = Assets::default();
         let finished = move |_, drawn| done.send(matches!(drawn, Drawn::Sheet(_))).expect("somebody listens");
-        let artist = Artist::start(assets.clone(), out, finished).expect("a thread");
+        let artist = Artist::start(assets.clone(), out, Timestamp::ZERO, finished).expect("a thread");
         let mut png = Cursor::new(Vec::new());
         RgbaImage::new(8, 8).write_to(&mut png, image::ImageFormat::Png).expect("a PNG");
         let file = bytes::Bytes::from(png.into_inner());
