@@ -22,7 +22,7 @@ use super::{
     accept,
     fleet::{self, Fleet, Place},
     metrics::Counters,
-    room::{Door, Rooms},
+    room::{Door, Parting, Rooms},
     rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
 };
 use crate::{
@@ -166,7 +166,8 @@ impl RtmpDoor {
             }
         };
         // The place is free before the peer has said goodbye.
-        target.close().await;
+        let parting = if matches!(end, End::Left) { Parting::Left } else { Parting::Lost };
+        target.close(parting).await;
         match &end {
             End::Left => publisher.finish(None).await,
             End::Cut(reason) => publisher.finish(Some(reason)).await,
@@ -284,7 +285,8 @@ impl RtmpDoor {
                         return lost(reason);
                     }
                 }
-                Ok(None) => return End::Left,
+                Ok(None) if publisher.said_goodbye() => return End::Left,
+                Ok(None) => return End::Broken("the connection closed without a goodbye".to_owned()),
                 Err(error) => {
                     self.counters.rtmp_refused("media");
                     return End::Broken(error.to_string());

@@ -35,5 +35,5 @@ pub use library::Precondition;
 pub use program::Program;
 pub use quote::Quote;
 pub use rooms::Rooms;
-pub use seat::{Demand, Door, Seat};
+pub use seat::{Demand, Door, Parting, Seat};
 pub use templates::Templates;
