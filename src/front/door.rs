@@ -27,7 +27,7 @@ use super::{
     fleet::{self, Fleet, Place},
     low_delay::LowDelay,
     metrics::Counters,
-    room::{Audience, Door, Rooms},
+    room::{Audience, Door, Parting, Rooms},
     rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
 };
 use crate::{
@@ -186,7 +186,8 @@ impl RtmpDoor {
             }
         };
         // The place is free before the peer has said goodbye.
-        target.close().await;
+        let parting = if matches!(end, End::Left) { Parting::Left } else { Parting::Lost };
+        target.close(parting).await;
         match &end {
             End::Left => publisher.finish(None).await,
             End::Cut(reason) => publisher.finish(Some(reason)).await,
@@ -326,7 +327,8 @@ impl RtmpDoor {
                         return lost(reason);
                     }
                 }
-                Ok(None) => return End::Left,
+                Ok(None) if publisher.said_goodbye() => return End::Left,
+                Ok(None) => return End::Broken("the connection closed without a goodbye".to_owned()),
                 Err(error) => {
                     self.counters.rtmp_refused("media");
                     return End::Broken(error.to_string());

@@ -8,7 +8,7 @@ use serde::{
 };
 use utoipa::ToSchema;
 
-use super::{Arguments, Fault, Template, Transition};
+use super::{Arguments, Fault, Template, Transition, template::Show};
 use crate::base::TemplateName;
 
 pub use super::template::MAX_TRANSITION_MS;
@@ -27,6 +27,31 @@ pub struct LayoutChoice {
     /// What this room sets of the template's parameters, by name.
     #[serde(default, skip_serializing_if = "Arguments::is_empty")]
     pub parameters: Arguments,
+    /// Who of those without a picture is shown, in place of what the template says.
+    #[serde(default, skip_serializing_if = "PeopleWish::is_empty")]
+    pub people: PeopleWish,
+}
+
+/// What a room says about those without a picture; what is left out is as the template says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PeopleWish {
+    /// Those who never came or who left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<Show>,
+    /// Those who send sound and no picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_only: Option<Show>,
+    /// Those whom the room hides. Their picture is never shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Show>,
+}
+
+impl PeopleWish {
+    /// True when the room leaves everything to the template.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A stored template by name, or a template for this room alone.
@@ -96,6 +121,11 @@ impl LayoutChoice {
 impl Default for LayoutChoice {
     fn default() -> Self {
         let template = TemplateName::try_from("grid".to_owned()).expect("a valid name");
-        Self { template: TemplateChoice::Named(template), transition_ms: None, parameters: Arguments::new() }
+        Self {
+            template: TemplateChoice::Named(template),
+            transition_ms: None,
+            parameters: Arguments::new(),
+            people: PeopleWish::default(),
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     Anchor, Badge, Canvas, Color, Crop, Fit, Focus, Image, Paint, SCREEN, Transition, Weight,
     cast::Named,
+    choice::PeopleWish,
     pack::Area,
     place::{Aspect, Beyond, Pack},
     style::{ClockSpec, Line, ShadowSpec},
@@ -134,6 +135,17 @@ pub(super) enum Holds {
 }
 
 impl Layout {
+    /// The same with what a room says about those without a picture.
+    pub fn with_people(mut self, wish: PeopleWish) -> Self {
+        let People { absent, audio_only, hidden } = self.people;
+        self.people = People {
+            absent: wish.absent.unwrap_or(absent),
+            audio_only: wish.audio_only.unwrap_or(audio_only),
+            hidden: wish.hidden.unwrap_or(hidden),
+        };
+        self
+    }
+
     /// Every image that its scenes may show.
     pub fn images(&self) -> BTreeSet<AssetHash> {
         let covers = |rung: &Rung| {

@@ -31,7 +31,9 @@ pub enum Face {
     Picture,
     /// Sound only.
     AudioOnly,
-    /// They are not connected.
+    /// Their connection broke a moment ago: a card keeps their place.
+    Lost,
+    /// They never came, or they left.
     Absent,
     /// The room hides them.
     Hidden,
@@ -70,16 +72,19 @@ pub(super) struct Solved {
 }
 
 impl Layout {
-    /// Those who count, at most [`MAX_TILES`]: in the room's order, except that those whom the template wants last are.
+    /// Those who count, at most [`MAX_TILES`]: in the room's order, except that those whom the template wants last come after
+    /// the others, and those who are not connected after everybody who is.
     pub(super) fn admit<'a>(&self, people: &'a [Person]) -> Vec<&'a Person> {
+        let is_absent = |person: &Person| person.face == Face::Absent;
         let show = |person: &Person| match person.face {
-            Face::Picture => Show::Card,
+            Face::Picture | Face::Lost => Show::Card,
             Face::AudioOnly => self.people.audio_only,
             Face::Absent => self.people.absent,
             Face::Hidden => self.people.hidden,
         };
-        let of = |wanted: Show| people.iter().filter(move |person| show(person) == wanted);
-        of(Show::Card).chain(of(Show::Last)).take(MAX_TILES).collect()
+        let present = |wanted: Show| people.iter().filter(move |person| !is_absent(person) && show(person) == wanted);
+        let absent = people.iter().filter(|person| is_absent(person) && show(person) != Show::Never);
+        present(Show::Card).chain(present(Show::Last)).chain(absent).take(MAX_TILES).collect()
     }
 
     /// The first arrangement that suits.

@@ -374,12 +374,40 @@ fn people_without_a_picture_follow_the_template() {
         scene.tiles.iter().map(|tile| (tile.participant.to_string(), tile.card)).collect()
     };
     let plain = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), false)).collect::<Vec<_>>();
-    assert_eq!(shown(&template), plain(&["p1", "p2", "p4"]));
+    assert_eq!(shown(&template), plain(&["p2", "p4"]), "who never came is not on the program");
+    template.people.absent = Show::Card;
+    assert_eq!(shown(&template), plain(&["p2", "p4", "p1"]), "the living before the absent");
     template.people.absent = Show::Never;
     template.people.audio_only = Show::Last;
     assert_eq!(shown(&template), plain(&["p4", "p2"]));
     template.people.hidden = Show::Card;
     assert_eq!(shown(&template), [("p3".to_owned(), true), ("p4".to_owned(), false), ("p2".to_owned(), false)]);
+}
+
+#[test]
+fn thirty_are_invited_and_those_who_came_are_shown() {
+    let canvas = canvas(1280, 720);
+    let mut people = people(30, None);
+    people.iter_mut().for_each(|person| person.face = Face::Absent);
+    (people[11].face, people[29].face) = (Face::Picture, Face::Lost);
+    for (name, template) in builtin() {
+        let scene = solve(&template, &people, &canvas, None);
+        let shown: Vec<_> = scene.tiles.iter().map(|tile| tile.participant.as_str()).collect();
+        assert!(shown == ["p12", "p30"] || shown == ["p12"], "{name}: {shown:?}");
+    }
+}
+
+#[test]
+fn a_room_may_say_who_is_shown_in_place_of_the_template() {
+    let mut people = people(2, None);
+    people[0].face = Face::Absent;
+    let canvas = canvas(64, 36);
+    let shown = |wish: &str| {
+        let wish = serde_json::from_str(wish).expect("a wish");
+        let layout = layout(&builtin_named("grid")).with_people(wish);
+        layout.scene(&Meeting::of(&people, &canvas)).tiles.len()
+    };
+    assert_eq!([shown("{}"), shown(r#"{"absent": "card"}"#)], [1, 2]);
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Motion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct People {
-    /// Those who are not connected.
+    /// Those who never came or who left; `never` when left out. `card` and `last` show them after everybody who is connected.
     pub absent: Show,
     /// Those who send sound and no picture.
     pub audio_only: Show,
@@ -137,7 +137,7 @@ pub struct People {
 
 impl Default for People {
     fn default() -> Self {
-        Self { absent: Show::Card, audio_only: Show::Card, hidden: Show::Never }
+        Self { absent: Show::Never, audio_only: Show::Card, hidden: Show::Never }
     }
 }
 

@@ -103,8 +103,8 @@ impl<'a> Placed<'a> {
 /// What lies where when `eased` of the way is done (see [`Easing::at`]), 0 the beginning and 1 the end, back to front.
 ///
 /// What is in both scenes moves from rectangle to rectangle; newcomers fade in at their place and leavers fade out at theirs,
-/// except that one who is replaced keeps its opacity behind the newcomer, so that the background never shines through. At 1
-/// and beyond it is `to`, exactly.
+/// except that one who is replaced keeps its opacity behind the newcomer, so that the background never shines through. A tile
+/// that grows passes in front of the others, but of those that lie on it at rest. At 1 and beyond it is `to`, exactly.
 pub fn tween<'a>(from: &'a Scene, to: &'a Scene, eased: f64) -> Vec<Placed<'a>> {
     if eased >= 1.0 || eased.is_nan() {
         let mut rest: Vec<Placed<'a>> = elements(to).map(Placed::from).collect();
@@ -113,9 +113,16 @@ pub fn tween<'a>(from: &'a Scene, to: &'a Scene, eased: f64) -> Vec<Placed<'a>> 
     }
     let eased = eased.max(0.0);
     let mut seen = Vec::with_capacity(from.tiles.len() + to.tiles.len() + from.overlays.len() + to.overlays.len());
+    let mut growing = Vec::new();
     for element in elements(to) {
         seen.push(match elements(from).find(|before| before.is(&element)) {
-            Some(before) => between(Placed::from(before), Placed::from(element), eased),
+            Some(before) => {
+                let (before, after) = (Placed::from(before), Placed::from(element));
+                if area(after.rect) > area(before.rect) {
+                    growing.push(element);
+                }
+                between(before, after, eased)
+            }
             None => {
                 let placed = Placed::from(element);
                 Placed { opacity: placed.opacity * eased, ..placed }
@@ -133,15 +140,50 @@ pub fn tween<'a>(from: &'a Scene, to: &'a Scene, eased: f64) -> Vec<Placed<'a>> 
     }
     // A leaver lies behind whoever comes to its level.
     number(&mut seen, |placed| elements(to).any(|element| element == placed.element));
+    for index in (0..seen.len()).rev() {
+        if growing.contains(&seen[index].element) {
+            raise(&mut seen[index..]);
+        }
+    }
+    renumber(&mut seen);
     seen
+}
+
+/// Brings the first tile in front of those behind which it need not lie: up to an overlay, or a tile that covers some of it at
+/// rest, in front of which it would jump back at the end.
+fn raise(seen: &mut [Placed<'_>]) {
+    for index in 1..seen.len() {
+        let (own, next) = (Placed::from(seen[index - 1].element), Placed::from(seen[index].element));
+        if own.tile().is_none() || next.tile().is_none() || meet(own.rect, next.rect) {
+            return;
+        }
+        seen.swap(index - 1, index);
+    }
 }
 
 /// Sorts back to front and numbers from 0.
 fn number(placed: &mut [Placed<'_>], stays: impl Fn(&Placed<'_>) -> bool) {
     placed.sort_by_cached_key(|placed| (placed.z, stays(placed)));
+    renumber(placed);
+}
+
+fn renumber(placed: &mut [Placed<'_>]) {
     for (placed, z) in placed.iter_mut().zip(0..) {
         placed.z = z;
     }
+}
+
+fn area(rect: Rect) -> u64 {
+    u64::from(rect.width) * u64::from(rect.height)
+}
+
+/// True when two rectangles have a pixel in common.
+fn meet(a: Rect, b: Rect) -> bool {
+    let end = |start: i32, length: u32| i64::from(start) + i64::from(length);
+    i64::from(a.x) < end(b.x, b.width)
+        && i64::from(b.x) < end(a.x, a.width)
+        && i64::from(a.y) < end(b.y, b.height)
+        && i64::from(b.y) < end(a.y, a.height)
 }
 
 /// The scene that a transition has come to, to begin another from there: nothing jumps, and who has nearly gone is gone.

@@ -51,6 +51,20 @@ fn who_stays_moves_and_who_comes_or_goes_fades() {
 }
 
 #[test]
+fn who_grows_passes_in_front_of_all_but_those_that_lie_on_it_at_rest() {
+    let from = scene(&[("main", LEFT), ("grows", RIGHT), ("strip", (960, 0, 320, 180))]);
+    let to = scene(&[("grows", LEFT), ("main", RIGHT), ("strip", (960, 0, 320, 180))]);
+    let order = |from: &Scene, to: &Scene| -> Vec<String> {
+        seen(from, to, 0.5).into_iter().map(|(name, ..)| name.to_owned()).collect()
+    };
+    assert_eq!(order(&from, &to), ["main", "strip", "grows"]);
+    let corner = (900, 500, 320, 180);
+    let from = scene(&[("main", FULL), ("grows", corner)]);
+    let to = scene(&[("grows", FULL), ("main", corner)]);
+    assert_eq!(order(&from, &to), ["grows", "main"], "it would jump back behind at the end");
+}
+
+#[test]
 fn every_easing_begins_and_ends_and_never_turns_back() {
     for easing in [Easing::InOut, Easing::Out, Easing::In, Easing::Linear] {
         assert_eq!((easing.at(0.0), easing.at(1.0)), (0.0, 1.0), "{easing:?}");

@@ -84,11 +84,17 @@ impl Floor {
         self.end_hold(now, Why::GivenBack)
     }
 
-    /// Somebody left the room. What was theirs is free.
+    /// Somebody is gone. What was theirs goes to whoever of those who may have it spoke last, by voice or by hand alike, since an
+    /// operator's word was about the one who is gone.
     pub fn left(&mut self, now: Duration, who: &ParticipantId) -> Option<Switch> {
         self.voices.retain(|voice| voice.who != *who);
         self.recent.retain(|recent| recent != who);
-        if self.holder.as_ref() == Some(who) { self.settle(now, None, None, Why::Left) } else { None }
+        if self.holder.as_ref() != Some(who) {
+            return None;
+        }
+        let heard = |recent: &&ParticipantId| self.voices.iter().any(|voice| voice.who == **recent);
+        let next = self.recent.iter().find(heard).cloned();
+        self.settle(now, next, None, Why::Left)
     }
 
     /// Lets time alone do its work: an operator's word may have run out.

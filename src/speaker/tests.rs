@@ -273,6 +273,22 @@ fn who_leaves_leaves_the_floor() {
 }
 
 #[test]
+fn the_floor_of_who_leaves_goes_to_who_spoke_last_and_is_there() {
+    for mode in [Mode::Auto, Mode::Manual] {
+        let mut meeting = Meeting::new();
+        meeting.run(1000, &[("ann", TALK), ("bob", HUSH), ("eve", HUSH)]);
+        meeting.run(1500, &[("ann", HUSH), ("bob", TALK), ("eve", HUSH)]);
+        meeting.run(500, &[("ann", HUSH), ("bob", HUSH), ("eve", HUSH)]);
+        meeting.floor.set_rules(Rules { mode, ..Rules::default() });
+        meeting.floor.hold(meeting.at(), id("eve"), None);
+        // Bob, who spoke last, is hidden now.
+        meeting.run(200, &[("ann", HUSH), ("eve", HUSH)]);
+        let left = meeting.floor.left(meeting.at(), &id("eve")).expect("a switch");
+        assert_eq!((left.participant, left.held, left.why), (Some(id("ann")), false, Why::Left), "{mode:?}");
+    }
+}
+
+#[test]
 fn who_spoke_last_is_known_in_order() {
     let mut meeting = Meeting::new();
     let all = |ann, bob, eve| [("ann", ann), ("bob", bob), ("eve", eve)];

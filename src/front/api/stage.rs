@@ -25,7 +25,7 @@ use crate::{
         document::NextLayout,
         status::{RoomView, SpeakerStatus, TileStatus},
     },
-    layout::{Arguments, Fault, LayoutChoice, TemplateChoice},
+    layout::{Arguments, Fault, LayoutChoice, TemplateChoice, choice::PeopleWish},
 };
 
 /// A room's layout: what it should be, and under `scene` where everyone is.
@@ -60,6 +60,9 @@ pub struct LayoutRequest {
     /// What this room sets of the template's parameters, by name.
     #[serde(default)]
     parameters: Arguments,
+    /// Who of those without a picture is shown, in place of what the template says.
+    #[serde(default)]
+    people: PeopleWish,
     /// When: a time of RFC 3339, or a time of the program in ms as `status.program.pts_ms` counts. Left out, now.
     #[serde(default)]
     #[schema(value_type = Option<Object>, example = "2026-11-22T15:00:00Z")]
@@ -102,8 +105,8 @@ pub async fn put_layout(
     JsonBody(body): JsonBody,
 ) -> Result<Json<LayoutView>, Problem> {
     let wanted: LayoutRequest = Decoded::from_value(body).document().map_err(Problem::faults)?;
-    let LayoutRequest { template, transition_ms, parameters, at } = wanted;
-    let layout = LayoutChoice { template, transition_ms, parameters };
+    let LayoutRequest { template, transition_ms, parameters, people, at } = wanted;
+    let layout = LayoutChoice { template, transition_ms, parameters, people };
     let next = match at {
         None => None,
         Some(at) => {

@@ -8,7 +8,7 @@ use super::Wire;
 use crate::{
     front::{
         fleet,
-        room::Seat,
+        room::{Parting, Seat},
         rtmp::{self, Player},
     },
     media::{Packet, fanout::Fanout},
@@ -82,11 +82,14 @@ impl Target {
         }
     }
 
-    /// Gives the place up.
-    pub async fn close(self) {
+    /// Gives the place up. A publisher that was lost is lost to the other front as well, whose connection just closes.
+    pub async fn close(self, parting: Parting) {
         match self {
-            Self::Seat(seat) => drop(seat),
-            Self::Front(publication) => publication.finish().await,
+            Self::Seat(seat) => seat.part(parting),
+            Self::Front(publication) => match parting {
+                Parting::Left => publication.finish().await,
+                Parting::Lost => drop(publication),
+            },
         }
     }
 }

@@ -39,6 +39,7 @@ struct OutputIn {
 fn media(state: MediaState) -> &'static str {
     match state {
         MediaState::Absent => "absent",
+        MediaState::Lost => "lost",
         MediaState::Joining => "joining",
         MediaState::Live => "live",
         MediaState::Stalled => "stalled",

@@ -40,5 +40,5 @@ pub use library::Precondition;
 pub use program::{Audience, Program};
 pub use quote::Quote;
 pub use rooms::Rooms;
-pub use seat::{Demand, Door, Seat};
+pub use seat::{Demand, Door, Parting, Seat};
 pub use templates::Templates;

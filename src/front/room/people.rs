@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Demand, Door,
+    Demand, Door, Parting,
     document::{BroughtBy, Participant, Source},
     status::{MediaState, ParticipantStatus},
 };
@@ -30,6 +30,18 @@ const STALL: Duration = Duration::from_secs(2);
 
 /// How often a feed's cache is replayed because a worker asks for it, at most: decoders hang seldom, and a cache is large.
 const REPLAY_EVERY: Duration = Duration::from_secs(2);
+/// How long a card keeps the place of somebody whose connection broke: encoders and browsers try again within this time.
+const KEPT: Duration = Duration::from_secs(5);
+
+/// Why somebody is not connected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Away {
+    /// They never were, or they said goodbye.
+    #[default]
+    Absent,
+    /// Their connection broke at this moment.
+    Lost(Instant),
+}
 
 /// One participant while the room runs.
 #[derive(Debug)]
@@ -42,6 +54,8 @@ pub(super) struct Person {
     pub(super) live: Option<Live>,
     /// Where its media are fetched although it publishes: another server that it publishes to instead of here.
     elsewhere: Option<Source>,
+    /// Why there is none.
+    away: Away,
     /// What connects for it, if its media are pulled.
     pub(super) pull: Option<Pull>,
     /// What is heard of it now.
@@ -194,9 +208,10 @@ impl Person {
         self.elsewhere.as_ref().unwrap_or(&self.wanted.source)
     }
 
-    fn face(&self) -> Face {
+    fn face(&self, now: Instant) -> Face {
         match &self.live {
             _ if self.wanted.hidden => Face::Hidden,
+            None if self.is_lost(now) => Face::Lost,
             None => Face::Absent,
             Some(live) if live.seen && !live.pictured => Face::AudioOnly,
             Some(_) => Face::Picture,
@@ -204,7 +219,15 @@ impl Person {
     }
 
     fn state(&self, now: Instant) -> MediaState {
-        self.live.as_ref().map_or(MediaState::Absent, |live| live.state(now))
+        match &self.live {
+            Some(live) => live.state(now),
+            None if self.is_lost(now) => MediaState::Lost,
+            None => MediaState::Absent,
+        }
+    }
+
+    fn is_lost(&self, now: Instant) -> bool {
+        matches!(self.away, Away::Lost(since) if now.duration_since(since) < KEPT)
     }
 }
 
@@ -224,6 +247,7 @@ impl People {
             Some(participant) => {
                 if participant.source != person.wanted.source {
                     person.live = None;
+                    person.away = Away::Absent;
                     person.pull = None;
                     person.elsewhere = None;
                 }
@@ -239,6 +263,7 @@ impl People {
                     joined: self.next_joined,
                     live: None,
                     elsewhere: None,
+                    away: Away::Absent,
                     pull: None,
                     heard: None,
                     announced: MediaState::Absent,
@@ -293,10 +318,12 @@ impl People {
     }
 
     /// A connection ended. Returns whose it was, unless it had lost its seat before.
-    pub(super) fn ended(&mut self, feed: Feed) -> Option<ParticipantId> {
+    pub(super) fn ended(&mut self, feed: Feed, parting: Parting, now: Instant) -> Option<ParticipantId> {
         let id = self.by_feed.remove(&feed)?;
         if let Some(person) = self.by_id.get_mut(&id) {
-            person.live = None;
+            let came = person.live.take().is_some_and(|live| live.seen);
+            // Who sent nothing yet had no place to keep.
+            person.away = if parting == Parting::Lost && came { Away::Lost(now) } else { Away::Absent };
             person.heard = None;
         }
         Some(id)
@@ -386,14 +413,14 @@ impl People {
     }
 
     /// Everyone, as layouts see them: by the operator's order, then in the order they joined.
-    pub(super) fn for_layout(&self) -> Vec<layout::Person> {
+    pub(super) fn for_layout(&self, now: Instant) -> Vec<layout::Person> {
         let mut people: Vec<_> = self.by_id.iter().collect();
         people.sort_by_key(|(_, person)| (person.wanted.order, person.joined));
         let person = |(id, person): (&ParticipantId, &Person)| layout::Person {
             id: id.clone(),
             name: person.display_name(id),
             role: person.wanted.role.clone(),
-            face: person.face(),
+            face: person.face(now),
         };
         people.into_iter().map(person).collect()
     }

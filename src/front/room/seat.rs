@@ -38,11 +38,20 @@ pub(super) enum Arrival {
     Packet(Feed, Packet),
     /// Pictures of the feed from here on are to be turned clockwise by so many quarters.
     Turned(Feed, u8),
-    /// The feed ended: its seat was dropped.
-    End(Feed),
+    /// The feed ended: its seat was given up.
+    End(Feed, Parting),
 }
 
-/// The right to feed one participant, until dropped or taken over. Dropping it tells the room that the media ended.
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// The sender said goodbye.
+    Left,
+    /// The connection broke, or nothing came any more.
+    Lost,
+}
+
+/// The right to feed one participant, until given up or taken over. Dropping it tells the room that the media ended.
 #[derive(Debug)]
 pub struct Seat {
     pub(super) feed: Feed,
@@ -50,6 +59,7 @@ pub struct Seat {
     pub(super) ends: mpsc::UnboundedSender<Arrival>,
     pub(super) evicted: CancellationToken,
     pub(super) demand: watch::Receiver<Demand>,
+    pub(super) parting: Parting,
 }
 
 /// Someone else with the right key took the place, or the participant or room was deleted.
@@ -83,12 +93,17 @@ impl Seat {
     pub async fn evicted(&self) {
         self.evicted.cancelled().await;
     }
+
+    /// Gives the seat up and says how the connection ended. Without it, a dropped seat counts as [`Parting::Lost`].
+    pub fn part(mut self, parting: Parting) {
+        self.parting = parting;
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         // One message a connection, so the unbounded queue is bounded by the connections that were open.
-        let _ = self.ends.send(Arrival::End(self.feed));
+        let _ = self.ends.send(Arrival::End(self.feed, self.parting));
     }
 }
 
@@ -112,7 +127,7 @@ pub(crate) mod detached {
         let evicted = CancellationToken::new();
         let (demand, demanded) = watch::channel(Demand::default());
         let row = Row { arrivals: arriving, ends: ending, evicted: evicted.clone(), _demand: demand };
-        (Seat { feed, arrivals, ends, evicted, demand: demanded }, row)
+        (Seat { feed, arrivals, ends, evicted, demand: demanded, parting: Parting::Lost }, row)
     }
 
     impl Row {
@@ -120,7 +135,7 @@ pub(crate) mod detached {
         pub async fn packet(&mut self) -> Option<Packet> {
             match self.arrivals.recv().await? {
                 Arrival::Packet(_, packet) => Some(packet),
-                Arrival::Turned(..) | Arrival::End(_) => None,
+                Arrival::Turned(..) | Arrival::End(..) => None,
             }
         }
 

@@ -112,9 +112,11 @@ pub enum WorkerState {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaState {
-    /// Not connected.
+    /// Not connected: never came, or left.
     #[default]
     Absent,
+    /// Not connected: the connection broke less than 5 s ago.
+    Lost,
     /// Connected, nothing shown or heard yet.
     Joining,
     /// Packets flow.

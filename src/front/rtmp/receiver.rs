@@ -90,6 +90,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
         }
     }
 
+    /// True when the peer said that the stream is over; false when it just closed.
+    pub fn said_goodbye(&self) -> bool {
+        self.over
+    }
+
     async fn refuse(&mut self, unsupported: Unsupported) -> Result<Option<Packet>, Error> {
         if self.serves {
             status(&mut self.wire, self.stream, "error", "NetStream.Publish.Denied", &unsupported.to_string());

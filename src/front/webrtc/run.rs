@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret},
-    front::room::{Door, Program, Rooms, Seat},
+    front::room::{Door, Parting, Program, Rooms, Seat},
     media::{Packet, Track, fanout::Subscription},
 };
 
@@ -139,6 +139,17 @@ impl Connection {
         F: Future<Output = Result<Seat, End>> + Send,
     {
         let mut seat: Option<Seat> = None;
+        let end = self.feed(take, &mut seat).await;
+        if let (Some(seat), Err(End::Left)) = (seat, &end) {
+            seat.part(Parting::Left);
+        }
+        end
+    }
+
+    async fn feed<F>(&mut self, take: impl Fn() -> F + Send + Sync, seat: &mut Option<Seat>) -> Result<Infallible, End>
+    where
+        F: Future<Output = Result<Seat, End>> + Send,
+    {
         let mut demand = None;
         loop {
             let settled = self.settle().await?;
@@ -151,9 +162,9 @@ impl Connection {
                 let mut demanded = taken.demand();
                 demanded.mark_changed();
                 demand = Some(demanded);
-                seat = Some(taken);
+                *seat = Some(taken);
             }
-            if let Some(seat) = &seat {
+            if let Some(seat) = seat.as_ref() {
                 for media in settled.media {
                     let sent = match media {
                         Media::Packet(packet) => seat.send(packet).await,
@@ -163,7 +174,7 @@ impl Connection {
                 }
             }
             let evicted = async {
-                match &seat {
+                match seat.as_ref() {
                     Some(seat) => seat.evicted().await,
                     None => std::future::pending().await,
                 }

@@ -56,6 +56,7 @@ impl Actor {
         let choice = &self.document.layout;
         let template = self.context.templates.resolve(&choice.template);
         let layout = Layout::new(&template, &choice.parameters, |name| self.context.assets.hash(name));
+        let layout = layout.with_people(choice.people);
         if layout != self.layout {
             self.layout = layout;
             self.director.forget();
@@ -83,7 +84,7 @@ impl Actor {
 
     /// Works out the scene and, if it changed, puts it on air.
     pub(super) fn recast(&mut self) {
-        let people = self.people.for_layout();
+        let people = self.people.for_layout(Instant::now());
         let now = self.began.elapsed();
         let recent: Vec<_> = self.floor.recent().cloned().collect();
         let meeting = Meeting {

@@ -23,7 +23,7 @@ use super::{
     outputs::Outputs,
     people::{Admission, People, Pull},
     production::{Happening, Production},
-    seat::Arrival,
+    seat::{Arrival, Parting},
     status::{RoomStatus, RoomView, SpeakerStatus},
 };
 use crate::{
@@ -322,7 +322,7 @@ impl Actor {
         let Admission { feed, evicted, demand } = self.people.seat(id, door, Instant::now())?;
         self.tell_people();
         let (arrivals, ends) = (self.inlets.arrivals.clone(), self.inlets.ends.clone());
-        Some(Seat { feed, arrivals, ends, evicted, demand })
+        Some(Seat { feed, arrivals, ends, evicted, demand, parting: Parting::Lost })
     }
 
     fn arrive(&mut self, arrival: Arrival) {
@@ -333,8 +333,8 @@ impl Actor {
                     self.production.control(Control::Rotation { feed, quarter_turns });
                 }
             }
-            Arrival::End(feed) => {
-                if let Some(id) = self.people.ended(feed) {
+            Arrival::End(feed, parting) => {
+                if let Some(id) = self.people.ended(feed, parting, Instant::now()) {
                     let switch = self.floor.left(self.began.elapsed(), &id);
                     self.tell_people();
                     self.switched(switch);
