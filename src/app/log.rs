@@ -29,6 +29,13 @@ pub fn start(format: LogFormat, filter: &str) {
     log_panics();
 }
 
+/// The log of a gate, as that of the fronts beside which it runs: by the environment.
+pub fn start_gate() {
+    let json = std::env::var("TILECAST_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let filter = std::env::var("TILECAST_LOG").unwrap_or_else(|_| "info".to_owned());
+    start(if json { LogFormat::Json } else { LogFormat::Text }, &filter);
+}
+
 /// A worker's log, which goes through the front's: that adds time and room.
 pub fn start_worker() {
     let filter = EnvFilter::try_from_env("TILECAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
