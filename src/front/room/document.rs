@@ -135,7 +135,7 @@ fn is_zero(number: &i32) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
-    /// The participant connects to us with this key.
+    /// The participant connects to us with this key, or to the SRS beside us.
     Publish {
         /// Compared in constant time; 1 to 256 bytes.
         key: Secret,
