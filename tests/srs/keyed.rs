@@ -73,10 +73,14 @@ async fn a_stream_joins_by_its_participants_key() {
     assert_eq!(view["status"]["participants"]["alice"]["door"], "pull");
     assert_eq!(view["participants"], document, "the document is as it was put");
     assert!(absent(&view, "bob"));
-    let by_address = (code_of("b"), format!("{PLAIN}?key=key-of-bob"));
-    let (code, _) =
-        Neighbour::tell_all(api, "on_publish", &by_address.0, "weekly-bob", ("", by_address.1.as_str())).await;
+    let by_address = format!("{PLAIN}?key=key-of-bob");
+    let (code, _) = Neighbour::tell_all(api, "on_publish", "b", "weekly-bob", ("", &by_address)).await;
     assert_eq!(code, 0, "the key in the address that the client connected to");
+
+    for (name, code) in [("weekly-alice", 403), ("weekly-dave", 403), ("weekly-program", 0), ("something", 0)] {
+        let played = Neighbour::tell_all(api, "on_play", "v", name, ("?key=key-of-bob", PLAIN)).await;
+        assert_eq!(played.0, code, "{name} is played");
+    }
 
     // A stranger's attempt disturbs nobody, nor does what SRS may say of it.
     assert_ne!(published(api, "m", "weekly-alice", "?key=x").await.0, 0);
@@ -88,10 +92,6 @@ async fn a_stream_joins_by_its_participants_key() {
     let view = until(api, |view| absent(view, "alice")).await;
     assert!(has(&view, "alice"), "its place is kept: {view}");
     assert!(!format!("{:?}", srs.disconnected()).contains('c'), "{:?}", srs.disconnected());
-}
-
-fn code_of(client: &str) -> String {
-    client.to_owned()
 }
 
 #[tokio::test]

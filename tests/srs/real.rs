@@ -31,11 +31,12 @@ async fn room(service: &Service, outputs: Value, participants: Value) {
     service.api().put("/v1/rooms/weekly", &document).await.expect("a room");
 }
 
-/// Tilecast on a port that SRS is told of, with SRS for a neighbour. Without `--srs-api` among `more`, only callbacks can tell.
+/// Tilecast on a port that SRS is told of, with SRS for a neighbour, to which names are enough unless `more` says otherwise. Without
+/// `--srs-api` among that, only callbacks can tell.
 async fn told(http: u16, source: &str, more: &[&str]) -> Service {
-    let words =
-        ["--srs-secret", SECRET, "--srs-keys", "off", "--srs-source", source].into_iter().chain(more.iter().copied());
-    let arguments = words.map(str::to_owned).collect();
+    let keys: &[&str] = if more.contains(&"--srs-keys") { &[] } else { &["--srs-keys", "off"] };
+    let words = [&["--srs-secret", SECRET, "--srs-source", source], keys, more].concat();
+    let arguments = words.into_iter().map(str::to_owned).collect();
     let program = Path::new(env!("CARGO_BIN_EXE_tilecast"));
     let setup = Setup { http: Some(http), arguments, ..Setup::default() };
     Service::start(program, setup).await.expect("the service starts")
@@ -92,6 +93,37 @@ async fn people_join_by_callbacks_and_the_program_goes_back() {
     until(service.api(), |view| !has(view, "alice")).await;
     service.stop().await.expect("it drains");
     running.lists("weekly-program", LIMIT, is_over).await;
+}
+
+#[tokio::test]
+async fn a_key_is_asked_for_once() {
+    let Some(plan) = Plan::new() else { return };
+    let http = free_port().expect("a port");
+    let state = tempfile::tempdir().expect("a folder");
+    let srs = plan.telling(http, SECRET);
+    let ([source, ..], api) = (srs.sources(), srs.api());
+    let state = state.path().to_str().expect("text");
+    let words = ["--srs-keys", "required", "--srs-api", &api, "--state", state];
+    let mut before = told(http, &source, &words).await;
+    let running = srs.start().await;
+    let key = |key: &str| json!({"source": {"type": "publish", "key": key}});
+    room(&before, json!({}), json!({"alice": key("key-of-alice"), "bob": key("key-of-bob")})).await;
+
+    let url = srs.rtmp("weekly-alice");
+    for url in [url.clone(), format!("{url}?key=key-of-bob"), srs.rtmp("weekly-alice.x")] {
+        is_thrown_out(publishes(&FOUR[0], &url), &running, "weekly-alice", "the name or the key does not fit").await;
+    }
+    let mut alice = publishes(&FOUR[0], &format!("{url}?key=key-of-alice"));
+    until(before.api(), |view| shows(view, "alice")).await;
+    before.process().signal(Signal::KILL);
+    drop(before);
+    let after = told(http, &source, &words).await;
+    until(after.api(), |view| shows(view, "alice")).await;
+    running.looked_at(2, LIMIT).await;
+    alice.check().expect("she was not disconnected");
+    let other = json!({"participants": {"alice": key("another-key")}});
+    after.api().patch("/v1/rooms/weekly", &other).await.expect("another key");
+    let _ended = alice.wait(LIMIT).await.expect("SRS ends what has no key any more");
 }
 
 #[tokio::test]

@@ -46,8 +46,9 @@ pub struct Answer {
     message: Option<String>,
 }
 
-/// Takes a callback of SRS (`http_hooks`). A stream that is published under the name of a participant joins its room, and leaves
-/// when it ends. What is not known is answered with 0 as well.
+/// Takes a callback of SRS (`http_hooks`). A stream that is published under the name of a participant, with that participant's key
+/// behind it, is fetched into the participant's place until it ends; without the key it is refused. With `srs_keys = "off"` its name
+/// is enough. What is not known is answered with 0 as well.
 #[utoipa::path(
     post, path = "/hooks/srs", tag = "service", params(Shared), request_body = Hook,
     responses((status = 200, body = Answer, description = "`{\"code\": 0}` lets SRS go on, any other code refuses"))

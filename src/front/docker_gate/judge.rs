@@ -78,7 +78,9 @@ impl Settings {
         if !self.images.iter().any(|ours| ours == image) {
             return Err(Refusal::no("the service's image is not one that this gate was given by --image"));
         }
-        let log = container("Env/1")?.strip_prefix("TILECAST_LOG=");
+        let environment = body.pointer("/TaskTemplate/ContainerSpec/Env").and_then(Value::as_array);
+        let mut environment = environment.into_iter().flatten().filter_map(Value::as_str);
+        let log = environment.find_map(|variable| variable.strip_prefix("TILECAST_LOG="));
         let log = plain(log.ok_or_else(|| Refusal::no("the service's environment is not a worker's"))?)?;
         let settings = self.swarm(image, plain(label(&labels, spec::FRONT)?)?, log);
         let secret = (container("Secrets/0/SecretID")?.to_owned(), container("Secrets/0/SecretName")?.to_owned());

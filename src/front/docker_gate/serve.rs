@@ -44,7 +44,7 @@ use crate::{
 const MAX_CONNECTIONS: usize = 256;
 
 /// Most requests that Docker has at once. Lists may be long, and each is held in memory here.
-const MAX_AT_ONCE: usize = 8;
+const MAX_AT_ONCE: usize = 4;
 
 /// Longest wait for one of these places, and for a body.
 const PATIENCE: Duration = Duration::from_secs(5);

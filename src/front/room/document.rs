@@ -165,7 +165,7 @@ fn is_zero(number: &i32) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
-    /// The participant connects to us with this key.
+    /// The participant connects to us with this key, or to the SRS beside us.
     Publish {
         /// 8 characters or more, at most 256 bytes. With null the server keeps the key that is there, or makes one of 128 bits, in characters
         /// that a URL takes, and tells it in the answer.

@@ -5,7 +5,10 @@ use std::str::FromStr;
 use url::Url;
 
 use super::Stream;
-use crate::front::{pull::PullUrl, room::document::Source};
+use crate::{
+    base::Secret,
+    front::{pull::PullUrl, room::document::Source},
+};
 
 const APP: &str = "{app}";
 const STREAM: &str = "{stream}";
@@ -46,9 +49,12 @@ impl FromStr for SourceTemplate {
 }
 
 impl SourceTemplate {
-    /// Where a stream comes from.
-    pub fn of(&self, stream: &Stream) -> Source {
-        let url = self.url(stream);
+    /// Where a stream comes from, for one who brings this key.
+    pub fn of(&self, stream: &Stream, key: Option<&Secret>) -> Source {
+        let mut url = self.url(stream);
+        if let Some(key) = key {
+            add(&mut url, "key", key.expose());
+        }
         if self.whep { Source::Whep { url, token: None } } else { Source::Pull { url } }
     }
 
@@ -56,12 +62,18 @@ impl SourceTemplate {
     fn url(&self, stream: &Stream) -> String {
         let mut url = self.url.replace(APP, &stream.app).replace(STREAM, &stream.name);
         if let Some(vhost) = &stream.vhost {
-            url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str("vhost=");
-            url.push_str(vhost);
+            add(&mut url, "vhost", vhost);
         }
         url
     }
+}
+
+/// Adds a value that means nothing in an address.
+fn add(url: &mut String, key: &str, value: &str) {
+    url.push(if url.contains('?') { '&' } else { '?' });
+    url.push_str(key);
+    url.push('=');
+    url.push_str(value);
 }
 
 #[cfg(test)]
@@ -81,12 +93,14 @@ mod tests {
             ("https://srs/{app}/{stream}.flv?k=1", Some("v"), "https://srs/in/weekly/alice.flv?k=1&vhost=v"),
         ] {
             let template: SourceTemplate = template.parse().expect("a template");
-            assert_eq!(template.of(&stream(vhost)), Source::Pull { url: wanted.to_owned() });
+            assert_eq!(template.of(&stream(vhost), None), Source::Pull { url: wanted.to_owned() });
+            let url = format!("{wanted}{}key=k3y", if wanted.contains('?') { '&' } else { '?' });
+            assert_eq!(template.of(&stream(vhost), Some(&Secret::new("k3y"))), Source::Pull { url });
         }
         let whep: SourceTemplate =
             "http://srs:1985/rtc/v1/whep/?app={app}&stream={stream}".parse().expect("a template");
         let url = "http://srs:1985/rtc/v1/whep/?app=in/weekly&stream=alice&vhost=v".to_owned();
-        assert_eq!(whep.of(&stream(Some("v"))), Source::Whep { url, token: None });
+        assert_eq!(whep.of(&stream(Some("v")), None), Source::Whep { url, token: None });
         for bad in [
             "rtmp://srs/live",
             "rtmp://srs/{app}/x",

@@ -50,7 +50,7 @@ impl Srs {
                 return Verdict::Refuse(REFUSED.to_owned());
             }
         };
-        let source = self.0.settings.source.of(&stream);
+        let source = self.source(&stream);
         if let Some(fault) = self.0.rooms.check_source(&source).into_iter().next() {
             return Verdict::Refuse(fault.detail);
         }
@@ -84,6 +84,18 @@ impl Srs {
             self.stop_fetching(place, streams).await;
         }
         Verdict::Pass
+    }
+
+    /// What people publish, nobody else plays; a room's program is for everyone.
+    pub(super) async fn plays_with_key(&self, place: &Place, stream: &Stream, hook: &Hook) -> Verdict {
+        let is_program = |view: RoomView| view.document.outputs.values().any(|output| is_of(output, stream));
+        if hook.key().is_some_and(|key| key == self.0.pull_key)
+            || self.0.rooms.view(&place.0).await.is_ok_and(is_program)
+        {
+            return Verdict::Pass;
+        }
+        tracing::info!(room = %place.0, participant = %place.1, ip = ?hook.ip(), "somebody may not play a stream on SRS");
+        Verdict::Refuse("what a participant publishes is played by this server alone".to_owned())
     }
 
     /// What becomes of a room's own program, if the stream is that: whoever pushes it brings the key that the output's address has.
@@ -147,7 +159,7 @@ impl Srs {
             return;
         };
         let settled = !self.book(|book| book.just_came(place, asked));
-        let source = self.0.settings.source.of(stream);
+        let source = self.source(stream);
         let fetched = match connected {
             true => self.0.rooms.may_publish(room, participant, &key).await,
             false => self.0.rooms.fetch(room, participant, &key, source, false).await,
@@ -179,7 +191,7 @@ impl Srs {
 
     async fn stop_fetching(&self, place: &Place, streams: Vec<Stream>) {
         for stream in streams {
-            self.0.rooms.stop_fetching(&place.0, &place.1, self.0.settings.source.of(&stream)).await;
+            self.0.rooms.stop_fetching(&place.0, &place.1, self.source(&stream)).await;
         }
     }
 

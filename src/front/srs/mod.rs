@@ -36,10 +36,10 @@ use register::Register;
 
 use super::room::{
     RoomDocument, Rooms,
-    document::{BroughtBy, Output},
+    document::{BroughtBy, Output, Source},
 };
 use crate::{
-    base::{ParticipantId, RoomId, Secret},
+    base::{AssetHash, ParticipantId, RoomId, Secret},
     front::auth::address::{Connector, RtmpUrl},
 };
 
@@ -138,6 +138,8 @@ struct Shared {
     connector: Connector,
     book: Mutex<Book>,
     register: Mutex<Register>,
+    /// What Tilecast brings when it plays a stream; follows from the secret, and does not tell it.
+    pull_key: Secret,
     /// Where the register is kept.
     file: PathBuf,
     /// The register has changed.
@@ -151,8 +153,9 @@ impl Srs {
     pub fn open(settings: Settings, rooms: Rooms, connector: Connector, state: &Path) -> Self {
         let file = state.join(kept::FILE);
         let register = Mutex::new(kept::read(&file));
+        let pull_key = Secret::new(AssetHash::of(format!("play {}", settings.secret.expose()).as_bytes()).to_string());
         let (book, changed, poke) = Default::default();
-        Self(Arc::new(Shared { settings, rooms, connector, book, register, file, changed, poke }))
+        Self(Arc::new(Shared { settings, rooms, connector, book, register, pull_key, file, changed, poke }))
     }
 
     /// Whether this is the secret; takes the same time whatever it is.
@@ -184,6 +187,7 @@ impl Srs {
             }
             (Action::OnUnpublish, Keys::Required) => self.unpublished_with_key(&place, &hook.client_id, now).await,
             (Action::OnUnpublish, Keys::Off) => self.unpublished_by_name(&place, &hook.client_id, now).await,
+            (Action::OnPlay, Keys::Required) => self.plays_with_key(&place, &stream, &hook).await,
             (Action::OnPlay | Action::OnStop | Action::OnDvr | Action::OnHls | Action::Other, _) => {
                 tracing::debug!(action = ?hook.action, room = %place.0, participant = %place.1, "told by SRS");
                 Verdict::Pass
@@ -207,6 +211,12 @@ impl Srs {
         for (id, _) in ours.filter(|(id, _)| !after.participants.contains_key(*id)) {
             self.register(|register| register.put_out((room.clone(), id.clone())));
         }
+    }
+
+    /// Where a stream is pulled from. With keys that has one of ours, which SRS passes on to `on_play`.
+    fn source(&self, stream: &Stream) -> Source {
+        let Settings { source, keys, .. } = &self.0.settings;
+        source.of(stream, (*keys == Keys::Required).then_some(&self.0.pull_key))
     }
 
     /// Whose a stream is by its name, and the stream as it is told apart from others.

@@ -93,7 +93,7 @@ impl Srs {
     /// Adds the participant that a stream belongs to, by what was known at `known`, unless the room has one of that name.
     async fn join(&self, place: &Place, stream: &Stream, known: Instant) -> Verdict {
         let (room, id) = place;
-        let source = self.0.settings.source.of(stream);
+        let source = self.source(stream);
         let (srs, at, stream) = (self.clone(), place.clone(), stream.clone());
         let add = move |present: &RoomDocument| {
             let mut wanted = present.clone();
