@@ -10,7 +10,7 @@ SECONDS ?=
 # More words for the bench, such as `make bench BENCH="--participants 4 --seconds 10"`.
 BENCH ?=
 
-.PHONY: help setup check-setup build demo layout-pictures test fmt-check lint doc unit image test-image test-cluster bench fmt audit clean
+.PHONY: help setup check-setup build demo layout-pictures fuzz test fmt-check lint doc unit image test-image test-cluster bench fmt audit clean
 
 help:
 	@echo 'make setup            install the Debian packages that are missing (needs root or sudo without a password)'
@@ -24,6 +24,7 @@ help:
 	@echo 'make layout-pictures  the pictures of docs/layouts.md'
 	@echo 'make fmt lint doc     format the code; clippy with warnings as errors; the same for rustdoc'
 	@echo 'make audit            licences, sources and known faults of every dependency (cargo-deny)'
+	@echo 'make fuzz SECONDS=60  every reader of what strangers send, fed by libFuzzer; needs g++ and ten minutes to build the first time'
 	@echo 'make clean            remove what was built'
 
 setup:
@@ -82,6 +83,9 @@ bench: build
 
 fmt:
 	$(CARGO) fmt
+
+fuzz:
+	@CARGO=$(CARGO) scripts/fuzz $(if $(SECONDS),$(SECONDS),60)
 
 audit:
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo 'cargo-deny is not here: cargo install --locked cargo-deny'; exit 1; }
