@@ -11,7 +11,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use tilecast::{
     base::AssetHash,
-    draw::asset::{self, MAX_PIXELS},
+    draw::{Kind, raster, upload},
     front::{
         auth::address::{AddressPolicy, Connector, HttpUrl, RtmpUrl},
         webrtc::{
@@ -25,7 +25,7 @@ use tilecast::{
     },
     layout::{Arguments, Canvas, Director, Layout, Meeting, Person, Template},
     link::message::{Control, Feed, FromWorker, Report, ToWorker},
-    media::{AudioCodec, Codec, Packet, Role as Part, Timestamp, VideoCodec},
+    media::{AudioCodec, Codec, Packet, Role as Part, Size, Timestamp, VideoCodec},
 };
 
 const OFFER: &str = include_str!("../tests/api/offer.sdp");
@@ -108,21 +108,20 @@ pub fn url(data: &[u8]) {
     }
 }
 
-/// Pictures: what is said of one before it is decoded is true after, and within the bounds. SVGs are left out: they are drawn in a
-/// process that may die.
+/// Pictures: what is said of an upload before it is drawn bounds what is drawn, and what was drawn by us reads or is refused. SVGs
+/// are left out: they are drawn in a process that may die.
 pub fn image(data: &[u8]) {
-    let Ok(inspected) = asset::inspect(data) else { return };
-    if inspected.kind == asset::Kind::Svg {
-        return;
+    if let Ok(picture) = raster::decode(data) {
+        assert!(raster::is_sane(Size { width: picture.width(), height: picture.height() }));
     }
+    let Ok((kind, size)) = upload::inspect(data) else { return };
     // What is bounded to 66 MB is not what a fuzzer should spend its time on.
-    let pixels = u64::from(inspected.size.width) * u64::from(inspected.size.height);
-    assert!(pixels <= MAX_PIXELS);
-    if pixels > 1 << 18 {
+    if kind == Kind::Svg || u64::from(size.width) * u64::from(size.height) > 1 << 18 {
         return;
     }
-    if let Ok(picture) = asset::decode(data, None) {
-        assert_eq!(picture.dimensions(), (inspected.size.width, inspected.size.height));
+    if let Ok(drawn) = upload::draw(data) {
+        let turned = Size { width: size.height, height: size.width };
+        assert!(drawn.size == size || drawn.size == turned, "{:?} was said to be {size:?}", drawn.size);
     }
 }
 

@@ -7,7 +7,13 @@ use rustix::{
 };
 
 use super::Task;
-use crate::draw::limits::{CPU_SECONDS, MEMORY};
+use crate::{
+    draw::{
+        self,
+        limits::{CPU_SECONDS, MEMORY},
+    },
+    sandbox::{self, Calls, Files},
+};
 
 /// What fonts may take of the address space, bytes: they are mapped, not read, and a set for every script has some hundred MB.
 const FONTS: u64 = 1 << 30;
@@ -34,7 +40,20 @@ pub fn apply(task: Task) -> anyhow::Result<()> {
     limit(Resource::Cpu, CPU_SECONDS)?;
     limit(Resource::Nofile, FILES)?;
     limit(Resource::Fsize, 0)?;
-    limit(Resource::Core, 0)
+    limit(Resource::Core, 0)?;
+    confine(task);
+    Ok(())
+}
+
+/// Gives up files, but for fonts where there is text to set, and system calls. What this kernel lacks for it the front has told at
+/// its start; the limits hold all the same.
+fn confine(task: Task) {
+    let (read, calls) = match task {
+        Task::Upload | Task::Pack => (Vec::new(), Calls::Compute),
+        Task::Preview => (draw::font_folders(), Calls::Read),
+    };
+    sandbox::enclose(&Files { read, ..Files::default() });
+    let _ = sandbox::seal(calls);
 }
 
 /// Sets a limit, or keeps a lower one that an operator has set.
