@@ -11,6 +11,8 @@ use crate::draw::limits::{CPU_SECONDS, MEMORY};
 
 /// What fonts may take of the address space, bytes: they are mapped, not read, and a set for every script has some hundred MB.
 const FONTS: u64 = 1 << 30;
+/// Time for writing a picture, s: pixels are pixels, so no file makes it long, and a slow machine must not refuse a large one.
+const PACKING_SECONDS: u64 = 10;
 /// Most files that are open at once: the three standard ones, and fonts one after the other.
 const FILES: u64 = 32;
 /// How much lower its priority is than the front's: rooms come first.
@@ -31,7 +33,7 @@ pub fn apply(task: Task) -> anyhow::Result<()> {
     let fonts = if task == Task::Preview { FONTS } else { 0 };
     limit(Resource::As, mapped + MEMORY + fonts)?;
     limit(Resource::Data, written + MEMORY)?;
-    limit(Resource::Cpu, CPU_SECONDS)?;
+    limit(Resource::Cpu, if task == Task::Pack { PACKING_SECONDS } else { CPU_SECONDS })?;
     limit(Resource::Nofile, FILES)?;
     limit(Resource::Fsize, 0)?;
     limit(Resource::Core, 0)
