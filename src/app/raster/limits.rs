@@ -11,12 +11,13 @@ use crate::draw::limits::{CPU_SECONDS, MEMORY};
 
 /// What fonts may take of the address space, bytes: they are mapped, not read, and a set for every script has some hundred MB.
 const FONTS: u64 = 1 << 30;
-/// Time for writing a picture, s: pixels are pixels, so no file makes it long, and a slow machine must not refuse a large one.
-const PACKING_SECONDS: u64 = 10;
+/// Time for what no stranger's file makes long, a picture that is written and a layout that was checked, s: a slow machine must not
+/// refuse a large one.
+const OWN_SECONDS: u64 = 10;
 /// Most files that are open at once: the three standard ones, and fonts one after the other.
 const FILES: u64 = 32;
-/// How much lower its priority is than the front's: rooms come first.
-const NICE: i32 = 5;
+/// How much lower its priority is than the front's, as a worker's: a full machine must still come to it in time.
+const NICE: i32 = 1;
 /// Whom the kernel ends first when memory runs out.
 const OOM_SCORE: &str = "1000";
 
@@ -33,7 +34,7 @@ pub fn apply(task: Task) -> anyhow::Result<()> {
     let fonts = if task == Task::Preview { FONTS } else { 0 };
     limit(Resource::As, mapped + MEMORY + fonts)?;
     limit(Resource::Data, written + MEMORY)?;
-    limit(Resource::Cpu, if task == Task::Pack { PACKING_SECONDS } else { CPU_SECONDS })?;
+    limit(Resource::Cpu, if task == Task::Upload { CPU_SECONDS } else { OWN_SECONDS })?;
     limit(Resource::Nofile, FILES)?;
     limit(Resource::Fsize, 0)?;
     limit(Resource::Core, 0)
