@@ -34,16 +34,22 @@ pub fn apply(task: Task) -> anyhow::Result<()> {
     let fonts = if task == Task::Preview { FONTS } else { 0 };
     limit(Resource::As, mapped + MEMORY + fonts)?;
     limit(Resource::Data, written + MEMORY)?;
-    limit(Resource::Cpu, if task == Task::Upload { CPU_SECONDS } else { OWN_SECONDS })?;
+    let seconds = if task == Task::Upload { CPU_SECONDS } else { OWN_SECONDS };
+    // At the first the kernel says why the process ends (SIGXCPU), at the second it only kills.
+    set(Resource::Cpu, seconds, seconds + 1)?;
     limit(Resource::Nofile, FILES)?;
     limit(Resource::Fsize, 0)?;
     limit(Resource::Core, 0)
 }
 
-/// Sets a limit, or keeps a lower one that an operator has set.
 fn limit(resource: Resource, most: u64) -> anyhow::Result<()> {
-    let hard = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
-    let limit = Rlimit { current: Some(hard), maximum: Some(hard) };
+    set(resource, most, most)
+}
+
+/// Sets a limit, or keeps a lower one that an operator has set.
+fn set(resource: Resource, soft: u64, hard: u64) -> anyhow::Result<()> {
+    let given = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let limit = Rlimit { current: Some(soft.min(given)), maximum: Some(hard.min(given)) };
     setrlimit(resource, limit).with_context(|| format!("{resource:?} cannot be limited"))
 }
 
