@@ -17,10 +17,13 @@ use crate::{
 
 /// What fonts may take of the address space, bytes: they are mapped, not read, and a set for every script has some hundred MB.
 const FONTS: u64 = 1 << 30;
+/// Time for what no stranger's file makes long, a picture that is written and a layout that was checked, s: a slow machine must not
+/// refuse a large one.
+const OWN_SECONDS: u64 = 10;
 /// Most files that are open at once: the three standard ones, and fonts one after the other.
 const FILES: u64 = 32;
-/// How much lower its priority is than the front's: rooms come first.
-const NICE: i32 = 5;
+/// How much lower its priority is than the front's, as a worker's: a full machine must still come to it in time.
+const NICE: i32 = 1;
 /// Whom the kernel ends first when memory runs out.
 const OOM_SCORE: &str = "1000";
 
@@ -37,7 +40,9 @@ pub fn apply(task: Task) -> anyhow::Result<()> {
     let fonts = if task == Task::Preview { FONTS } else { 0 };
     limit(Resource::As, mapped + MEMORY + fonts)?;
     limit(Resource::Data, written + MEMORY)?;
-    limit(Resource::Cpu, CPU_SECONDS)?;
+    let seconds = if task == Task::Upload { CPU_SECONDS } else { OWN_SECONDS };
+    // At the first the kernel says why the process ends (SIGXCPU), at the second it only kills.
+    set(Resource::Cpu, seconds, seconds + 1)?;
     limit(Resource::Nofile, FILES)?;
     limit(Resource::Fsize, 0)?;
     limit(Resource::Core, 0)?;
@@ -56,10 +61,14 @@ fn confine(task: Task) {
     let _ = sandbox::seal(calls);
 }
 
-/// Sets a limit, or keeps a lower one that an operator has set.
 fn limit(resource: Resource, most: u64) -> anyhow::Result<()> {
-    let hard = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
-    let limit = Rlimit { current: Some(hard), maximum: Some(hard) };
+    set(resource, most, most)
+}
+
+/// Sets a limit, or keeps a lower one that an operator has set.
+fn set(resource: Resource, soft: u64, hard: u64) -> anyhow::Result<()> {
+    let given = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let limit = Rlimit { current: Some(soft.min(given)), maximum: Some(hard.min(given)) };
     setrlimit(resource, limit).with_context(|| format!("{resource:?} cannot be limited"))
 }
 

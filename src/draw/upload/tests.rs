@@ -86,7 +86,7 @@ fn an_svg_is_drawn_as_large_as_is_not_too_much() {
     }
     // What lies far outside may need a layer many times as large.
     let far = r#"<g opacity="0.5"><rect x="-300" y="-170" width="790" height="440"/></g>"#;
-    assert_eq!(width(far), Ok(1920));
+    assert_eq!(width(far), Ok(1280));
 }
 
 /// A PNG head that promises so many pixels.

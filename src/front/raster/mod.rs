@@ -28,10 +28,10 @@ use crate::{
 const MAX_AT_ONCE: usize = 2;
 /// Most jobs that wait, each of which holds its file: an operator's whole set of images, uploaded at once.
 const MAX_WAITING: usize = 32;
-/// Longest that a job may take, waiting not counted: four times what it may compute, for a machine that does much else.
-const WALL: Duration = Duration::from_secs(8);
+/// Longest that a job may take, waiting not counted: several times what it may compute, for a machine that does much else.
+const WALL: Duration = Duration::from_secs(15);
 /// Longest that a job may wait. With [`WALL`] it is within what the API gives a request.
-const LINE: Duration = Duration::from_secs(10);
+const LINE: Duration = Duration::from_secs(4);
 
 /// A picture that was written here: PNG or JPEG.
 #[derive(Debug, Clone, PartialEq, Eq)]
