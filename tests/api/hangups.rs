@@ -1,6 +1,7 @@
 //! Clients that hang up in the middle of a change, on a disk that takes its time.
 
 use std::{
+    collections::BTreeSet,
     future::poll_fn,
     path::Path,
     pin::Pin,
@@ -136,7 +137,7 @@ fn whoever_hangs_up_what_is_kept_of_a_template_is_what_is_used() {
 fn a_room_that_comes_back_while_it_is_closed_is_open() {
     let server = Server::start();
     let (rooms, room) = (&server.rooms, "r".parse::<RoomId>().expect("an id"));
-    server.runtime.block_on(rooms.put(&room, document("Alice"), Crowded::Refuse)).expect("a room");
+    server.runtime.block_on(rooms.put(&room, document("Alice"), BTreeSet::new(), Crowded::Refuse)).expect("a room");
     let disk = server.stop_the_disk();
     server.runtime.block_on(async {
         let (tell, told) = tokio::sync::oneshot::channel();
@@ -162,7 +163,10 @@ fn a_room_that_comes_back_while_it_is_closed_is_open() {
 fn a_server_that_stops_does_not_say_that_its_rooms_are_gone() {
     let server = Server::start();
     let room = "r".parse::<RoomId>().expect("an id");
-    server.runtime.block_on(server.rooms.put(&room, document("Alice"), Crowded::Refuse)).expect("a room");
+    server
+        .runtime
+        .block_on(server.rooms.put(&room, document("Alice"), BTreeSet::new(), Crowded::Refuse))
+        .expect("a room");
     server.stop.cancel();
     eventually("the room has ended", || !server.rooms.is_open(&room));
     assert_eq!(server.runtime.block_on(server.rooms.view(&room)).err(), Some(RoomError::Stopping));

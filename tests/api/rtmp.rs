@@ -61,7 +61,8 @@ fn url(to: SocketAddr, path: &str) -> RtmpUrl {
 
 /// Publishes; the connection, or why not.
 async fn publish(to: SocketAddr, from: [u8; 4], path: &str) -> Result<impl Send, String> {
-    let published = client::publish_on(connect(to, from).await, &url(to, path));
+    let url = url(to, path);
+    let published = client::publish_on(connect(to, from).await, &url);
     timeout(SOON, published).await.expect("an answer").map_err(said)
 }
 

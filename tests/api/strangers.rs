@@ -132,10 +132,13 @@ async fn nothing_is_read_of_who_has_shown_no_key() {
         streams: "live/{room}-{participant}".parse().expect("a pattern"),
         source: "rtmp://srs/{app}/{stream}".parse().expect("a source"),
         apis: Vec::new(),
+        keys: srs::Keys::default(),
         unknown_room: srs::UnknownRoom::Ignore,
+        other_streams: srs::OtherStreams::default(),
     };
     let reach = Connector::new(AddressPolicy::new(Vec::new()));
-    settings.srs = Some(Srs::new(neighbour, settings.rooms.clone(), reach));
+    let folder = tempfile::tempdir().expect("a folder");
+    settings.srs = Some(Srs::open(neighbour, settings.rooms.clone(), reach, folder.path()));
     settings.rooms.restore("weekly".parse().expect("an id"), serde_json::from_value(json!({
         "participants": {"alice": {"source": {"type": "publish", "key": "key-of-alice"}}}, "viewer_token": "token-of-weekly",
     })).expect("a document"));

@@ -4,8 +4,8 @@
 mod configs;
 mod docker;
 mod fleet;
-mod late;
 mod gate;
+mod late;
 
 use std::{
     path::Path,

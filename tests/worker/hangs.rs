@@ -55,12 +55,12 @@ fn faults(front: &Front) -> Vec<&str> {
 #[test]
 fn an_encoder_that_hangs_or_is_mute_is_named_and_the_worker_ends_all_the_same() {
     for element in [HANG, "identity drop-probability=1 !"] {
-        let (mut front, mut child) = Front::start_process(encoder_after(element));
+        let mut front = Front::start_process(encoder_after(element));
         hangs(&mut front, Part::Encoder);
         front.control(Control::Ping(7));
         front.until(|front| front.reports.contains(&Report::Pong(7)).then_some(()));
         front.control(Control::Stop);
-        assert!(end(&mut child).success(), "{element}");
+        assert!(end(front.process()).success(), "{element}");
     }
 }
 
@@ -68,19 +68,19 @@ fn an_encoder_that_hangs_or_is_mute_is_named_and_the_worker_ends_all_the_same() 
 fn a_compositor_that_hangs_is_named_and_its_worker_ends_with_the_reason() {
     let mut settings = settings(320, 180, 30);
     settings.pipelines.stage = settings.pipelines.stage.replace("! appsink", &format!("! {HANG} appsink"));
-    let (mut front, mut child) = Front::start_process(settings);
+    let mut front = Front::start_process(settings);
     hangs(&mut front, Part::Compositor);
     front.until(|front| faults(front).iter().any(|text| text.contains("gave no frame")).then_some(()));
-    assert!(!end(&mut child).success());
+    assert!(!end(front.process()).success());
 }
 
 #[test]
 fn an_encoder_that_fails_is_noticed_at_once() {
-    let (mut front, mut child) = Front::start_process(encoder_after("identity error-after=30 !"));
+    let mut front = Front::start_process(encoder_after("identity error-after=30 !"));
     front.until(|front| faults(front).iter().any(|text| text.contains("encoder failed")).then_some(()));
     assert!(
         !front.reports.iter().any(|report| matches!(report, Report::Late { .. })),
         "it did not have to stand still"
     );
-    assert!(!end(&mut child).success());
+    assert!(!end(front.process()).success());
 }

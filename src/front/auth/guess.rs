@@ -301,7 +301,8 @@ mod tests {
         assert!(case.begin("203.0.113.9", 0).is_err(), "who comes then shares what the flood has used up");
         case.now += 20 * SECOND;
         case.begin("203.0.113.9", 0).expect("it is over").forgive();
-        assert!(case.guesses.buckets().full.len() < 3);
+        // Those of the one attempt.
+        assert!(case.guesses.buckets().full.len() <= 3);
     }
 
     #[tokio::test]

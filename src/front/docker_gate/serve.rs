@@ -59,7 +59,7 @@ const TOLD: (u32, u32) = (1, 100);
 /// Most secrets a room: one for each time that its service was made anew, of which all but one are about to go.
 const SECRETS_A_ROOM: usize = 4;
 
-/// Most configs that are no room's: 256 templates, 256 images, and fronts.
+/// Most configs that are no room's: 256 templates, 256 images with as many pictures, and fronts.
 const OTHER_CONFIGS: usize = 1024;
 
 /// Most bytes of all configs of one kind: Swarm's managers list no more than 16 MiB.

@@ -176,13 +176,7 @@ struct Running {
 
 impl Running {
     /// Reads until the link ends or the room lets go of the worker, then sees the child out.
-    async fn supervise(
-        mut self,
-        reader: Receiver,
-        outbox: Outbox,
-        events: mpsc::Sender<Event>,
-        orders: Orders,
-    ) {
+    async fn supervise(mut self, reader: Receiver, outbox: Outbox, events: mpsc::Sender<Event>, orders: Orders) {
         let talk = async {
             // A room that is gone has dropped its end, which cancels `end`.
             let _ = events.send(Event::Linked(outbox)).await;

@@ -142,7 +142,7 @@ mod tests {
         let large = packet(MAX_SPARE_BYTES);
         assert!(outbox.send_spare(&large).is_ok(), "whatever its size, alone");
         assert!(outbox.send_spare(&packet(1)).is_err());
-        assert!(outbox.send(&packet(MAX_SPARE_BYTES / 2)).is_ok());
+        assert!(outbox.send(&packet(MAX_SPARE_BYTES / 4)).is_ok());
         let mut batch = Vec::new();
         drain.next(&mut batch, 16).await.expect("two wait");
         assert!(outbox.send_spare(&packet(1)).is_ok());

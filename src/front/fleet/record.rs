@@ -45,7 +45,9 @@ pub enum Kind {
 impl Kind {
     /// What a label says; none when it is no kind.
     pub fn read(word: &str) -> Option<Self> {
-        [Self::Front, Self::Room, Self::Template, Self::Asset].into_iter().find(|kind| kind.word() == word)
+        [Self::Front, Self::Room, Self::Template, Self::Asset, Self::Raster]
+            .into_iter()
+            .find(|kind| kind.word() == word)
     }
 
     /// As in labels and names.

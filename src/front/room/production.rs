@@ -614,7 +614,8 @@ mod tests {
             assert!(production.trusts_replay(at(second)));
             production.take(engine::Event::Ended("killed".to_owned()), at(second));
         }
-        production.take(engine::Event::Linked(Outbox::new().0), at(2));
+        let (outbox, _drain) = Outbox::new();
+        production.take(engine::Event::Linked(outbox), at(2));
         told(&mut production, at(2));
         production.take(ready(), at(2));
         assert!(!production.trusts_replay(at(3)), "one of those packets may have killed two");

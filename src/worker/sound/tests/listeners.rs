@@ -184,7 +184,7 @@ fn a_list_that_is_none_is_refused_and_changes_nothing() {
     let mut listeners = Listeners::default();
     listeners.set(vec![listener(1, Some(1))]).expect("a list");
     assert!(listeners.set(vec![listener(2, None), listener(2, Some(1))]).is_err());
-    assert!(listeners.set((0..65).map(|id| listener(id, None)).collect()).is_err());
+    assert!(listeners.set((0..66).map(|id| listener(id, None)).collect()).is_err());
     assert_eq!(listeners.left_out(), [participant(1).id].into());
 }
 
