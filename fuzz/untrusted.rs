@@ -250,7 +250,7 @@ fn frames() -> Vec<Vec<u8>> {
         ToWorker::Asset { hash: AssetHash::from_bytes([7; 32]), file: Bytes::from_static(b"file") },
     ];
     let from = [
-        FromWorker::Report(Report::Ready),
+        FromWorker::Report(Report::Ready { version: 8, pid: 1 }),
         FromWorker::Program(picture),
         FromWorker::Sound { listener: 1, packet: sound },
         FromWorker::Snapshot { id: 1, jpeg: Bytes::from_static(b"jpeg") },

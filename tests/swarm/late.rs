@@ -1,24 +1,29 @@
 //! A store that does later what it was asked for, when whoever asked has been refused or has gone: what is kept of a room and what
 //! the room is said to be stay one.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tilecast::{
     app::pipelines::Pipelines,
     base::{RoomId, Secret, tasks::Tasks},
+    draw,
     front::{
         auth::address::{AddressPolicy, Connector},
         engine::{Engine, Local, swarm::api::Api},
         events::Event,
         fleet::{Fleet, FleetKey, FrontId, Index, Kind, Membership, NEWS, News, Patience, Records, Shelf},
         metrics::Counters,
+        raster::{Drawing, Raster, Rasterizer},
         room::{
-            Assets, Context, Keeping, Ledger, RoomDocument, RoomError, Rooms, Templates, assets::Asset, check::Rules,
+            Assets, Context, Keeping, Ledger, RoomDocument, RoomError, Rooms, Templates,
+            assets::{Asset, Upload},
+            check::Rules,
             rooms::Crowded,
         },
         webrtc,
     },
+    media::Size,
 };
 use tokio::sync::mpsc;
 
@@ -48,7 +53,7 @@ impl Front {
     }
 
     async fn put(&self, name: &str) -> Result<(), RoomError> {
-        self.rooms.put(&room(), document(name), Crowded::Refuse).await.map(drop)
+        self.rooms.put(&room(), document(name), BTreeSet::new(), Crowded::Refuse).await.map(drop)
     }
 
     async fn kept(&self) -> Option<RoomDocument> {
@@ -75,6 +80,7 @@ fn context(keeping: Keeping, tasks: &Tasks) -> Context {
         connector,
         templates: Templates::new(Vec::new(), Vec::new()),
         assets: Assets::default(),
+        rasterizer: Rasterizer::new(env!("CARGO_BIN_EXE_tilecast").into()),
         keeping,
         rules: Arc::new(Rules { encoders: pipelines.presets(), address: Box::new(|_| Ok(())) }),
         stage: pipelines.stage,
@@ -94,7 +100,7 @@ fn document(name: &str) -> RoomDocument {
 
 #[tokio::test]
 async fn a_change_that_was_refused_is_never_made() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     front.put("Alice").await.expect("a room");
     docker.hold_writes(1);
@@ -109,7 +115,7 @@ async fn a_change_that_was_refused_is_never_made() {
 
 #[tokio::test]
 async fn a_change_is_told_as_it_turns_out() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     front.put("Alice").await.expect("a room");
     // The change, and what is to settle it.
@@ -126,7 +132,7 @@ async fn a_change_is_told_as_it_turns_out() {
 
 #[tokio::test]
 async fn a_change_of_which_nothing_was_known_is_taken_back() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     front.put("Alice").await.expect("a room");
     docker.hold_writes(usize::MAX);
@@ -143,7 +149,7 @@ async fn a_change_of_which_nothing_was_known_is_taken_back() {
 
 #[tokio::test]
 async fn what_is_handed_over_is_what_the_room_was() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     front.put("Alice").await.expect("a room");
     docker.hold_writes(usize::MAX);
@@ -158,7 +164,7 @@ async fn what_is_handed_over_is_what_the_room_was() {
 
 #[tokio::test]
 async fn a_room_whose_making_was_given_up_is_there_or_is_made_anew() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     docker.hold_writes(1);
     let shelf = front.shelf.clone();
@@ -179,7 +185,7 @@ async fn a_room_whose_making_was_given_up_is_there_or_is_made_anew() {
 
 #[tokio::test]
 async fn a_room_that_is_made_after_it_was_refused_does_not_stay() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     docker.hold_writes(usize::MAX);
     let unknown = front.put("Alice").await.expect_err("no answer");
@@ -191,17 +197,17 @@ async fn a_room_that_is_made_after_it_was_refused_does_not_stay() {
     tasks.spawn("fleet", Fleet::new(shelf, rooms.clone(), membership, tasks.clone()).run(news));
     eventually("it is undone", || docker.records("room").is_empty()).await;
     assert!(!rooms.is_open(&room()));
-    rooms.put(&room(), document("Alice"), Crowded::Refuse).await.expect("made");
+    rooms.put(&room(), document("Alice"), BTreeSet::new(), Crowded::Refuse).await.expect("made");
     assert_eq!(docker.records("room").len(), 1);
     assert!(tasks.join(LIMIT).await);
 }
 
 #[test]
-fn what_was_read_of_the_library_is_told_whoever_stops_waiting_for_it() {
+fn an_image_of_another_front_is_told_to_the_rooms_that_show_it() {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).max_blocking_threads(1).enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let docker = Docker::start();
+        let docker = Docker::start().await;
         let [here, there] = [Front::new(&docker), Front::new(&docker)];
         let logo =
             json!({"name": "logo", "rect": {"x": 0, "y": 0, "width": 1, "height": 1}, "image": {"asset": "logo"}});
@@ -209,23 +215,14 @@ fn what_was_read_of_the_library_is_told_whoever_stops_waiting_for_it() {
         let template = json!({"overlays": [logo], "arrangements": [{"places": [place]}]});
         let mut wanted = document("Alice");
         wanted.layout = serde_json::from_value(json!({"template": template})).expect("a layout");
-        here.rooms.put(&room(), wanted, Crowded::Refuse).await.expect("a room");
+        here.rooms.put(&room(), wanted, BTreeSet::new(), Crowded::Refuse).await.expect("a room");
         let mut events = here.rooms.events(&room()).await.expect("events");
-        let asset = Asset::read(png()).expect("an image");
+        let asset = there.rooms.draw_asset(Upload::new(png())).await.expect("an image");
         there.rooms.put_asset(&"logo".parse().expect("a name"), asset).await.expect("shared");
         let grid = there.rooms.template(&"grid".parse().expect("a name")).expect("built in").template;
         let mine = "mine".parse().expect("a name");
         there.rooms.put_template(&mine, (*grid).clone(), &Default::default()).await.expect("shared");
 
-        let (go_on, wait) = std::sync::mpsc::channel::<()>();
-        let busy = tokio::task::spawn_blocking(move || wait.recv());
-        let rooms = here.rooms.clone();
-        let refresh = tokio::spawn(async move { rooms.refresh_library().await });
-        eventually("images are being read", || here.rooms.template(&mine).is_ok()).await;
-        refresh.abort();
-        assert!(refresh.await.expect_err("nobody waits for it").is_cancelled());
-        drop(go_on);
-        busy.await.expect("no panic").expect_err("the other end was dropped");
         here.rooms.refresh_library().await.expect("read");
         let shown = async { while !matches!(events.recv().await.expect("a room"), Event::Layout { .. }) {} };
         tokio::time::timeout(LIMIT, shown).await.expect("the room has its logo");
@@ -238,19 +235,26 @@ fn png() -> bytes::Bytes {
     png.into_inner().into()
 }
 
+/// An image of which nobody looks at the picture.
+fn image(file: &'static [u8]) -> Asset {
+    let (upload, size) = (Upload::new(bytes::Bytes::from_static(file)), Size { width: 8, height: 8 });
+    let raster = Raster { hash: upload.hash, size, file: upload.file.clone() };
+    Asset { upload, drawing: Drawing { kind: draw::Kind::Png, size, raster } }
+}
+
 /// Uploads of two fronts that replace each other leave one image, and the one that counts is the one that is removed.
 #[tokio::test]
 async fn an_image_that_is_removed_does_not_come_back_as_an_older_one() {
-    let docker = Docker::start();
+    let docker = Docker::start().await;
     let front = Front::new(&docker);
     let logo = "logo".parse().expect("a name");
     let names = |records: Vec<Value>| records.len();
-    front.shelf.put_asset(&logo, &bytes::Bytes::from_static(b"one")).await.expect("kept");
+    front.shelf.put_asset(&logo, &image(b"one")).await.expect("kept");
     // This front has not read that there is one, as one that was cut off before it removed the old one.
-    front.shelf.put_asset(&logo, &bytes::Bytes::from_static(b"two")).await.expect("kept");
+    front.shelf.put_asset(&logo, &image(b"two")).await.expect("kept");
     assert_eq!(names(docker.records("asset")), 2);
     let library = front.shelf.library().await.expect("read");
-    assert_eq!(library.assets[&logo], "two", "the newer counts");
+    assert_eq!(library.assets[&logo].file, "two", "the newer counts");
     front.shelf.delete_asset(&logo).await.expect("removed");
     assert_eq!(names(docker.records("asset")), 0);
 }
