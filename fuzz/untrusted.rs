@@ -37,14 +37,15 @@ static MAKER: LazyLock<Maker> = LazyLock::new(|| {
     Maker::new(&ours, &ours)
 });
 
-/// Offers, from whoever publishes and from whoever watches: what is answered has the offer's sections, and can be answered again.
+/// Offers, from whoever publishes and from whoever watches: what is answered has no more sections than the offer, and can be answered
+/// again.
 pub fn offer(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let now = Instant::now();
     for role in [Role::Publish, Role::Watch] {
         let Ok(made) = MAKER.answer(role, &text, now) else { continue };
         let sections = |sdp: &str| sdp.lines().filter(|line| line.starts_with("m=")).count();
-        assert_eq!(sections(&made.answer), sections(&text));
+        assert!(sections(&made.answer) <= sections(&text));
         let mut session = Session::new(role, made, &text, now);
         let _ = session.poll(now);
         let _ = session.restart("abcdefgh", "abcdefghijklmnopqrstuvwx");

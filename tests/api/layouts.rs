@@ -189,9 +189,13 @@ async fn room() -> Router {
     let router = router(settings(&[]));
     let person = |name: &str| json!({"name": name, "source": {"type": "publish", "key": "long-key"}});
     let people = json!({"ann": person("Ann"), "bob": person("Bob"), "eve": person("Eve")});
-    let made =
-        tell(&router, "PUT", "/v1/rooms/weekly", json!({"participants": people, "layout": {"template": "filmstrip"}}))
-            .await;
+    let made = tell(
+        &router,
+        "PUT",
+        "/v1/rooms/weekly",
+        json!({"participants": people, "layout": {"template": "filmstrip", "people": {"absent": "card"}}}),
+    )
+    .await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
     router
 }
@@ -246,7 +250,7 @@ async fn a_layout_may_wait_for_its_time() {
     let unknown = tell(&router, "PUT", path, json!({"template": "mosaic", "at": 3_600_000})).await;
     assert_eq!(unknown.pointers(), ["/template"]);
     // Due at once, in effect: it is taken up shortly before its time.
-    let at = tell(&router, "PUT", path, json!({"template": "grid", "at": 300})).await;
+    let at = tell(&router, "PUT", path, json!({"template": "grid", "people": {"absent": "card"}, "at": 300})).await;
     assert_eq!(at.status, StatusCode::OK, "{}", at.text());
     let mut events = crate::rooms::listen(&router).await;
     crate::rooms::until(&mut events, |name, data| {

@@ -180,8 +180,13 @@ async fn outputs_come_and_go() {
 #[tokio::test]
 async fn layout_and_floor_are_the_operators() {
     let router = room().await;
-    let layout =
-        tell(&router, "PUT", "/v1/rooms/weekly/layout", json!({"template": "speaker", "transition_ms": 300})).await;
+    let layout = tell(
+        &router,
+        "PUT",
+        "/v1/rooms/weekly/layout",
+        json!({"template": "speaker", "people": {"absent": "card"}, "transition_ms": 300}),
+    )
+    .await;
     assert_eq!(layout.json()["template"], "speaker");
     assert_eq!(layout.json()["scene"].as_array().map(Vec::len), Some(2), "{}", layout.text());
     assert_eq!(ask(&router, "GET", "/v1/rooms/weekly/layout", "").await.json()["transition_ms"], 300);

@@ -82,7 +82,10 @@ async fn the_floor_goes_to_who_speaks_and_is_free_when_they_leave() {
 
     talker.stop(LIMIT).await.ok();
     let third = events.switch().await;
-    assert_eq!((&third["participant"], &third["lost"], &third["why"]), (&json!(null), &json!("bob"), &json!("left")));
+    assert_eq!(
+        (&third["participant"], &third["lost"], &third["why"]),
+        (&json!("alice"), &json!("bob"), &json!("left"))
+    );
     let view = service.api().get("/v1/rooms/r/speaker").await.expect("the floor");
     assert_eq!(view["recent"], json!(["alice"]));
 }

@@ -39,7 +39,8 @@ impl Srs {
         }
         let opened = match self.0.rooms.may_publish(room, participant, &key).await {
             Ok(()) => true,
-            Err(RoomError::NoRoom(_)) if self.0.settings.unknown_room == UnknownRoom::Ignore => false,
+            // Whoever has no key is not told which rooms there are; this server knows.
+            Err(RoomError::WrongKey) if self.waits_for(room).await => false,
             // What is true only now is no reason to turn a publisher away; the next look asks the room again.
             Err(error @ (RoomError::Stopping | RoomError::Store(_) | RoomError::Moving(..))) => {
                 tracing::warn!(%room, %participant, "a stream on SRS did not join: {error}");
@@ -72,6 +73,12 @@ impl Srs {
             tracing::warn!(%room, %participant, "a stream on SRS did not join: {error}");
         }
         Verdict::Pass
+    }
+
+    /// Whether a stream may wait for a room that is not there yet.
+    async fn waits_for(&self, room: &RoomId) -> bool {
+        let ignored = self.0.settings.unknown_room == UnknownRoom::Ignore;
+        ignored && matches!(self.0.rooms.view(room).await, Err(RoomError::NoRoom(_)))
     }
 
     pub(super) async fn unpublished_with_key(&self, place: &Place, client: &str, now: Instant) -> Verdict {
