@@ -45,7 +45,7 @@ pub enum How {
 }
 
 /// The work of one thread, with what it keeps from job to job.
-type Work<J> = Box<dyn FnMut(&J)>;
+pub type Work<J> = Box<dyn FnMut(&J)>;
 
 /// The thread and its queue.
 pub struct Helper<J> {

@@ -153,7 +153,7 @@ fn png(width: u32, height: u32, chunk: Option<(&[u8; 4], &[u8])>) -> Vec<u8> {
 }
 
 fn pictures() -> Vec<(&'static str, Vec<u8>)> {
-    let noise = RgbImage::from_fn(200, 200, |x, y| Rgb([(x * 7 ^ y * 13) as u8, (x * y) as u8, (x + y * 3) as u8]));
+    let noise = RgbImage::from_fn(200, 200, |x, y| Rgb([((x * 7) ^ (y * 13)) as u8, (x * y) as u8, (x + y * 3) as u8]));
     let noise = DynamicImage::ImageRgb8(noise);
     let [jpeg, webp, whole] =
         [ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Png].map(|form| written(&noise, form));

@@ -96,7 +96,7 @@ async fn a_client_that_changes_its_session_all_the_time_is_bounded() {
     let candidates: String = (0..64).map(line).collect();
     let mut limited = 0;
     for _ in 0..120 {
-        let changed = send(&router, to("PATCH", &at, &[fragment.clone()], &candidates)).await;
+        let changed = send(&router, to("PATCH", &at, std::slice::from_ref(&fragment), &candidates)).await;
         match changed.status {
             StatusCode::NO_CONTENT => {}
             StatusCode::TOO_MANY_REQUESTS => {

@@ -141,14 +141,12 @@ fn labels(filters: Option<Filters>, name: &str) -> Result<Vec<String>, Refusal> 
         filters.ok_or_else(|| Refusal::no("lists are asked for by the installation's label"))?;
     let ours = label.contains(&format!("{}={name}", spec::NAME));
     let known = |label: &String| label.starts_with("tilecast.") && label.contains('=');
-    if !ours
-        || label.len() > MAX_LABELS
-        || !label.iter().all(known)
-        || !(service.is_empty() && desired_state.is_empty())
-    {
-        return Err(Refusal::no("lists are asked for by the installation's label, and by others of ours"));
+    let only_labels = service.is_empty() && desired_state.is_empty();
+    if ours && only_labels && label.len() <= MAX_LABELS && label.iter().all(known) {
+        Ok(label)
+    } else {
+        Err(Refusal::no("lists are asked for by the installation's label, and by others of ours"))
     }
-    Ok(label)
 }
 
 fn tasks(filters: Option<Filters>, name: &str) -> Result<Call, Refusal> {

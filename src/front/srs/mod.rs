@@ -60,7 +60,7 @@ pub struct Stream {
 
 impl Stream {
     /// The same as SRS tells streams apart: what follows the name's last dot does not count.
-    fn as_srs_has_it(mut self) -> Self {
+    fn named_by_srs(mut self) -> Self {
         if let Some(dot) = self.name.rfind('.') {
             self.name.truncate(dot);
         }
@@ -223,7 +223,7 @@ impl Srs {
     fn whose(&self, stream: Stream) -> Option<(Place, Stream)> {
         let stream = match self.0.settings.keys {
             // Or else a name that is nobody's would be a way to what SRS takes for somebody's stream.
-            Keys::Required => stream.as_srs_has_it(),
+            Keys::Required => stream.named_by_srs(),
             Keys::Off => stream,
         };
         let place = self.0.settings.streams.place(&stream.app, &stream.name)?;

@@ -232,7 +232,7 @@ mod tests {
         let mut decoding = Decoding::start(video, Targets::from([]), clock).expect("a thread");
         let inbox = Arc::clone(&decoding.inbox);
         // It waits for work before anything else.
-        while !effort(Threads::One(decoding.id.load(Ordering::Relaxed))).is_some_and(|effort| !effort.runnable) {
+        while effort(Threads::One(decoding.id.load(Ordering::Relaxed))).is_none_or(|effort| effort.runnable) {
             std::thread::yield_now();
         }
         for second in 0..100 {

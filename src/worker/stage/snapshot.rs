@@ -11,7 +11,11 @@ use image::codecs::jpeg::JpegEncoder;
 use crate::{
     link::FromWorker,
     media::{Size, Timestamp},
-    worker::{helper::Helper, i420, out::Out},
+    worker::{
+        helper::{Helper, Work},
+        i420,
+        out::Out,
+    },
 };
 
 /// Snapshots that may wait: a few people pressing the button at once.
@@ -30,7 +34,7 @@ impl Snapshots {
     /// Starts the thread for frames of this size.
     pub fn start(canvas: Size, out: Out, now: Timestamp) -> io::Result<Self> {
         let sender = out.clone();
-        let begin = move || -> Box<dyn FnMut(&(u64, gst::Buffer))> {
+        let begin = move || -> Work<(u64, gst::Buffer)> {
             let out = sender.clone();
             Box::new(move |(id, frame)| answer(*id, frame, canvas, &out))
         };
