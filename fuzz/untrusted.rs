@@ -170,8 +170,11 @@ pub fn h264(data: &[u8]) {
     let _ = (to.convert(data, Part::Key), vp8_size(data), vp9_size(data));
 }
 
+/// What is fed with bytes.
+pub type Entry = fn(&[u8]);
+
 /// Every entry by its name.
-pub const ENTRIES: &[(&str, fn(&[u8]))] = &[
+pub const ENTRIES: &[(&str, Entry)] = &[
     ("offer", offer),
     ("fragment", fragment),
     ("layout", layout),

@@ -89,7 +89,7 @@ pub fn run(link: UnixStream) -> Result<(), Error> {
 }
 
 /// The same in a process that has nothing else to do, and no other thread yet: it gives up everything that a room does not need
-/// ([`confine`]), before anything that a participant sent is looked at.
+/// (`confine`), before anything that a participant sent is looked at.
 pub fn run_confined(link: UnixStream) -> Result<(), Error> {
     work(link, true)
 }

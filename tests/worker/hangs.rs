@@ -45,11 +45,11 @@ fn hangs(front: &mut Front, part: Part) {
 }
 
 fn faults(front: &Front) -> Vec<&str> {
-    let fault = |report| match report {
-        &Report::Fault { ref text, .. } => Some(text.as_str()),
+    let faults = front.reports.iter().filter_map(|report| match report {
+        Report::Fault { text, .. } => Some(text.as_str()),
         _ => None,
-    };
-    front.reports.iter().filter_map(fault).collect()
+    });
+    faults.collect()
 }
 
 #[test]

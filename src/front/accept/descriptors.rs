@@ -1,6 +1,6 @@
 //! How many descriptors this process may have, and what of them each listener gets.
 //!
-//! Half of them are for whoever comes, shared out as [`FULL`] has it, or less of everything where that is more than there are. The other half is
+//! Half of them are for whoever comes, shared out as `FULL` has it, or less of everything where that is more than there are. The other half is
 //! for what the front does itself: workers (eight each, five more for a moment while one starts), pulls and pushes (two each),
 //! the state folder, Docker. No flood of strangers therefore keeps a worker from being started again.
 

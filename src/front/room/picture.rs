@@ -48,7 +48,7 @@ pub fn write(of: &Upload, drawing: &Drawing) -> Vec<u8> {
     bytes
 }
 
-/// What [`write`] wrote for this upload.
+/// What [`write()`] wrote for this upload.
 ///
 /// # Errors
 /// Why it is not that, for people.

@@ -85,7 +85,7 @@ pub(super) enum Breach {
     /// Too many, too long, not finite.
     #[error("sent a report with values that cannot be")]
     Values,
-    /// [`super::Scrutiny`]'s rates.
+    /// `Scrutiny`'s rates.
     #[error("says the same thing too often")]
     Rate,
     /// Bytes a second.

@@ -3,7 +3,7 @@
 //! Owns the tick's thread and, through it, the compositor, what is painted over its frames, the video encoder, the artist and
 //! the snapshots. Never waits for a
 //! participant: a tick takes what is ready. A tick at which the encoder is behind is left out and counted. Ends by
-//! [`Stage::stop`], or by itself when GStreamer fails, which ends the worker.
+//! [`Stage::end`], or by itself when GStreamer fails, which ends the worker.
 
 mod artist;
 mod assets;

@@ -136,7 +136,7 @@ impl Connector {
         self.policy.admit(address).is_some()
     }
 
-    /// Resolves `host` once and connects to exactly what was admitted of that. It holds little in the kernel (see [`LowDelay`]).
+    /// Resolves `host` once and connects to exactly what was admitted of that. It holds little in the kernel (see `LowDelay`).
     pub async fn connect(&self, host: &str, port: u16, tls: bool) -> Result<Connection, ConnectError> {
         let tls = match (tls, &self.tls) {
             (true, None) => return Err(ConnectError::NoRoots),
