@@ -89,7 +89,7 @@ async fn an_offer_is_answered_with_all_a_client_needs() {
 async fn a_client_that_changes_its_session_all_the_time_is_bounded() {
     let router = router(settings(&[]));
     room(&router).await;
-    let answer = offer(&router, "/whip/weekly/alice", "s3cret", OFFER).await;
+    let answer = offer(&router, "/whip/weekly/alice", "s3cret-key", OFFER).await;
     let at = answer.header(header::LOCATION).to_owned();
     let fragment = (header::CONTENT_TYPE, "application/trickle-ice-sdpfrag");
     let line = |n: usize| format!("a=candidate:{n} 1 udp 1 192.0.2.1 {} typ host\r\n", 1024 + n);
