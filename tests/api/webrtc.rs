@@ -101,7 +101,7 @@ async fn a_client_that_changes_its_session_all_the_time_is_bounded() {
             StatusCode::NO_CONTENT => {}
             StatusCode::TOO_MANY_REQUESTS => {
                 limited += 1;
-                assert_eq!(changed.header(header::RETRY_AFTER), "2");
+                assert!(["1", "2"].contains(&changed.header(header::RETRY_AFTER)));
             }
             other => panic!("{other} {}", changed.text()),
         }

@@ -122,7 +122,7 @@ async fn nothing_goes_on_air_that_was_switched_off() {
     let service = service(Setup::default()).await;
     room(&service, &["ada"]).await;
     let mut browser = Browser::start(Devices::Fake).expect("a browser");
-    let url = format!("{}/join/weekly/ada#key=key-ada", service.api().base());
+    let url = format!("{}/join/weekly/ada#key=key-of-ada", service.api().base());
     browser.open("ada", &url, Screen::DESKTOP, STAND_INS).await.expect("the page loads");
     join(&mut browser, "ada").await;
     on_air(&mut browser, |air| air["picture"] == "camera" && air["heard"] == true).await;
