@@ -11,11 +11,12 @@ use tilecast::{
     base::{Secret, tasks::Tasks},
     front::{
         accept::Shares,
-        api::{self, Bounds, Peer},
+        api::{self, Bounds, Peer, Settings},
         auth::address::{AddressPolicy, Connector},
         srs::{self, Srs},
     },
 };
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -25,6 +26,8 @@ use tokio::{
 use super::support::{Answer, KEY, ask, request, router, send, settings};
 
 const OFFER: &str = include_str!("offer.sdp");
+
+const SRS_SECRET: &str = "the-right-secret-0123";
 
 /// Far longer than anything here takes, and shorter than the server waits for a body.
 const SOON: Duration = Duration::from_secs(8);
@@ -123,11 +126,10 @@ fn endless() -> Body {
     Body::from_stream(begin.chain(stream::pending()))
 }
 
-#[tokio::test]
-async fn nothing_is_read_of_who_has_shown_no_key() {
-    let mut settings = settings(&[KEY]);
+/// With an SRS for a neighbour, which says this secret.
+fn beside_srs(settings: Settings, folder: &TempDir) -> Settings {
     let neighbour = srs::Settings {
-        secret: Secret::new("the-right-secret-0123"),
+        secret: Secret::new(SRS_SECRET),
         streams: "live/{room}-{participant}".parse().expect("a pattern"),
         source: "rtmp://srs/{app}/{stream}".parse().expect("a source"),
         apis: Vec::new(),
@@ -136,8 +138,38 @@ async fn nothing_is_read_of_who_has_shown_no_key() {
         other_streams: srs::OtherStreams::default(),
     };
     let reach = Connector::new(AddressPolicy::new(Vec::new()));
+    let srs = Srs::open(neighbour, settings.rooms.clone(), reach, settings.guesses.clone(), folder.path());
+    Settings { srs: Some(srs), ..settings }
+}
+
+#[tokio::test]
+async fn who_guesses_by_way_of_srs_guesses_at_every_door() {
     let folder = tempfile::tempdir().expect("a folder");
-    settings.srs = Some(Srs::open(neighbour, settings.rooms.clone(), reach, folder.path()));
+    let router = router(beside_srs(settings(&[]), &folder));
+    rooms(&router).await;
+    let publish = async |ip: &str, key: &str| {
+        let hook = json!({
+            "action": "on_publish", "client_id": "c", "ip": ip, "app": "live", "stream": "weekly-alice", "param": format!("?key={key}"),
+        });
+        let answer = ask(&router, "POST", &format!("/hooks/srs?secret={SRS_SECRET}"), hook.to_string()).await.json();
+        answer["message"].as_str().map(str::to_owned)
+    };
+    for _ in 0..10 {
+        let message = publish("192.0.2.1", "wrong-key").await.expect("refused");
+        assert!(message.contains("does not fit"), "{message}");
+    }
+    let message = publish("192.0.2.1", "key-of-alice").await.expect("refused");
+    assert!(message.contains("too many attempts"), "{message}");
+    let whip = send(&router, offer("/whip/weekly/alice", Some("key-of-alice"), "192.0.2.1")).await;
+    assert_eq!(whip.problem(), "rate-limited");
+    let other = send(&router, offer("/whip/weekly/alice", Some("key-of-alice"), "192.0.2.2")).await;
+    assert_eq!(other.status, StatusCode::CREATED, "{}", other.text());
+}
+
+#[tokio::test]
+async fn nothing_is_read_of_who_has_shown_no_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = beside_srs(settings(&[KEY]), &folder);
     settings.rooms.restore("weekly".parse().expect("an id"), serde_json::from_value(json!({
         "participants": {"alice": {"source": {"type": "publish", "key": "key-of-alice"}}}, "viewer_token": "token-of-weekly",
     })).expect("a document"));

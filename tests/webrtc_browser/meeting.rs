@@ -72,7 +72,7 @@ async fn five_people_see_all_and_hear_all_but_themselves() {
         assert!(alice[2] > alice[1] + 20.0 && bob[1] > bob[0] + 20.0, "{alice:?} {bob:?}");
     }
 
-    let seen = program(&service, Duration::from_millis(4000)).await;
+    let seen = program(&service, Duration::from_millis(1500)).await;
     for (id, colour, hz) in BROWSERS {
         let mean = last_colour(&seen, middle(&view, id));
         assert!(is_colour(mean, colour), "{id}: {mean:?} is not {colour}");

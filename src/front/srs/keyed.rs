@@ -8,6 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
     time::Instant,
 };
 
@@ -19,10 +20,13 @@ use super::{
 };
 use crate::{
     base::{RoomId, Secret},
-    front::room::{
-        RoomError,
-        document::{Output, Source},
-        status::{MediaState, RoomView},
+    front::{
+        auth::guess::Scope,
+        room::{
+            RoomError,
+            document::{Output, Source},
+            status::{MediaState, RoomView},
+        },
     },
 };
 
@@ -31,7 +35,24 @@ const REFUSED: &str =
     "publish it with its participant's key, as stream key NAME?key=KEY: the name or the key does not fit";
 
 impl Srs {
-    pub(super) async fn published_with_key(&self, place: &Place, stream: Stream, hook: &Hook, now: Instant) -> Verdict {
+    /// Judges a stream that brings a key, unless whoever publishes it was wrong too often.
+    pub(super) async fn guarded(&self, place: &Place, stream: Stream, hook: &Hook, now: Instant) -> Verdict {
+        let (room, participant) = place;
+        // Those whose address SRS does not tell are one.
+        let address = hook.ip().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let attempt = match self.0.guesses.begin(address, Scope::Publish(room, participant), now) {
+            Ok(attempt) => attempt,
+            Err(limited) => return Verdict::Refuse(limited.to_string()),
+        };
+        let verdict = self.published_with_key(place, stream, hook, now).await;
+        match &verdict {
+            Verdict::Refuse(reason) if reason == REFUSED => attempt.wrong().await,
+            _ => attempt.forgive(),
+        }
+        verdict
+    }
+
+    async fn published_with_key(&self, place: &Place, stream: Stream, hook: &Hook, now: Instant) -> Verdict {
         let (room, participant) = place;
         let key = hook.key().unwrap_or_else(|| Secret::new(""));
         if let Some(verdict) = self.program(room, &stream, &key).await {

@@ -40,7 +40,10 @@ use super::room::{
 };
 use crate::{
     base::{AssetHash, ParticipantId, RoomId, Secret},
-    front::auth::address::{Connector, RtmpUrl},
+    front::auth::{
+        address::{Connector, RtmpUrl},
+        guess::Guesses,
+    },
 };
 
 /// A place in a room.
@@ -140,6 +143,8 @@ struct Shared {
     register: Mutex<Register>,
     /// What Tilecast brings when it plays a stream; follows from the secret, and does not tell it.
     pull_key: Secret,
+    /// The limiter for guesses of all doors: what SRS asks about was brought by a stranger.
+    guesses: Guesses,
     /// Where the register is kept.
     file: PathBuf,
     /// The register has changed.
@@ -149,13 +154,13 @@ struct Shared {
 }
 
 impl Srs {
-    /// Knows what the file in the folder `state` says, and nothing else yet. Blocking.
-    pub fn open(settings: Settings, rooms: Rooms, connector: Connector, state: &Path) -> Self {
+    /// Knows what the file in the folder `state` says, and nothing else yet; `guesses` are those of all doors. Blocking.
+    pub fn open(settings: Settings, rooms: Rooms, connector: Connector, guesses: Guesses, state: &Path) -> Self {
         let file = state.join(kept::FILE);
         let register = Mutex::new(kept::read(&file));
         let pull_key = Secret::new(AssetHash::of(format!("play {}", settings.secret.expose()).as_bytes()).to_string());
         let (book, changed, poke) = Default::default();
-        Self(Arc::new(Shared { settings, rooms, connector, book, register, pull_key, file, changed, poke }))
+        Self(Arc::new(Shared { settings, rooms, connector, book, register, pull_key, guesses, file, changed, poke }))
     }
 
     /// Whether this is the secret; takes the same time whatever it is.
@@ -176,7 +181,7 @@ impl Srs {
         match (hook.action, self.0.settings.keys) {
             (Action::OnPublish, keys) => {
                 let verdict = match keys {
-                    Keys::Required => self.published_with_key(&place, stream, &hook, now).await,
+                    Keys::Required => self.guarded(&place, stream, &hook, now).await,
                     Keys::Off => self.published_by_name(&place, &stream, &hook.client_id, now).await,
                 };
                 if let Verdict::Refuse(reason) = &verdict {

@@ -2,10 +2,11 @@
 
 use std::{
     sync::{
-        PoisonError,
+        Arc, PoisonError,
+        atomic::{AtomicI64, Ordering},
         mpsc::{Receiver, sync_channel},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -37,8 +38,11 @@ const PRE_SKIP: std::ops::Range<usize> = 10..12;
 /// Most that is spent on a mix, kbit/s: there stereo music is not told from what went in.
 const MAX_KBPS: u32 = 96;
 
-/// Blocks the encoder may leave lying before it counts as stuck: 1 s. It needs 20 ms.
+/// Blocks the encoder may leave lying before it is asked whether it is stuck: 1 s. It needs 20 ms.
 const MAX_WAITING: u64 = RATE as u64 / BLOCK as u64;
+
+/// It is stuck if it sends nothing for so long while that many lie: a burst after a pause is encoded in milliseconds.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Longest wait for the encoder's last packets.
 const FINISH: Duration = Duration::from_secs(1);
@@ -71,14 +75,18 @@ pub struct OpusEncoder {
     /// Index of the next sample, from room time zero.
     next: i64,
     ending: bool,
+    /// Packets that it has sent.
+    sent: Arc<AtomicI64>,
+    /// Since when too many blocks lie, and what it had sent by then.
+    behind: Option<(Instant, i64)>,
     /// It takes no more sound: its thread hangs, and whoever waited for that would too.
     stuck: bool,
 }
 
 /// What the encoder's packets need besides their bytes.
 struct Stamper {
-    /// Packets so far.
-    count: i64,
+    /// Packets so far; nobody else counts them.
+    sent: Arc<AtomicI64>,
     /// Index of the first sample given to the encoder, from room time zero.
     begin: i64,
     listener: u32,
@@ -102,7 +110,8 @@ impl OpusEncoder {
         let output = named("out")?.downcast::<gst_app::AppSink>().map_err(|_| OpusEncoderError::Missing("out"))?;
         input.set_caps(Some(&caps()));
         input.set_format(gst::Format::Time);
-        let mut stamper = Stamper { count: 0, begin, listener, sink };
+        let sent = Arc::new(AtomicI64::new(0));
+        let stamper = Stamper { sent: Arc::clone(&sent), begin, listener, sink };
         let (end, ended) = sync_channel(1);
         let callbacks = gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
@@ -114,7 +123,8 @@ impl OpusEncoder {
             .eos(move |_| _ = end.try_send(()));
         output.set_callbacks(callbacks.build());
         let fault = pipeline::watch(&pipeline);
-        let encoder = Self { pipeline, input, fault, ended, next: begin, ending: false, stuck: false };
+        let (ending, behind, stuck) = (false, None, false);
+        let encoder = Self { pipeline, input, fault, ended, next: begin, ending, sent, behind, stuck };
         let started = encoder.pipeline.set_state(gst::State::Playing);
         started.map_err(|error| OpusEncoderError::Failed(encoder.fault().unwrap_or(error.to_string())))?;
         Ok(encoder)
@@ -125,7 +135,7 @@ impl OpusEncoder {
         if let Some(fault) = self.fault() {
             return Err(OpusEncoderError::Failed(fault));
         }
-        if self.input.current_level_buffers() > MAX_WAITING {
+        if self.hangs() {
             self.stuck = true;
             return Err(OpusEncoderError::Failed("it takes no more sound".to_owned()));
         }
@@ -162,6 +172,22 @@ impl OpusEncoder {
         }
     }
 
+    /// Whether it sends nothing although more lies before it than it could be working on.
+    fn hangs(&mut self) -> bool {
+        if self.input.current_level_buffers() <= MAX_WAITING {
+            self.behind = None;
+            return false;
+        }
+        let sent = self.sent.load(Ordering::Relaxed);
+        match self.behind {
+            Some((since, then)) if then == sent => since.elapsed() > PATIENCE,
+            _ => {
+                self.behind = Some((Instant::now(), sent));
+                false
+            }
+        }
+    }
+
     fn fault(&self) -> Option<String> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -186,10 +212,9 @@ fn build(text: &str, settings: &AudioSettings) -> Result<gst::Pipeline, OpusEnco
 }
 
 impl Stamper {
-    fn send(&mut self, sample: &gst::Sample) {
+    fn send(&self, sample: &gst::Sample) {
         let ahead = sample.caps().and_then(pre_skip).unwrap_or_default();
-        let at = self.begin - ahead + self.count * FRAME;
-        self.count += 1;
+        let at = self.begin - ahead + self.sent.fetch_add(1, Ordering::Relaxed) * FRAME;
         let Some(data) = sample.buffer().and_then(|buffer| buffer.map_readable().ok()) else { return };
         // Program time begins at zero, and what is before it is silence.
         if at < 0 {
