@@ -138,7 +138,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         limits: Limits::default(),
         counters: counters.clone(),
         fleet: fleet.clone(),
-        entrance: Entrance::new(limits.rtmp, guesses.clone()),
+        entrance: Entrance::new(limits.rtmp, limits.silenced, guesses.clone()),
     };
     tracing::info!("RTMP on {}", rtmp.local_addr()?);
     tasks.spawn("rtmp door", door.clone().serve(rtmp, tasks.clone()));
@@ -152,8 +152,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let webrtc = WebRtc::new(webrtc, rooms.clone(), config.ice_servers, counters.clone(), tasks.clone());
 
     // After the rooms, which are what it looks through first.
-    let srs =
-        config.srs.map(|settings| Srs::open(settings, rooms.clone(), outward, guesses.clone(), &config.state));
+    let srs = config.srs.map(|settings| Srs::open(settings, rooms.clone(), outward, guesses.clone(), &config.state));
     if let Some(srs) = &srs {
         tasks.spawn("srs", srs.clone().watch(tasks.token()));
         tasks.spawn("srs register", srs.clone().keep(tasks.token()));
@@ -174,7 +173,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         stopping: tasks.token(),
     };
     let router = api::router(ApiState::new(settings));
-    let bounds = Bounds { places: limits.http, proxies: config.trusted_proxy, ..Bounds::default() };
+    let bounds =
+        Bounds { places: limits.http, silenced: limits.silenced, proxies: config.trusted_proxy, ..Bounds::default() };
     tasks.spawn("http", api::serve(http, router.clone(), tasks.clone(), bounds));
     if let Some((fleet, callers)) = fleet.clone().zip(callers) {
         tasks.spawn("fleet door", fleet::serve(fleet, callers, router, door));

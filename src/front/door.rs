@@ -13,7 +13,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
 };
 
 pub use self::entrance::Entrance;
@@ -22,7 +22,7 @@ use self::{
     place::{Lost, Program, Target, pass_on},
 };
 use super::{
-    accept::{self, Admission, Standing},
+    accept::{self, Admission, Line, Standing},
     auth::guess::Scope,
     fleet::{self, Fleet, Place},
     low_delay::LowDelay,
@@ -118,18 +118,23 @@ impl RtmpDoor {
             let door = self.clone();
             let stop = tasks.clone();
             tasks.spawn("rtmp", async move {
-                tokio::select! {
-                    () = door.meet_client(stream, peer, &admission) => {}
-                    () = admission.evicted() => door.counters.rtmp_refused("evicted"),
-                    () = stop.stopping() => {}
-                }
+                let line = Line::new(stream);
+                let evicted = tokio::select! {
+                    () = door.meet_client(line.clone(), peer, &admission) => false,
+                    () = admission.evicted() => true,
+                    () = stop.stopping() => false,
+                };
                 drop((admission, open));
+                if evicted {
+                    door.counters.rtmp_refused("evicted");
+                    door.entrance.silence().keep(line, &stop);
+                }
             });
         }
     }
 
-    async fn meet_client(&self, stream: TcpStream, peer: SocketAddr, admission: &Admission) {
-        self.serve_guest(LowDelay::new(stream), Guest { peer, admission: Some(admission) }).await;
+    async fn meet_client(&self, line: Line, peer: SocketAddr, admission: &Admission) {
+        self.serve_guest(LowDelay::new(line), Guest { peer, admission: Some(admission) }).await;
     }
 
     /// Serves the connection of `peer`, which came through another front, until it ends.

@@ -6,6 +6,7 @@
 
 use std::{
     io::{self, IoSlice},
+    os::fd::AsFd,
     pin::Pin,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -39,14 +40,14 @@ const MOST: usize = 212_992;
 
 /// A TCP connection, set so.
 #[derive(Debug)]
-pub struct LowDelay {
-    stream: TcpStream,
+pub struct LowDelay<S = TcpStream> {
+    stream: S,
     share: Share,
 }
 
-impl LowDelay {
+impl<S: AsFd> LowDelay<S> {
     /// Takes over a connection; `TCP_NODELAY` is set too, since packets are small and late ones are worthless.
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: S) -> Self {
         prepare(&stream);
         Self { stream, share: Share::new(Instant::now()) }
     }
@@ -60,7 +61,7 @@ impl LowDelay {
 }
 
 /// Sets what does not depend on the rate.
-pub fn prepare(stream: &TcpStream) {
+pub fn prepare(stream: &impl AsFd) {
     let socket = SockRef::from(stream);
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_notsent_lowat(UNSENT);
@@ -105,13 +106,13 @@ impl Share {
     }
 }
 
-impl AsyncRead for LowDelay {
+impl<S: AsyncRead + Unpin> AsyncRead for LowDelay<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, into)
     }
 }
 
-impl AsyncWrite for LowDelay {
+impl<S: AsyncWrite + AsFd + Unpin> AsyncWrite for LowDelay<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let wrote = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
         self.wrote(wrote);

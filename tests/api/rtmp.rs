@@ -43,7 +43,7 @@ async fn door() -> (SocketAddr, Tasks) {
         limits: Limits { greeting: Duration::from_secs(60), ..Limits::default() },
         counters: Counters::default(),
         fleet: None,
-        entrance: Entrance::new(shares, Guesses::default()),
+        entrance: Entrance::new(shares, 0, Guesses::default()),
     };
     tasks.spawn("door", door.serve(listener, tasks.clone()));
     (address, tasks)

@@ -1,6 +1,7 @@
 //! How many descriptors this process may have, and what of them each listener gets.
 //!
-//! Half of them are for whoever comes, shared out as `FULL` has it, or less of everything where that is more than there are. The other half is
+//! Half of them are for whoever comes, shared out as `FULL` has it, or less of everything where that is more than there are; an eighth is for
+//! connections that lost their place (`silence`). The rest is
 //! for what the front does itself: workers (eight each, five more for a moment while one starts), pulls and pushes (two each),
 //! the state folder, Docker. No flood of strangers therefore keeps a worker from being started again.
 
@@ -24,6 +25,7 @@ const FULL: Limits = Limits {
     rtmp: Shares { strangers: 1024, guests: 1024, known: 1024 },
     webrtc_tcp: Shares { strangers: 256, guests: 256, known: 256 },
     workers: Shares { strangers: 256, guests: 0, known: 0 },
+    silenced: 4096,
 };
 
 /// What each listener may have.
@@ -37,6 +39,8 @@ pub struct Limits {
     pub webrtc_tcp: Shares,
     /// The door for workers and other fronts: until they have said who they are.
     pub workers: Shares,
+    /// Connections that lost their place, of HTTP and as many again of RTMP, kept open for a while.
+    pub silenced: usize,
 }
 
 /// Too few descriptors to work with.
@@ -63,14 +67,16 @@ impl Limits {
             return Err(TooFew(descriptors));
         }
         let each = if several { 2 } else { 1 };
-        let half = usize::try_from(descriptors.min(MOST) / 2).unwrap_or(usize::MAX);
+        let usable = usize::try_from(descriptors.min(MOST)).unwrap_or(usize::MAX);
+        let half = usable / 2;
         let wanted = FULL.connections() * each;
         let scaled = |places: usize| if half >= wanted { places } else { places * half / wanted };
-        Ok(FULL.map(|Shares { strangers, guests, known }| Shares {
+        let shares = FULL.map(|Shares { strangers, guests, known }| Shares {
             strangers: scaled(strangers),
             guests: scaled(guests),
             known: scaled(known),
-        }))
+        });
+        Ok(Self { silenced: FULL.silenced.min(usable / 16), ..shares })
     }
 
     /// Connections of all listeners together.
@@ -79,14 +85,14 @@ impl Limits {
     }
 
     fn map(self, each: impl Fn(Shares) -> Shares) -> Self {
-        let Self { http, rtmp, webrtc_tcp, workers } = self;
-        Self { http: each(http), rtmp: each(rtmp), webrtc_tcp: each(webrtc_tcp), workers: each(workers) }
+        let Self { http, rtmp, webrtc_tcp, workers, silenced } = self;
+        Self { http: each(http), rtmp: each(rtmp), webrtc_tcp: each(webrtc_tcp), workers: each(workers), silenced }
     }
 }
 
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { http, rtmp, webrtc_tcp, workers } = self;
+        let Self { http, rtmp, webrtc_tcp, workers, silenced: _ } = self;
         let all = [("HTTP", http), ("RTMP", rtmp), ("WebRTC by TCP", webrtc_tcp), ("workers", workers)];
         for (index, (name, Shares { strangers, guests, known })) in all.into_iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
@@ -126,6 +132,7 @@ mod tests {
             let limits = Limits::of(descriptors, several).expect("enough");
             let each = if several { 2 } else { 1 };
             assert!((limits.connections() * each) as u64 <= descriptors / 2, "{descriptors} {limits:?}");
+            assert!(2 * limits.silenced as u64 <= descriptors / 8, "{descriptors} {limits:?}");
             for shares in [limits.http, limits.rtmp] {
                 assert!(shares.strangers >= 3 && shares.known >= 3, "{descriptors} {limits:?}");
             }

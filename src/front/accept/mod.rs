@@ -14,7 +14,8 @@
 //! - **Which stranger goes**: of an address or network that has its share, one of its own; when all places are taken, one of the address that
 //!   has most, so that whoever holds many pays before whoever holds one. Of these it is the one that came no step further
 //!   for longest ([`Admission::step`]: a handshake that is complete, a request that is whole). A connection that is merely held is
-//!   therefore first, and an honest client, which goes on with each round trip, outlives a crowd that does not.
+//!   therefore first, and an honest client, which goes on with each round trip, outlives a crowd that does not. Its connection is
+//!   served no more, and closed a while [later](silence).
 //! - **A guest never goes for one of its own address**: many viewers behind one address do not throw each other out. When all guests'
 //!   places are taken, the youngest of the network with most goes for a network with fewer.
 //! - **Who has shown a key never goes**, and finds places of its own. Health checks come as strangers, so they always get in.
@@ -26,6 +27,7 @@
 
 pub mod descriptors;
 pub mod places;
+pub mod silence;
 
 use std::{
     io,
@@ -40,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 pub use descriptors::Limits;
 pub use places::{Full, Shares, Standing};
 use places::{Given, Id, Places};
+pub use silence::{Line, Silence};
 
 /// Pause after the system refuses to accept, such as when descriptors have run out, an error that would repeat at once: long
 /// enough for one to be closed, short enough not to be noticed.

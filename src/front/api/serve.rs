@@ -14,7 +14,7 @@ use tower::ServiceExt;
 
 use crate::{
     base::tasks::Tasks,
-    front::accept::{self, Admission, Admissions, Shares, Standing},
+    front::accept::{self, Admission, Admissions, Line, Shares, Silence, Standing},
 };
 
 /// Bounds of the listener.
@@ -22,6 +22,8 @@ use crate::{
 pub struct Bounds {
     /// Places, each of up to `header_bytes`.
     pub places: Shares,
+    /// Connections that lost their place and are kept open for a while.
+    pub silenced: usize,
     /// Proxies of the operator's: many people come by one connection of theirs.
     pub proxies: Vec<IpNet>,
     /// Longest time for a request's head to arrive, and so also for a connection to stay idle: a person's next click, and
@@ -42,6 +44,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             places: accept::Limits::default().http,
+            silenced: accept::Limits::default().silenced,
             proxies: Vec::new(),
             header_timeout: Duration::from_secs(15),
             header_bytes: 32 * 1024,
@@ -70,7 +73,8 @@ impl Visit {
 
 /// Serves until the tasks are told to stop; connections are tasks of the same group.
 pub async fn serve(listener: TcpListener, router: Router, tasks: Tasks, bounds: Bounds) {
-    let (admissions, bounds) = (Admissions::new(bounds.places), Arc::new(bounds));
+    let (admissions, silence) = (Admissions::new(bounds.places), Silence::new(bounds.silenced));
+    let bounds = Arc::new(bounds);
     loop {
         let (stream, address) = tokio::select! {
             () = tasks.stopping() => return,
@@ -82,22 +86,37 @@ pub async fn serve(listener: TcpListener, router: Router, tasks: Tasks, bounds: 
             false => Standing::Stranger,
         };
         let Ok(admission) = admissions.admit(ip, standing) else { continue };
-        let connection = connection(stream, address, router.clone(), tasks.clone(), bounds.clone(), admission);
-        tasks.spawn("http", connection);
+        if let Err(error) = prepare(&stream, &bounds) {
+            tracing::debug!(%address, %error, "cannot set socket options");
+        }
+        let line = Line::new(stream);
+        let served = connection(line.clone(), address, router.clone(), tasks.clone(), bounds.clone(), admission);
+        let (silence, all) = (silence.clone(), tasks.clone());
+        tasks.spawn("http", async move {
+            if served.await == Served::Evicted {
+                silence.keep(line, &all);
+            }
+        });
     }
 }
 
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Served {
+    /// By itself, or with the server.
+    Ended,
+    /// Its place went to another.
+    Evicted,
+}
+
 async fn connection(
-    stream: TcpStream,
+    line: Line,
     address: SocketAddr,
     router: Router,
     tasks: Tasks,
     bounds: Arc<Bounds>,
     admission: Admission,
-) {
-    if let Err(error) = prepare(&stream, &bounds) {
-        tracing::debug!(%address, %error, "cannot set socket options");
-    }
+) -> Served {
     let admission = Arc::new(admission);
     let visit = Visit(admission.clone());
     let mark = move |extensions: &mut Extensions| {
@@ -107,8 +126,11 @@ async fn connection(
         extensions.insert(visit.clone());
     };
     tokio::select! {
-        () = serve_one(stream, router, tasks, &bounds, mark) => {}
-        () = admission.evicted() => tracing::debug!(%address, "an HTTP connection made room for another"),
+        () = serve_one(line, router, tasks, &bounds, mark) => Served::Ended,
+        () = admission.evicted() => {
+            tracing::debug!(%address, "an HTTP connection made room for another");
+            Served::Evicted
+        }
     }
 }
 

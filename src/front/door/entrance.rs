@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use crate::front::{
-    accept::{Admission, Admissions, Shares, Standing},
+    accept::{Admission, Admissions, Shares, Silence, Standing},
     auth::{
         guess::{Guesses, Limited, Scope},
         rate::{Allowance, Rates},
@@ -64,6 +64,7 @@ impl From<rtmp::Error> for Refusal {
 #[derive(Debug, Clone)]
 pub struct Entrance {
     admissions: Admissions,
+    silence: Silence,
     guesses: Guesses,
     /// How often an address is heard at all that may try nothing: enough for a player of an open room behind it, and for an encoder to be
     /// told why.
@@ -71,9 +72,15 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    /// Nobody is in; `guesses` are those of all doors.
-    pub fn new(shares: Shares, guesses: Guesses) -> Self {
-        Self { admissions: Admissions::new(shares), guesses, turnstile: Arc::new(Rates::new(Allowance::TURNSTILE)) }
+    /// Nobody is in; up to `silenced` of those who lose their place are kept open for a while; `guesses` are those of all doors.
+    pub fn new(shares: Shares, silenced: usize, guesses: Guesses) -> Self {
+        let (admissions, silence) = (Admissions::new(shares), Silence::new(silenced));
+        Self { admissions, silence, guesses, turnstile: Arc::new(Rates::new(Allowance::TURNSTILE)) }
+    }
+
+    /// What becomes of connections that lost their place.
+    pub(super) fn silence(&self) -> &Silence {
+        &self.silence
     }
 
     /// Lets a stranger in, or closes its connection without a word, which costs nothing: one of few words why, for the counters.
