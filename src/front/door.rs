@@ -28,7 +28,7 @@ use super::{
     low_delay::LowDelay,
     metrics::Counters,
     room::{Audience, Door, Parting, Rooms},
-    rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
+    rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request, flv::Media},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
@@ -172,6 +172,9 @@ impl RtmpDoor {
                 return;
             }
         };
+        if guest.is_inward() {
+            publisher.set_from_front();
+        }
         tracing::info!(%peer, %room, %participant, "publishing by RTMP");
         let mut kept = GopCache::new();
         let end = loop {
@@ -186,8 +189,11 @@ impl RtmpDoor {
             }
         };
         // The place is free before the peer has said goodbye.
-        let parting = if matches!(end, End::Left) { Parting::Left } else { Parting::Lost };
-        target.close(parting).await;
+        match &end {
+            End::Left => target.close(Parting::Left).await,
+            End::Cut(reason) => target.fail(reason),
+            End::Broken(_) | End::Moved => target.close(Parting::Lost).await,
+        }
         match &end {
             End::Left => publisher.finish(None).await,
             End::Cut(reason) => publisher.finish(Some(reason)).await,
@@ -210,8 +216,13 @@ impl RtmpDoor {
     ) -> Result<Target, Refusal> {
         let find = async {
             let target = self.target(room, participant, key, guest).await?;
-            guest.is(Standing::Known)?;
-            Ok(target)
+            match guest.is(Standing::Known) {
+                Ok(()) => Ok(target),
+                Err(refusal) => {
+                    target.fail(&refusal.to_string());
+                    Err(refusal)
+                }
+            }
         };
         if guest.is_inward() {
             return find.await;
@@ -305,8 +316,8 @@ impl RtmpDoor {
         let (mut last, alarm) = (tokio::time::Instant::now(), tokio::time::sleep(SILENCE));
         tokio::pin!(alarm);
         loop {
-            let packet = tokio::select! {
-                packet = publisher.next() => packet,
+            let media = tokio::select! {
+                media = publisher.next_media() => media,
                 reason = target.lost() => return lost(reason),
                 // Set anew when it goes off: with every packet would be seventy times a second.
                 () = &mut alarm => match last + SILENCE {
@@ -318,8 +329,14 @@ impl RtmpDoor {
                 },
             };
             last = tokio::time::Instant::now();
-            match packet {
-                Ok(Some(packet)) => {
+            match media {
+                Ok(Some(Media::Unusable(track, reason))) => {
+                    tracing::info!(peer = %guest.peer, %room, "left out of what is published by RTMP: {reason}");
+                    if let Err(reason) = target.unusable(track, reason).await {
+                        return lost(reason);
+                    }
+                }
+                Ok(Some(Media::Packet(packet))) => {
                     if self.fleet.is_some() {
                         kept.push(&packet);
                     }
@@ -331,7 +348,10 @@ impl RtmpDoor {
                 Ok(None) => return End::Broken("the connection closed without a goodbye".to_owned()),
                 Err(error) => {
                     self.counters.rtmp_refused("media");
-                    return End::Broken(error.to_string());
+                    return match error {
+                        rtmp::Error::Protocol { .. } | rtmp::Error::Idle(_) => End::Cut(error.to_string()),
+                        _ => End::Broken(error.to_string()),
+                    };
                 }
             }
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{Request, StatusCode, header};
 use serde_json::json;
+use tempfile::TempDir;
 use tilecast::{
     base::{Secret, tasks::Tasks},
     front::{
@@ -16,7 +17,6 @@ use tilecast::{
         srs::{self, Srs},
     },
 };
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},

@@ -9,13 +9,14 @@ use tokio::{
 
 use super::{
     Error,
+    amf::Command,
     chunk::{Message, kind},
     client,
-    flv::{Incoming, Unsupported},
+    flv::{Incoming, Media},
     session::{command, courtesy, status},
     wire::{FAREWELL, STREAM_EOF, Wire},
 };
-use crate::media::Packet;
+use crate::media::{Packet, Track};
 
 /// The receiving end: a peer that publishes to us, or a stream we play.
 #[derive(Debug)]
@@ -30,6 +31,21 @@ pub struct Receiver<S> {
     alarm: Pin<Box<Sleep>>,
     /// The peer said that the stream is over, or is about to.
     over: bool,
+    /// The peer is a front, whose word on what was left out counts.
+    from_front: bool,
+}
+
+/// Name of the message by which a front tells another what it left out.
+pub(super) const UNUSABLE: &str = "tilecastUnusable";
+/// Longest reason taken from another front, characters.
+const MAX_REASON_CHARS: usize = 300;
+
+/// What another front left out, and why.
+fn told(payload: &[u8]) -> Option<(Track, String)> {
+    let told = Command::read(payload).ok().filter(|told| told.name == UNUSABLE)?;
+    let track = if told.transaction == 0.0 { Track::Video } else { Track::Audio };
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    Some((track, told.text(0)?.chars().take(MAX_REASON_CHARS).map(plain).collect()))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
@@ -39,26 +55,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
     }
 
     /// From a server that lets us play; `first` may have come before it said so.
-    pub(super) fn playback(wire: Wire<S>, stream: u32, idle: Duration, first: Option<Message>) -> Result<Self, Error> {
+    pub(super) fn playback(wire: Wire<S>, stream: u32, idle: Duration, first: Option<Message>) -> Self {
         let mut incoming = Incoming::default();
         if let Some(message) = first {
-            incoming.take(message, std::time::Instant::now())?;
+            incoming.take(message, std::time::Instant::now());
         }
-        Ok(Self::new(wire, incoming, stream, false, idle))
+        Self::new(wire, incoming, stream, false, idle)
     }
 
     fn new(wire: Wire<S>, incoming: Incoming, stream: u32, serves: bool, idle: Duration) -> Self {
         let alarm = Box::pin(sleep(idle));
-        Self { wire, incoming, stream, serves, idle, last: Instant::now(), alarm, over: false }
+        Self { wire, incoming, stream, serves, idle, last: Instant::now(), alarm, over: false, from_front: false }
     }
 
-    /// The next packet; `None` when the peer ended the stream or closed. Cancel safe.
-    ///
-    /// On media that nothing here decodes, a publishing peer is told so before this fails.
+    /// The next packet, as [`Receiver::next_media`] has it; what cannot be used is left out without a word.
     pub async fn next(&mut self) -> Result<Option<Packet>, Error> {
         loop {
-            if let Some(packet) = self.incoming.pop() {
-                return Ok(Some(packet));
+            match self.next_media().await? {
+                Some(Media::Packet(packet)) => return Ok(Some(packet)),
+                Some(Media::Unusable(..)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The next of what the peer sends; `None` when the peer ended the stream or closed. Cancel safe.
+    pub async fn next_media(&mut self) -> Result<Option<Media>, Error> {
+        loop {
+            if let Some(media) = self.incoming.pop() {
+                return Ok(Some(media));
             }
             let message = tokio::select! {
                 biased;
@@ -80,8 +105,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
             let Some(message) = message else { return Ok(None) };
             if matches!(message.kind, kind::AUDIO | kind::VIDEO | kind::AGGREGATE) {
                 self.last = Instant::now();
-                if let Err(unsupported) = self.incoming.take(message, self.last.into_std()) {
-                    return self.refuse(unsupported).await;
+                self.incoming.take(message, self.last.into_std());
+            } else if self.from_front && message.kind == kind::DATA {
+                if let Some((track, reason)) = told(&message.payload) {
+                    return Ok(Some(Media::Unusable(track, reason)));
                 }
             } else if self.ends(&message)? {
                 self.over = true;
@@ -95,13 +122,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
         self.over
     }
 
-    async fn refuse(&mut self, unsupported: Unsupported) -> Result<Option<Packet>, Error> {
-        if self.serves {
-            status(&mut self.wire, self.stream, "error", "NetStream.Publish.Denied", &unsupported.to_string());
-            // The peer is being dropped; whether it still listens changes nothing.
-            let _ = self.wire.flush().await;
-        }
-        Err(unsupported.into())
+    /// The peer is another front, which says itself what it left out ([`super::Sender::tell_unusable`]).
+    pub fn set_from_front(&mut self) {
+        self.from_front = true;
     }
 
     /// True when a message says that the stream is over.

@@ -10,7 +10,7 @@ mod timeline;
 mod write;
 
 pub use file::{FileFault, FileReader};
-pub use incoming::Incoming;
+pub use incoming::{Incoming, Media};
 pub use outgoing::Outgoing;
 pub use tag::{Unit, Unsupported, audio, video};
 pub use timeline::Timeline;
