@@ -7,7 +7,7 @@ use std::{
 
 use bytes::{Buf, Bytes};
 
-use super::{Timeline, Unsupported, audio, tag, video};
+use super::{Timeline, Unit, Unsupported, audio, headers::Headers, tag, video};
 use crate::{
     front::rtmp::chunk::{Message, kind},
     media::{Packet, Role, Timestamp, Track},
@@ -18,6 +18,9 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// Most different things told to be left out of one stream; an encoder has one or two.
 const MAX_TOLD: usize = 8;
+
+/// How long a codec's header may come after what it is for before that is told: longer than encoders that send it late need.
+const HEADER_WAIT: Duration = Duration::from_secs(1);
 
 /// What comes out, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,9 @@ pub enum Media {
 #[derive(Debug, Default)]
 pub struct Incoming {
     timeline: Timeline,
+    headers: Headers,
+    /// Since when units come that wait for a header, of picture and sound.
+    waiting: [Option<Instant>; 2],
     ready: VecDeque<Media>,
     /// What was told, and when last.
     told: Vec<(Unsupported, Instant)>,
@@ -66,6 +72,26 @@ impl Incoming {
         if unit.others {
             self.leave_out(tag::others(track), now);
         }
+        let waiting = usize::from(track == Track::Audio);
+        match self.headers.take(unit) {
+            Ok(units) => {
+                self.waiting[waiting] = None;
+                for (later, unit) in units {
+                    self.place(unit, timestamp.wrapping_add(later as u32), now);
+                }
+            }
+            // The header may just be late.
+            Err(unsupported) => {
+                let since = *self.waiting[waiting].get_or_insert(now);
+                if now.saturating_duration_since(since) >= HEADER_WAIT {
+                    self.leave_out(unsupported, now);
+                }
+            }
+        }
+    }
+
+    fn place(&mut self, unit: Unit, timestamp: u32, now: Instant) {
+        let track = unit.codec.track();
         let millis = match unit.role {
             Role::Config => self.timeline.newest(track),
             _ => self.timeline.place(track, timestamp, now),

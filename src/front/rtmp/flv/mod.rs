@@ -1,6 +1,7 @@
 //! FLV tag bodies (Adobe Flash Video File Format 10.1, annex E; Enhanced RTMP v2 for what came later) to packets and back.
 
 mod file;
+mod headers;
 mod incoming;
 mod outgoing;
 mod tag;

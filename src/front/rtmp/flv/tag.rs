@@ -18,14 +18,26 @@ pub enum Unsupported {
     /// A picture or sound beside the first one.
     #[error("the stream carries several {0} tracks at once, of which the first is taken; set the encoder to send one")]
     Multitrack(&'static str),
+    /// Pictures of which the decoder's parameters did not come.
+    #[error(
+        "the picture comes without its sequence header (SPS and PPS), so nothing of it can be decoded; start the encoder anew, or set \
+         it to repeat the header with every keyframe"
+    )]
+    VideoHeader,
+    /// Raw AAC of which the configuration did not come.
+    #[error(
+        "the AAC sound comes without its sequence header (AudioSpecificConfig), so nothing of it can be decoded; start the encoder \
+         anew, or set it to send AAC with ADTS headers"
+    )]
+    AacHeader,
 }
 
 impl Unsupported {
     /// Which track it is of.
     pub fn track(&self) -> Track {
         match self {
-            Self::Video(_) | Self::Multitrack(VIDEO) => Track::Video,
-            Self::Audio(_) | Self::Multitrack(_) => Track::Audio,
+            Self::Video(_) | Self::VideoHeader | Self::Multitrack(VIDEO) => Track::Video,
+            Self::Audio(_) | Self::AacHeader | Self::Multitrack(_) => Track::Audio,
         }
     }
 }

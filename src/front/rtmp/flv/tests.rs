@@ -155,11 +155,11 @@ fn incoming(tags: &[(u8, &[u8])], step: Duration) -> Vec<Result<(Track, usize), 
 
 #[test]
 fn a_track_that_cannot_be_used_leaves_the_other_alone_and_is_told_now_and_then() {
-    let picture = (kind::VIDEO, &b"\x17\x01\0\0\0picture"[..]);
+    let picture = (kind::VIDEO, &b"\x17\x01\0\0\0\0\0\x01sps"[..]);
     for sound in [&b"\xb2speex"[..], b"\x52nelly", b"\x32pcm", b"\x91ac-3", b"\xf2own", b"\x95\x01Opus\x07two"] {
         let tags = [picture, (kind::AUDIO, sound)].repeat(60);
         let came = incoming(&tags, Duration::from_millis(50));
-        let pictures = came.iter().filter(|media| **media == Ok((Track::Video, 7))).count();
+        let pictures = came.iter().filter(|media| **media == Ok((Track::Video, 6))).count();
         let told = came.iter().filter(|media| matches!(media, Err((Track::Audio, _)))).count();
         // Six seconds: at once, and every two.
         assert_eq!((pictures, told, came.len()), (60, 3, 63), "{sound:?}");
@@ -176,4 +176,16 @@ fn a_flood_of_codecs_is_told_a_bounded_number_of_times() {
     let tags: Vec<Vec<u8>> = (0..200u8).map(|byte| [b"\x91abc", &[byte][..], b"data"].concat()).collect();
     let tags: Vec<(u8, &[u8])> = tags.iter().map(|tag| (kind::VIDEO, &tag[..])).collect();
     assert_eq!(incoming(&tags, Duration::ZERO).len(), 8);
+}
+
+#[test]
+fn what_waits_for_its_header_is_told_after_a_second() {
+    let picture = (kind::VIDEO, &b"\x17\x01\0\0\0\0\0\0\x02\x65\x01"[..]);
+    let sound = (kind::AUDIO, &b"\xaf\x01\x21\x10"[..]);
+    let header = (kind::AUDIO, &b"\xaf\x00\x12\x10"[..]);
+    let late = [[sound; 5].to_vec(), vec![header, sound]].concat();
+    let came = incoming(&late, Duration::from_millis(50));
+    assert_eq!(came, [Ok((Track::Audio, 2)), Ok((Track::Audio, 2))], "late is not missing");
+    let came = incoming(&[picture, sound].repeat(20), Duration::from_millis(50));
+    assert!(matches!(&came[..], [Err((Track::Video, _)), Err((Track::Audio, _))]), "{came:?}");
 }
