@@ -78,7 +78,7 @@ pub fn connection(input: Vec<u8>) -> usize {
     runtime.block_on(async {
         match rtmp::accept(Script { input, at: 0 }, &limits).await {
             Ok(Request::Publish(request)) => {
-                let _ = (request.path(), request.query("key").map(str::len));
+                let _ = (request.path(), request.readings("key").len());
                 let Ok(mut publisher) = request.accept().await else { return 0 };
                 let mut packets = 0;
                 while let Ok(Some(packet)) = publisher.next().await {

@@ -4,7 +4,7 @@ use std::{pin::Pin, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, Sleep, sleep},
+    time::{Instant, Sleep, sleep, timeout},
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     chunk::{Message, kind},
     client,
     flv::{Incoming, Media},
-    session::{command, courtesy, status},
+    session::{Request, Session, ask, command, courtesy, status},
     wire::{FAREWELL, STREAM_EOF, Wire},
 };
 use crate::media::{Packet, Track};
@@ -33,6 +33,10 @@ pub struct Receiver<S> {
     over: bool,
     /// The peer is a front, whose word on what was left out counts.
     from_front: bool,
+    /// Of a peer that publishes: what it may ask for next.
+    session: Option<Session>,
+    /// What it asked for already, on which message stream.
+    next: Option<(Command, u32)>,
 }
 
 /// Name of the message by which a front tells another what it left out.
@@ -50,8 +54,9 @@ fn told(payload: &[u8]) -> Option<(Track, String)> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
     /// From a peer that was let in to publish.
-    pub(super) fn publisher(wire: Wire<S>, stream: u32, idle: Duration) -> Self {
-        Self::new(wire, Incoming::default(), stream, true, idle)
+    pub(super) fn publisher(wire: Wire<S>, stream: u32, session: Session) -> Self {
+        let idle = session.limits.idle;
+        Self { session: Some(session), ..Self::new(wire, Incoming::default(), stream, true, idle) }
     }
 
     /// From a server that lets us play; `first` may have come before it said so.
@@ -65,7 +70,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
 
     fn new(wire: Wire<S>, incoming: Incoming, stream: u32, serves: bool, idle: Duration) -> Self {
         let alarm = Box::pin(sleep(idle));
-        Self { wire, incoming, stream, serves, idle, last: Instant::now(), alarm, over: false, from_front: false }
+        Self {
+            wire,
+            incoming,
+            stream,
+            serves,
+            idle,
+            last: Instant::now(),
+            alarm,
+            over: false,
+            from_front: false,
+            session: None,
+            next: None,
+        }
     }
 
     /// The next packet, as [`Receiver::next_media`] has it; what cannot be used is left out without a word.
@@ -138,6 +155,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
                 self.over = true;
                 Ok(false)
             }
+            // It goes on with another stream before it has deleted this one.
+            "publish" if self.serves && self.over => {
+                self.next = Some((command, message.stream));
+                Ok(true)
+            }
+            "publish" if self.serves => {
+                let text = "one stream a connection: end the one that is published first, or connect again";
+                status(&mut self.wire, message.stream, "error", "NetStream.Publish.BadName", text);
+                Ok(false)
+            }
+            "createStream" => {
+                if let Some(session) = &mut self.session {
+                    session.create_stream(&mut self.wire, &command)?;
+                }
+                Ok(false)
+            }
             "deleteStream" | "closeStream" if self.serves => {
                 status(&mut self.wire, self.stream, "status", "NetStream.Unpublish.Success", "Unpublished.");
                 Ok(true)
@@ -155,6 +188,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
                 Ok(false)
             }
         }
+    }
+
+    /// Waits for what a peer that has ended its stream asks for next on the same connection, as long as a newcomer may take for
+    /// that; `None` when it closes instead.
+    pub async fn again(self) -> Option<Request<S>> {
+        let (wire, session) = (self.wire, self.session?);
+        if let Some((command, stream)) = self.next {
+            return session.request(wire, &command, stream);
+        }
+        let patience = session.limits.greeting;
+        timeout(patience, ask(wire, session)).await.ok()?.ok()
     }
 
     /// Ends the stream properly and within 2 s; worth calling after [`Receiver::next`] gave `None` too, since GStreamer takes a
