@@ -122,6 +122,41 @@ async fn commands_out_of_order_are_refused() {
 }
 
 #[tokio::test]
+async fn a_stream_may_follow_another_on_the_same_connection() {
+    let unpublish = command(Writer::command("FCUnpublish", 5.0).null().text("alice"));
+    let delete = command(Writer::command("deleteStream", 6.0).null().number(1.0));
+    let create = command(Writer::command("createStream", 7.0).null());
+    let bob = command(Writer::command("publish", 8.0).null().text("bob").text("live"));
+    let media = message(kind::AUDIO, 1, &[0x2f; 100]);
+    for farewell in [[unpublish.clone(), delete.clone()].concat(), delete, unpublish] {
+        let all = [publish(), media.clone(), farewell, create.clone(), bob.clone(), media.clone()].concat();
+        let (ours, mut theirs) = duplex(1 << 20);
+        theirs.write_all(&[handshake(), all].concat()).await.expect("room");
+        let Ok(Request::Publish(request)) = rtmp::accept(ours, &limits()).await else { panic!("it asked to publish") };
+        let mut publisher = request.accept().await.expect("it waits");
+        assert!(matches!(publisher.next().await, Ok(Some(_))));
+        assert!(matches!(publisher.next().await, Ok(None)) && publisher.said_goodbye());
+        let Some(Request::Publish(request)) = publisher.again().await else { panic!("it asked again") };
+        assert_eq!(request.name(), "bob");
+        let mut publisher = request.accept().await.expect("it waits");
+        assert!(matches!(publisher.next().await, Ok(Some(_))));
+        drop(theirs);
+        assert!(publisher.again().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_second_stream_beside_the_first_is_refused_and_the_first_goes_on() {
+    let (ours, mut theirs) = duplex(1 << 20);
+    let bob = command(Writer::command("publish", 8.0).null().text("bob").text("live"));
+    let all = [handshake(), publish(), bob, message(kind::AUDIO, 1, &[0x2f; 100])].concat();
+    theirs.write_all(&all).await.expect("room");
+    let Ok(Request::Publish(request)) = rtmp::accept(ours, &limits()).await else { panic!("it asked to publish") };
+    let mut publisher = request.accept().await.expect("it waits");
+    assert!(matches!(publisher.next().await, Ok(Some(_))));
+}
+
+#[tokio::test]
 async fn a_stranger_may_not_announce_or_hold_much() {
     assert!(matches!(fault(&message(kind::VIDEO, 1, &[0; 20_000])).await, Fault::TooLong { limit: 8_192, .. }));
     let mut halves = Vec::new();

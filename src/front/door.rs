@@ -27,8 +27,8 @@ use super::{
     fleet::{self, Fleet, Place},
     low_delay::LowDelay,
     metrics::Counters,
-    room::{Audience, Door, Parting, Rooms},
-    rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request},
+    room::{Audience, Door, Parting, RoomError, Rooms},
+    rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request, flv::Media},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
@@ -145,38 +145,55 @@ impl RtmpDoor {
     async fn serve_guest<S: Wire>(&self, stream: S, guest: Guest<'_>) {
         let peer = guest.peer;
         let step = || guest.admission.into_iter().for_each(Admission::step);
-        match rtmp::accept_stepwise(stream, &self.limits, step).await {
-            Ok(Request::Publish(request)) => self.publisher(request, guest).await,
-            Ok(Request::Play(request)) => self.player(request, guest).await,
+        let mut request = match rtmp::accept_stepwise(stream, &self.limits, step).await {
+            Ok(request) => request,
             Err(error) => {
                 self.counters.rtmp_refused("protocol");
                 tracing::info!(%peer, "RTMP connection ended before it asked for anything: {error}");
+                return;
             }
+        };
+        // An encoder may end its stream and begin another on the same connection.
+        loop {
+            request = match request {
+                Request::Publish(request) => match self.publisher(request, guest).await {
+                    Some(next) => next,
+                    None => return,
+                },
+                Request::Play(request) => return self.player(request, guest).await,
+            };
         }
     }
 
-    async fn publisher<S: Wire>(&self, request: PublishRequest<S>, guest: Guest<'_>) {
+    /// What the peer asks for once it has ended its stream, if it does.
+    async fn publisher<S: Wire>(&self, request: PublishRequest<S>, guest: Guest<'_>) -> Option<Request<S>> {
         let peer = guest.peer;
-        let key = Secret::new(request.query("key").unwrap_or_default());
-        let Some((room, participant)) = publish_address(request.app(), request.name()) else {
+        let keys: Vec<Secret> = request.readings("key").into_iter().map(Secret::new).collect();
+        let place = request.places().find_map(|(app, name)| publish_address(app, name));
+        let Some((room, participant)) = place else {
             self.counters.rtmp_refused("publish");
-            return request.reject("publish to rtmp://HOST/in/ROOM/PARTICIPANT?key=KEY").await;
+            request.reject("publish to rtmp://HOST/in/ROOM/PARTICIPANT?key=KEY").await;
+            return None;
         };
-        let mut target = match self.seat(&room, &participant, &key, guest).await {
+        let mut target = match self.seat(&room, &participant, &keys, guest).await {
             Ok(target) => target,
             Err(refusal) => {
                 self.counters.rtmp_refused(refusal.label("publish"));
                 tracing::debug!(%peer, %room, %participant, "RTMP publisher refused: {refusal}");
-                return request.reject(&refusal.to_string()).await;
+                request.reject(&refusal.to_string()).await;
+                return None;
             }
         };
         let mut publisher = match request.accept().await {
             Ok(publisher) => publisher,
             Err(error) => {
                 tracing::info!(%peer, %room, %participant, "RTMP publisher left at once: {error}");
-                return;
+                return None;
             }
         };
+        if guest.is_inward() {
+            publisher.set_from_front();
+        }
         tracing::info!(%peer, %room, %participant, "publishing by RTMP");
         let mut kept = GopCache::new();
         let end = loop {
@@ -185,38 +202,52 @@ impl RtmpDoor {
                 break end;
             }
             tracing::info!(%peer, %room, %participant, "the publisher follows its room");
-            match self.follow(&mut publisher, (&room, &participant), &key, guest, &mut kept).await {
+            match self.follow(&mut publisher, (&room, &participant), &keys, guest, &mut kept).await {
                 Ok(next) => target = next,
                 Err(end) => break end,
             }
         };
         // The place is free before the peer has said goodbye.
-        let parting = if matches!(end, End::Left) { Parting::Left } else { Parting::Lost };
-        target.close(parting).await;
         match &end {
-            End::Left => publisher.finish(None).await,
-            End::Cut(reason) => publisher.finish(Some(reason)).await,
-            End::Broken(_) | End::Moved => {}
+            End::Left => target.close(Parting::Left).await,
+            End::Cut(reason) => target.fail(reason),
+            End::Broken(_) | End::Moved => target.close(Parting::Lost).await,
         }
-        let (End::Cut(end) | End::Broken(end)) = &end else {
-            tracing::info!(%peer, %room, %participant, "publishing by RTMP ended: it left");
-            return;
-        };
-        tracing::info!(%peer, %room, %participant, "publishing by RTMP ended: {end}");
+        match end {
+            End::Moved => None,
+            End::Left => {
+                tracing::info!(%peer, %room, %participant, "publishing by RTMP ended: it left");
+                publisher.again().await
+            }
+            End::Cut(reason) => {
+                tracing::info!(%peer, %room, %participant, "publishing by RTMP ended: {reason}");
+                publisher.finish(Some(&reason)).await;
+                None
+            }
+            End::Broken(reason) => {
+                tracing::info!(%peer, %room, %participant, "publishing by RTMP ended: {reason}");
+                None
+            }
+        }
     }
 
-    /// The place of a participant for one who comes with this key.
+    /// The place of a participant for one who comes with a key that is one of these.
     async fn seat(
         &self,
         room: &RoomId,
         participant: &ParticipantId,
-        key: &Secret,
+        keys: &[Secret],
         guest: Guest<'_>,
     ) -> Result<Target, Refusal> {
         let find = async {
-            let target = self.target(room, participant, key, guest).await?;
-            guest.is(Standing::Known)?;
-            Ok(target)
+            let target = self.target(room, participant, keys, guest).await?;
+            match guest.is(Standing::Known) {
+                Ok(()) => Ok(target),
+                Err(refusal) => {
+                    target.fail(&refusal.to_string());
+                    Err(refusal)
+                }
+            }
         };
         if guest.is_inward() {
             return find.await;
@@ -231,8 +262,26 @@ impl RtmpDoor {
         fleet.settled(room).await.map(drop).map_err(Refusal::Other)
     }
 
-    /// The place of a participant, wherever its room is; the reason why not is for people.
+    /// The place of a participant, wherever its room is, by whichever of the keys opens it; the reason why not is for people.
     async fn target(
+        &self,
+        room: &RoomId,
+        participant: &ParticipantId,
+        keys: &[Secret],
+        guest: Guest<'_>,
+    ) -> Result<Target, Refusal> {
+        let none = [Secret::new("")];
+        let mut refused = Refusal::from(RoomError::WrongKey);
+        for key in if keys.is_empty() { &none } else { keys } {
+            match self.open(room, participant, key, guest).await {
+                Err(refusal @ Refusal::Guess(_)) => refused = refusal,
+                end => return end,
+            }
+        }
+        Err(refused)
+    }
+
+    async fn open(
         &self,
         room: &RoomId,
         participant: &ParticipantId,
@@ -254,14 +303,14 @@ impl RtmpDoor {
         &self,
         publisher: &mut Publisher<S>,
         (room, participant): (&RoomId, &ParticipantId),
-        key: &Secret,
+        keys: &[Secret],
         guest: Guest<'_>,
         kept: &mut GopCache,
     ) -> Result<Target, End> {
         let find = async {
             let deadline = Instant::now() + FOLLOW;
             loop {
-                match self.target(room, participant, key, guest).await {
+                match self.target(room, participant, keys, guest).await {
                     Ok(target) => return Ok(target),
                     // A front that is just going, or has just gone, is not the last word.
                     Err(_) if Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
@@ -310,8 +359,8 @@ impl RtmpDoor {
         let (mut last, alarm) = (tokio::time::Instant::now(), tokio::time::sleep(SILENCE));
         tokio::pin!(alarm);
         loop {
-            let packet = tokio::select! {
-                packet = publisher.next() => packet,
+            let media = tokio::select! {
+                media = publisher.next_media() => media,
                 reason = target.lost() => return lost(reason),
                 // Set anew when it goes off: with every packet would be seventy times a second.
                 () = &mut alarm => match last + SILENCE {
@@ -323,8 +372,14 @@ impl RtmpDoor {
                 },
             };
             last = tokio::time::Instant::now();
-            match packet {
-                Ok(Some(packet)) => {
+            match media {
+                Ok(Some(Media::Unusable(track, reason))) => {
+                    tracing::info!(peer = %guest.peer, %room, "left out of what is published by RTMP: {reason}");
+                    if let Err(reason) = target.unusable(track, reason).await {
+                        return lost(reason);
+                    }
+                }
+                Ok(Some(Media::Packet(packet))) => {
                     if self.fleet.is_some() {
                         kept.push(&packet);
                     }
@@ -336,7 +391,10 @@ impl RtmpDoor {
                 Ok(None) => return End::Broken("the connection closed without a goodbye".to_owned()),
                 Err(error) => {
                     self.counters.rtmp_refused("media");
-                    return End::Broken(error.to_string());
+                    return match error {
+                        rtmp::Error::Protocol { .. } | rtmp::Error::Idle(_) => End::Cut(error.to_string()),
+                        _ => End::Broken(error.to_string()),
+                    };
                 }
             }
         }
@@ -344,12 +402,15 @@ impl RtmpDoor {
 
     async fn player<S: Wire>(&self, request: PlayRequest<S>, guest: Guest<'_>) {
         let peer = guest.peer;
-        let token = request.query("token").map(Secret::new);
-        let Some(room) = play_address(request.app(), request.name()) else {
+        let tokens: Vec<Option<Secret>> = match request.readings("token") {
+            none if none.is_empty() => vec![None],
+            some => some.into_iter().map(|token| Some(Secret::new(token))).collect(),
+        };
+        let Some(room) = request.places().find_map(|(app, name)| play_address(app, name)) else {
             self.counters.rtmp_refused("play");
             return request.reject("play rtmp://HOST/out/ROOM").await;
         };
-        let program = match self.find(&room, token.as_ref(), guest).await {
+        let program = match self.find(&room, &tokens, guest).await {
             Ok(program) => program,
             Err(refusal) => {
                 self.counters.rtmp_refused(refusal.label("play"));
@@ -369,13 +430,22 @@ impl RtmpDoor {
         }
     }
 
-    /// A room's program for one who comes with this token or none.
-    async fn find(&self, room: &RoomId, token: Option<&Secret>, guest: Guest<'_>) -> Result<Program, Refusal> {
+    /// A room's program for one who comes with a token that is one of these, or none.
+    async fn find(&self, room: &RoomId, tokens: &[Option<Secret>], guest: Guest<'_>) -> Result<Program, Refusal> {
+        let find = async {
+            let mut refused = Refusal::from(RoomError::WrongToken);
+            for token in tokens {
+                match self.program(room, token.as_ref(), guest).await {
+                    Err(refusal @ Refusal::Guess(_)) => refused = refusal,
+                    end => return end,
+                }
+            }
+            Err(refused)
+        };
         if guest.is_inward() {
-            return self.program(room, token, guest).await;
+            return find.await;
         }
         self.settle(room).await?;
-        let find = self.program(room, token, guest);
         self.entrance.attempt(guest.peer.ip(), Scope::Watch(room), find).await
     }
 

@@ -166,6 +166,8 @@ impl Connection {
             skipped: count(&counters.skipped),
             delay_ms: delay.as_secs_f32() * 1000.0,
             underruns: heard.underruns,
+            video_trouble: self.video.unusable(),
+            audio_trouble: sound.trouble(feed),
         }
     }
 }

@@ -41,7 +41,11 @@ pub async fn publish(
     let offer = wish::sdp(request).await?;
     let at = format!("/whip/{room}/{participant}");
     let links = webrtc.links(participant.as_str());
-    let answer = webrtc.publish((room, participant), key, from.ip, &offer)?;
+    let answer = webrtc.publish((room.clone(), participant.clone()), key.clone(), from.ip, &offer);
+    if let Err(error) = &answer {
+        webrtc.refused(&room, &participant, &key, error.to_string()).await;
+    }
+    let answer = answer?;
     Ok(wish::created(answer, &at, &links))
 }
 

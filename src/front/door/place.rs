@@ -11,7 +11,7 @@ use crate::{
         room::{Parting, Seat},
         rtmp::{self, Player},
     },
-    media::{Packet, fanout::Fanout},
+    media::{Packet, Track, fanout::Fanout},
 };
 
 /// Where a publisher's packets go.
@@ -79,6 +79,22 @@ impl Target {
                 Lost::Evicted
             }
             Self::Front(publication) => Lost::of(publication.closed().await),
+        }
+    }
+
+    /// Says that something of a track is left out, and why.
+    pub async fn unusable(&mut self, track: Track, reason: String) -> Result<(), Lost> {
+        match self {
+            Self::Seat(seat) => seat.unusable(track, reason).await.map_err(|_| Lost::Evicted),
+            Self::Front(publication) => publication.tell_unusable(track, &reason).await.map_err(Lost::of),
+        }
+    }
+
+    /// Gives the place up, because the connection was cut off for this reason.
+    pub fn fail(self, reason: &str) {
+        match self {
+            Self::Seat(seat) => seat.fail(reason.to_owned()),
+            Self::Front(publication) => drop(publication),
         }
     }
 

@@ -46,7 +46,7 @@ pub enum Event {
         /// Why the last one ended.
         reason: String,
     },
-    /// Something went wrong and was dealt with.
+    /// Something went wrong and was dealt with: a track that cannot be used, a connection that was refused.
     Fault {
         /// Whose, if it concerns one participant.
         #[serde(skip_serializing_if = "Option::is_none")]

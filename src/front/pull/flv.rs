@@ -6,16 +6,13 @@ use bytes::BytesMut;
 use tokio::time::{self, timeout_at};
 
 use super::play::PlayError;
-use crate::{
-    front::{
-        auth::address::{Connector, HttpUrl},
-        get::{Answer, get},
-        rtmp::{
-            client::PLAY_IDLE,
-            flv::{FileReader, Incoming},
-        },
+use crate::front::{
+    auth::address::{Connector, HttpUrl},
+    get::{Answer, get},
+    rtmp::{
+        client::PLAY_IDLE,
+        flv::{FileReader, Incoming, Media},
     },
-    media::Packet,
 };
 
 /// A stream that comes over HTTP.
@@ -35,15 +32,15 @@ impl FlvPlayback {
         Ok(Self { answer, reader, incoming, input: BytesMut::new(), last: time::Instant::now() })
     }
 
-    /// The next packet. Cancel safe.
-    pub(super) async fn next(&mut self) -> Result<Packet, PlayError> {
+    /// The next of what comes. Cancel safe.
+    pub(super) async fn next(&mut self) -> Result<Media, PlayError> {
         loop {
-            if let Some(packet) = self.incoming.pop() {
-                return Ok(packet);
+            if let Some(media) = self.incoming.pop() {
+                return Ok(media);
             }
             if let Some(message) = self.reader.next(&mut self.input)? {
                 self.last = time::Instant::now();
-                self.incoming.take(message, Instant::now())?;
+                self.incoming.take(message, Instant::now());
                 continue;
             }
             let more = timeout_at(self.last + PLAY_IDLE, self.answer.next()).await;

@@ -3,18 +3,15 @@
 use std::{future::Future, time::Duration};
 
 use super::{Over, PullUrl, flv::FlvPlayback};
-use crate::{
-    front::{
-        auth::address::Connector,
-        get::GetError,
-        retry::Failure,
-        room::Seat,
-        rtmp::{
-            self, Playback, client,
-            flv::{FileFault, Unsupported},
-        },
+use crate::front::{
+    auth::address::Connector,
+    get::GetError,
+    retry::Failure,
+    room::Seat,
+    rtmp::{
+        self, Playback, client,
+        flv::{FileFault, Media},
     },
-    media::Packet,
 };
 
 /// Why a connection to a source ended or never began.
@@ -29,9 +26,6 @@ pub(super) enum PlayError {
     /// What came over HTTP is not usable FLV.
     #[error(transparent)]
     Flv(#[from] FileFault),
-    /// Media that no decoder here takes.
-    #[error(transparent)]
-    Unsupported(#[from] Unsupported),
     /// Nothing came over HTTP.
     #[error("nothing was received for {0:?}")]
     Idle(Duration),
@@ -52,12 +46,12 @@ impl From<&PlayError> for Failure {
 }
 
 /// An open source.
-enum Media {
+enum Connection {
     Rtmp(Box<Playback>),
     Flv(Box<FlvPlayback>),
 }
 
-impl Media {
+impl Connection {
     async fn open(url: &PullUrl, connector: &Connector) -> Result<Self, PlayError> {
         Ok(match url {
             PullUrl::Rtmp(url) => Self::Rtmp(Box::new(client::play(url, connector).await?)),
@@ -65,10 +59,10 @@ impl Media {
         })
     }
 
-    /// The next packet. Cancel safe.
-    async fn next(&mut self) -> Result<Packet, PlayError> {
+    /// The next of what comes. Cancel safe.
+    async fn next(&mut self) -> Result<Media, PlayError> {
         match self {
-            Self::Rtmp(playback) => playback.next().await?.ok_or(PlayError::Ended),
+            Self::Rtmp(playback) => playback.next_media().await?.ok_or(PlayError::Ended),
             Self::Flv(playback) => playback.next().await,
         }
     }
@@ -87,18 +81,22 @@ pub(super) async fn once<F>(url: &PullUrl, connector: &Connector, open: impl Fn(
 where
     F: Future<Output = Option<Seat>>,
 {
-    let mut media = Media::open(url, connector).await?;
-    let mut packet = media.next().await?;
+    let mut connection = Connection::open(url, connector).await?;
+    let mut media = connection.next().await?;
     let Some(seat) = open().await else { return Ok(Over) };
     loop {
-        if seat.send(packet).await.is_err() {
+        let sent = match media {
+            Media::Packet(packet) => seat.send(packet).await,
+            Media::Unusable(track, reason) => seat.unusable(track, reason).await,
+        };
+        if sent.is_err() {
             break;
         }
-        packet = tokio::select! {
-            next = media.next() => next?,
+        media = tokio::select! {
+            next = connection.next() => next?,
             () = seat.evicted() => break,
         };
     }
-    media.finish().await;
+    connection.finish().await;
     Ok(Over)
 }

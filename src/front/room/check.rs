@@ -24,6 +24,11 @@ use crate::{
 /// Longest role, bytes: roles are words that templates cast by.
 pub const MAX_ROLE_BYTES: usize = 64;
 
+/// What is said of a key that OBS, and whatever else builds on librtmp, would send as another one.
+const PERCENT: &str = "a key or token must not contain %: OBS and other encoders take it for the beginning of an escape and send something else";
+/// What is said of a key that nobody can type.
+const ENDS: &str = "a key or token must not begin or end with a space: forms and encoders leave it out";
+
 /// What is said of a key that is too short. A present document may have such a one from before the rule.
 const SHORT: &str = "use 8 characters or more, such as the output of `openssl rand -hex 16`; for a participant write null, and the server makes one";
 
@@ -189,7 +194,7 @@ fn is_role(role: &str) -> bool {
     !role.is_empty() && role.len() <= MAX_ROLE_BYTES && role.bytes().all(plain)
 }
 
-/// Takes away what is said of short keys that are in the present document as they are.
+/// Takes away what is said of keys that are in the present document as they are.
 pub fn forgive_keys(faults: &mut Vec<Fault>, present: &RoomDocument, wanted: &RoomDocument) {
     let unchanged = |pointer: &str| match pointer.strip_prefix("/participants/") {
         Some(rest) => rest
@@ -198,7 +203,8 @@ pub fn forgive_keys(faults: &mut Vec<Fault>, present: &RoomDocument, wanted: &Ro
             .is_some_and(|id| present.key(&id).is_some() && present.key(&id) == wanted.key(&id)),
         None => present.viewer_token == wanted.viewer_token,
     };
-    faults.retain(|fault| !is_short(fault) || !unchanged(&fault.pointer));
+    let of_key = |fault: &Fault| is_short(fault) || [PERCENT, ENDS].contains(&fault.detail.as_str());
+    faults.retain(|fault| !of_key(fault) || !unchanged(&fault.pointer));
 }
 
 /// Whether the fault is that a key is too short.
@@ -209,6 +215,10 @@ pub fn is_short(fault: &Fault) -> bool {
 fn key_at(at: &str, key: &str, found: &mut Place<'_>) {
     if key.chars().count() < MIN_KEY_CHARACTERS {
         found.add(at, SHORT);
+    } else if key.contains('%') {
+        found.add(at, PERCENT);
+    } else if key.trim() != key {
+        found.add(at, ENDS);
     } else {
         text_at(at, key, MAX_KEY_BYTES, found);
     }
@@ -377,6 +387,24 @@ mod tests {
             let mut found = rules().check(&wanted, &templates);
             forgive_keys(&mut found, &old, &wanted);
             assert_eq!(found.iter().map(|fault| fault.pointer.as_str()).collect::<Vec<_>>(), faults);
+        }
+    }
+
+    #[test]
+    fn keys_that_encoders_send_otherwise_are_refused_and_the_rest_is_not() {
+        for (key, part) in [
+            ("padding-a+b", ""),
+            ("padding-a b", ""),
+            ("padding-x&y?z#/=", ""),
+            ("padding-\u{5bc6}\u{94a5}", ""),
+            ("padding-a%41b", "escape"),
+            ("padding-3%XjjU", "escape"),
+            (" padding", "space"),
+            ("padding ", "space"),
+        ] {
+            let faults = found(json!({"participants": {"a": {"source": {"type": "publish", "key": key}}}}));
+            assert_eq!(faults.is_empty(), part.is_empty(), "{key}");
+            assert!(faults.iter().all(|fault| fault.1.contains(part)), "{key}: {faults:?}");
         }
     }
 

@@ -27,6 +27,7 @@ mod shared;
 pub mod status;
 pub mod store;
 pub mod templates;
+pub mod tracks;
 mod vitals;
 mod waiting;
 mod whole;

@@ -12,6 +12,7 @@ use super::{
     Demand, Door, Parting,
     document::{BroughtBy, Participant, Source},
     status::{MediaState, ParticipantStatus},
+    tracks::Tracks,
 };
 use crate::{
     base::ParticipantId,
@@ -61,6 +62,8 @@ pub(super) struct Person {
     /// What is heard of it now.
     pub(super) heard: Option<Heard>,
     announced: MediaState,
+    /// Why a connection of it was refused or cut off, until media come again.
+    refused: Option<String>,
 }
 
 /// A running pull; dropping it ends it.
@@ -111,6 +114,7 @@ pub(super) struct Live {
     pub(super) turned: u8,
     /// True while media arrive damaged.
     weak: bool,
+    tracks: Tracks,
 }
 
 impl Live {
@@ -136,12 +140,14 @@ impl Live {
             demand: watch::Sender::default(),
             turned: 0,
             weak: false,
+            tracks: Tracks::default(),
         }
     }
 
     /// Takes note of a packet.
     fn arrived(&mut self, packet: &Packet, now: Instant) {
         self.cache.push(packet);
+        self.tracks.arrived(packet, now);
         self.heard_at = now;
         self.seen |= packet.role != Role::Config;
         self.pictured |= packet.track() == Track::Video;
@@ -182,7 +188,7 @@ impl Live {
     }
 
     fn state(&self, now: Instant) -> MediaState {
-        if !self.seen {
+        if !self.seen || !self.tracks.are_usable() {
             MediaState::Joining
         } else if now.duration_since(self.heard_at) >= STALL {
             MediaState::Stalled
@@ -267,6 +273,7 @@ impl People {
                     pull: None,
                     heard: None,
                     announced: MediaState::Absent,
+                    refused: None,
                 };
                 self.next_joined += 1;
                 self.by_id.insert(id.clone(), person);
@@ -317,14 +324,21 @@ impl People {
         }
     }
 
-    /// A connection ended. Returns whose it was, unless it had lost its seat before.
-    pub(super) fn ended(&mut self, feed: Feed, parting: Parting, now: Instant) -> Option<ParticipantId> {
+    /// A connection ended, cut off where there is a reason. Returns whose it was, unless it had lost its seat before.
+    pub(super) fn ended(
+        &mut self,
+        feed: Feed,
+        parting: Parting,
+        why: Option<String>,
+        now: Instant,
+    ) -> Option<ParticipantId> {
         let id = self.by_feed.remove(&feed)?;
         if let Some(person) = self.by_id.get_mut(&id) {
             let came = person.live.take().is_some_and(|live| live.seen);
             // Who sent nothing yet had no place to keep.
             person.away = if parting == Parting::Lost && came { Away::Lost(now) } else { Away::Absent };
             person.heard = None;
+            person.refused = why.or(person.refused.take());
         }
         Some(id)
     }
@@ -332,9 +346,27 @@ impl People {
     /// Takes note of a packet and returns its connection; `None` when its sender lost the seat.
     pub(super) fn arrived(&mut self, feed: Feed, packet: &Packet, now: Instant) -> Option<&mut Live> {
         let id = self.by_feed.get(&feed)?;
-        let live = self.by_id.get_mut(id)?.live.as_mut()?;
+        let person = self.by_id.get_mut(id)?;
+        let live = person.live.as_mut()?;
+        let seen = live.seen;
         live.arrived(packet, now);
+        if !seen && live.seen {
+            person.refused = None;
+        }
         Some(live)
+    }
+
+    /// Something of a track of a connection is left out; whom to tell it of, if that is news.
+    pub(super) fn left_out(&mut self, feed: Feed, track: Track, reason: String, now: Instant) -> Option<ParticipantId> {
+        let news = self.live(feed)?.tracks.left_out(track, reason, now);
+        self.of(feed).filter(|_| news).cloned()
+    }
+
+    /// A connection of somebody who showed the right key was refused.
+    pub(super) fn refused(&mut self, id: &ParticipantId, reason: String) {
+        if let Some(person) = self.by_id.get_mut(id) {
+            person.refused = Some(reason);
+        }
     }
 
     /// Takes note of how a connection's pictures are to be turned; false when its sender lost the seat.
@@ -366,10 +398,17 @@ impl People {
         }
     }
 
-    /// The worker's counters.
-    pub(super) fn stats(&mut self, feeds: &[FeedStats]) {
+    /// The worker's counters; whose media it turned out not to decode, and why.
+    pub(super) fn stats(&mut self, feeds: &[FeedStats], now: Instant) -> Vec<(ParticipantId, String)> {
+        let mut news = Vec::new();
         for stats in feeds {
-            if let Some(live) = self.live(stats.feed) {
+            let id = self.of(stats.feed).cloned();
+            if let Some((live, id)) = self.live(stats.feed).zip(id) {
+                for (track, trouble) in [(Track::Video, &stats.video_trouble), (Track::Audio, &stats.audio_trouble)] {
+                    if live.tracks.decoder(track, trouble.as_deref(), now) {
+                        news.extend(trouble.clone().map(|trouble| (id.clone(), trouble)));
+                    }
+                }
                 // What the decoder refused, what follows it shows broken until the next keyframe.
                 let corrupt = live.stats.as_ref().map(|before| before.corrupt);
                 if corrupt.is_some_and(|before| before < stats.corrupt) {
@@ -379,6 +418,7 @@ impl People {
                 live.stats = Some(stats.clone());
             }
         }
+        news
     }
 
     /// What somebody sends, if they are connected and that is known.
@@ -481,14 +521,18 @@ impl People {
         changes
     }
 
-    /// Why somebody's media are in this state, where there is a reason to tell: what brought whom nobody added by hand, or why a
-    /// pull is not connected.
+    /// Why somebody's media are in this state, where there is a reason to tell: what brought whom nobody added by hand, why a
+    /// pull is not connected, why a connection was cut off, or what of it cannot be used.
     pub(super) fn why(&self, id: &ParticipantId, state: MediaState) -> Option<String> {
         let person = self.by_id.get(id)?;
         let by_srs = person.elsewhere.is_some() || person.wanted.brought_by == Some(BroughtBy::Srs);
         match state {
             MediaState::Joining | MediaState::Live if by_srs => Some("its stream is published to SRS".to_owned()),
-            _ => person.pull.as_ref()?.report.borrow().last_error.clone(),
+            MediaState::Absent | MediaState::Lost if person.refused.is_some() => person.refused.clone(),
+            _ => {
+                let pulled = person.pull.as_ref().and_then(|pull| pull.report.borrow().last_error.clone());
+                pulled.or_else(|| person.live.as_ref()?.tracks.trouble())
+            }
         }
     }
 
@@ -513,12 +557,14 @@ fn status(person: &Person, now: Instant) -> ParticipantStatus {
     if let Some(live) = &person.live {
         status.door = Some(live.door);
         status.showing = live.showing;
+        (status.video, status.audio) = live.tracks.status();
         status.received_kbps = live.received_kbps;
         if let Some(stats) = &live.stats {
             (status.width, status.height) = (stats.width, stats.height);
             (status.decoded, status.corrupt, status.delay_ms) = (stats.decoded, stats.corrupt, stats.delay_ms);
         }
     }
+    status.last_refusal.clone_from(&person.refused);
     status.last_error = person.pull.as_ref().and_then(|pull| pull.report.borrow().last_error.clone());
     status
 }

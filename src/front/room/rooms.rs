@@ -366,6 +366,15 @@ impl Rooms {
         self.place(id)?.ask(|reply| Command::Publish(participant, key, door, reply)).await?
     }
 
+    /// Keeps in the participant's status, and tells, why a connection that came with this key was refused all the same. Without
+    /// the right key it does nothing.
+    pub async fn refused(&self, id: &RoomId, participant: &ParticipantId, key: &Secret, reason: String) {
+        if let Ok(room) = self.place(id) {
+            // A room that ends has no status any more.
+            let _ = room.actor.send(Command::Refused(participant.clone(), key.clone(), reason)).await;
+        }
+    }
+
     /// A room for one who has yet to show a key of it.
     fn place(&self, id: &RoomId) -> Result<Room, RoomError> {
         self.find(id).map_err(|_| {

@@ -358,6 +358,9 @@ fn stats(mut told: Stats) -> Result<Stats, Breach> {
         for counter in [&mut feed.decoded, &mut feed.corrupt, &mut feed.skipped, &mut feed.underruns] {
             *counter = (*counter).min(MOST_COUNTED);
         }
+        for trouble in [&mut feed.video_trouble, &mut feed.audio_trouble].into_iter().flatten() {
+            *trouble = clean(trouble);
+        }
     }
     Ok(told)
 }
@@ -537,6 +540,8 @@ mod tests {
             skipped: 0,
             delay_ms: 30.0,
             underruns: 0,
+            video_trouble: Some("\u{1b}[2Jx".repeat(9000)),
+            audio_trouble: None,
         };
         let stats = |feed: FeedStats, count| {
             Report::Stats(Stats { frames: u64::MAX, feeds: vec![feed; count], ..Stats::default() })
@@ -546,6 +551,8 @@ mod tests {
         assert_eq!(run.reports(stats(FeedStats { delay_ms: f32::NAN, ..feed.clone() }, 1)), Err(Breach::Values));
         let Ok(Report::Stats(told)) = run.reports(stats(feed, 1)) else { panic!("in bounds") };
         assert_eq!((told.frames, told.feeds[0].decoded), (MOST_COUNTED, MOST_COUNTED));
+        let trouble = told.feeds[0].video_trouble.as_deref().expect("told");
+        assert!(trouble.len() <= MAX_TEXT && !trouble.contains('\u{1b}'));
 
         let jpeg = |bytes: &'static [u8]| FromWorker::Snapshot { id: 1, jpeg: Bytes::from_static(bytes) };
         assert_eq!(run.says(jpeg(b"<svg>")), Err(Breach::Values));

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     link::Feed,
-    media::{Packet, Size},
+    media::{Packet, Size, Track},
 };
 
 /// How media came in.
@@ -38,8 +38,10 @@ pub(super) enum Arrival {
     Packet(Feed, Packet),
     /// Pictures of the feed from here on are to be turned clockwise by so many quarters.
     Turned(Feed, u8),
-    /// The feed ended: its seat was given up.
-    End(Feed, Parting),
+    /// Something of this track of the feed is left out, for this reason.
+    Unusable(Feed, Track, String),
+    /// The feed ended: its seat was given up, for this reason where it was cut off.
+    End(Feed, Parting, Option<String>),
 }
 
 /// How a connection ended.
@@ -60,6 +62,7 @@ pub struct Seat {
     pub(super) evicted: CancellationToken,
     pub(super) demand: watch::Receiver<Demand>,
     pub(super) parting: Parting,
+    pub(super) why: Option<String>,
 }
 
 /// Someone else with the right key took the place, or the participant or room was deleted.
@@ -84,6 +87,15 @@ impl Seat {
         self.arrivals.send(Arrival::Turned(self.feed, quarters)).await.map_err(|_| Evicted)
     }
 
+    /// Says that something of a track is left out and why, in a sentence for whoever sends it; waits like [`Seat::send`]. Cancel
+    /// safe.
+    pub async fn unusable(&self, track: Track, reason: String) -> Result<(), Evicted> {
+        if self.evicted.is_cancelled() {
+            return Err(Evicted);
+        }
+        self.arrivals.send(Arrival::Unusable(self.feed, track, reason)).await.map_err(|_| Evicted)
+    }
+
     /// What the room can use now, and every change of it.
     pub fn demand(&self) -> watch::Receiver<Demand> {
         self.demand.clone()
@@ -98,12 +110,17 @@ impl Seat {
     pub fn part(mut self, parting: Parting) {
         self.parting = parting;
     }
+
+    /// Gives the seat up because the connection was cut off, for a reason that the participant's status tells.
+    pub fn fail(mut self, reason: String) {
+        self.why = Some(reason);
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         // One message a connection, so the unbounded queue is bounded by the connections that were open.
-        let _ = self.ends.send(Arrival::End(self.feed, self.parting));
+        let _ = self.ends.send(Arrival::End(self.feed, self.parting, self.why.take()));
     }
 }
 
@@ -127,7 +144,7 @@ pub(crate) mod detached {
         let evicted = CancellationToken::new();
         let (demand, demanded) = watch::channel(Demand::default());
         let row = Row { arrivals: arriving, ends: ending, evicted: evicted.clone(), _demand: demand };
-        (Seat { feed, arrivals, ends, evicted, demand: demanded, parting: Parting::Lost }, row)
+        (Seat { feed, arrivals, ends, evicted, demand: demanded, parting: Parting::Lost, why: None }, row)
     }
 
     impl Row {
@@ -135,7 +152,7 @@ pub(crate) mod detached {
         pub async fn packet(&mut self) -> Option<Packet> {
             match self.arrivals.recv().await? {
                 Arrival::Packet(_, packet) => Some(packet),
-                Arrival::Turned(..) | Arrival::End(..) => None,
+                Arrival::Turned(..) | Arrival::Unusable(..) | Arrival::End(..) => None,
             }
         }
 

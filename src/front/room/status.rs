@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Door, RoomDocument};
+use super::{Door, RoomDocument, tracks::TrackStatus};
 use crate::{
     base::{OutputId, ParticipantId, RoomId},
     media::{Heard, Levels},
@@ -117,7 +117,7 @@ pub enum MediaState {
     Absent,
     /// Not connected: the connection broke less than 5 s ago.
     Lost,
-    /// Connected, nothing shown or heard yet.
+    /// Connected, and nothing of it can be shown or heard: nothing came yet, or what comes cannot be used.
     Joining,
     /// Packets flow.
     Live,
@@ -150,8 +150,14 @@ pub struct ParticipantStatus {
     pub levels: Option<Heard>,
     /// True while it speaks, with the floor or without.
     pub speaking: bool,
+    /// Its picture, and why it cannot be used if that is so.
+    pub video: TrackStatus,
+    /// Its sound, likewise.
+    pub audio: TrackStatus,
     /// Why a pull is not connected.
     pub last_error: Option<String>,
+    /// Why its last connection was refused, though it had the right key, or was cut off; null again once media come.
+    pub last_refusal: Option<String>,
 }
 
 /// A tile on the program.

@@ -1,16 +1,19 @@
-//! Commands in AMF0 (Action Message Format 0, Adobe 2007).
+//! Commands in AMF0 (Action Message Format 0, Adobe 2007), with values in AMF3 (Adobe 2013) among them.
 //!
-//! `rml_amf0` reads the values, but only after [`check`]: it recurses as deep as the sender nests, believes announced lengths
-//! and does not notice the end of the input.
+//! What a command says beyond what is needed here is stepped over, whatever it is: only what nests too deep or is too much is
+//! refused. Where a command cannot be read on, it ends.
+
+use std::collections::HashMap;
 
 use bytes::Bytes;
-pub use rml_amf0::Amf0Value as Value;
+
+use super::amf3;
 
 /// Deepest nesting taken. `connect` with `videoFourCcInfoMap` nests two deep.
-const MAX_DEPTH: u8 = 8;
+pub(super) const MAX_DEPTH: u8 = 8;
 
 /// Most values in one command, nested ones counted. The fullest `connect` has about 30; 48 objects of one property take 20 kB.
-const MAX_VALUES: usize = 96;
+pub(super) const MAX_VALUES: usize = 96;
 
 /// Why a command cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,12 +27,12 @@ pub enum Malformed {
     /// More values than any command needs.
     #[error("it has more than {MAX_VALUES} values")]
     Many,
-    /// A type that no command uses.
+    /// A type whose length is not known.
     #[error("it has a value of AMF0 type {0}")]
     Marker(u8),
-    /// Text that is not UTF-8.
-    #[error("its text is not UTF-8")]
-    Text,
+    /// The same within a value in AMF3.
+    #[error("it has a value of AMF3 type {0}")]
+    Marker3(u8),
     /// An object that does not end as one.
     #[error("an object in it has no end")]
     ObjectEnd,
@@ -38,61 +41,146 @@ pub enum Malformed {
     NoCommand,
 }
 
-/// Walks AMF0 values without building them; succeeds only for what is safe to build.
-pub fn check(bytes: &[u8]) -> Result<(), Malformed> {
-    let mut walk = Walk { rest: bytes, values: 0 };
-    while !walk.rest.is_empty() {
-        walk.value(0)?;
+impl Malformed {
+    /// Whether it harms; what else cannot be read is of no use, and that is all.
+    fn harms(&self) -> bool {
+        matches!(self, Self::Deep | Self::Many)
     }
-    Ok(())
 }
 
-struct Walk<'a> {
+/// A value, as far as commands need it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A number, or a date, ms since 1970.
+    Number(f64),
+    /// True or false.
+    Boolean(bool),
+    /// Text; what is not UTF-8 in it became U+FFFD.
+    Text(String),
+    /// An object of any class, or an ECMA array. Of properties of one name the last counts.
+    Object(HashMap<String, Value>),
+    /// A strict array.
+    Array(Vec<Value>),
+    /// Nothing, or something of no use here.
+    Nothing,
+}
+
+/// Bytes being read, and how much they have cost.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
     rest: &'a [u8],
     values: usize,
+    traits: Vec<amf3::Traits>,
 }
 
 impl<'a> Walk<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, values: 0, traits: Vec::new() }
+    }
+
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(Malformed::Short)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn text(&mut self) -> Result<usize, Malformed> {
-        let length = self.take(2).map(|b| usize::from(u16::from_be_bytes([b[0], b[1]])))?;
-        std::str::from_utf8(self.take(length)?).map_err(|_| Malformed::Text)?;
-        Ok(length)
-    }
-
-    fn value(&mut self, depth: u8) -> Result<(), Malformed> {
+    /// Counts a value before it is read.
+    pub(super) fn count(&mut self, depth: u8) -> Result<(), Malformed> {
         self.values += 1;
         if self.values > MAX_VALUES {
             return Err(Malformed::Many);
         }
-        if depth > MAX_DEPTH {
-            return Err(Malformed::Deep);
-        }
-        match self.take(1)?[0] {
-            0 => self.take(8).map(drop),
-            1 => self.take(1).map(drop),
-            2 => self.text().map(drop),
-            3 => self.properties(depth),
-            5 | 6 => Ok(()),
-            8 => self.take(4).and_then(|_| self.properties(depth)),
+        if depth > MAX_DEPTH { Err(Malformed::Deep) } else { Ok(()) }
+    }
+
+    /// Classes that objects in AMF3 have been of so far.
+    pub(super) fn traits(&mut self) -> &mut Vec<amf3::Traits> {
+        &mut self.traits
+    }
+
+    fn length(&mut self) -> Result<usize, Malformed> {
+        self.take(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize)
+    }
+
+    fn text(&mut self) -> Result<String, Malformed> {
+        let length = self.take(2).map(|b| usize::from(u16::from_be_bytes([b[0], b[1]])))?;
+        self.take(length).map(|text| String::from_utf8_lossy(text).into_owned())
+    }
+
+    fn number(&mut self) -> Result<f64, Malformed> {
+        let bytes = self.take(8)?;
+        Ok(f64::from_be_bytes(bytes.try_into().map_err(|_| Malformed::Short)?))
+    }
+
+    fn value(&mut self, depth: u8) -> Result<Value, Malformed> {
+        self.count(depth)?;
+        Ok(match self.take(1)?[0] {
+            0 => Value::Number(self.number()?),
+            1 => Value::Boolean(self.take(1)?[0] != 0),
+            2 => Value::Text(self.text()?),
+            3 => self.properties(depth)?,
+            // Null, undefined and unsupported.
+            5 | 6 | 13 => Value::Nothing,
+            // A reference to an object before.
+            7 => self.take(2).map(|_| Value::Nothing)?,
+            // How many it has is a hint.
+            8 => self.take(4).and_then(|_| self.properties(depth))?,
             10 => {
-                let count = self.take(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]))?;
-                (0..count).try_for_each(|_| self.value(depth + 1))
+                let count = self.length()?;
+                let mut values = Vec::new();
+                for _ in 0..count {
+                    values.push(self.value(depth + 1)?);
+                }
+                Value::Array(values)
             }
-            marker => Err(Malformed::Marker(marker)),
+            11 => {
+                let date = self.number()?;
+                self.take(2).map(|_| Value::Number(date))?
+            }
+            // A long string, or XML.
+            12 | 15 => {
+                let length = self.length()?;
+                Value::Text(String::from_utf8_lossy(self.take(length)?).into_owned())
+            }
+            16 => {
+                self.text()?;
+                self.properties(depth)?
+            }
+            17 => {
+                amf3::skip(self, depth + 1)?;
+                Value::Nothing
+            }
+            marker => return Err(Malformed::Marker(marker)),
+        })
+    }
+
+    /// The properties of an object up to its end. Where one cannot be read, those before it count, and the command ends there.
+    fn properties(&mut self, depth: u8) -> Result<Value, Malformed> {
+        let mut properties = HashMap::new();
+        loop {
+            let read = self.property(depth);
+            match read {
+                Ok(Some((name, value))) => drop(properties.insert(name, value)),
+                Ok(None) => return Ok(Value::Object(properties)),
+                Err(fault) if fault.harms() => return Err(fault),
+                Err(_) => {
+                    self.rest = &[];
+                    return Ok(Value::Object(properties));
+                }
+            }
         }
     }
 
-    fn properties(&mut self, depth: u8) -> Result<(), Malformed> {
-        while self.text()? > 0 {
-            self.value(depth + 1)?;
+    fn property(&mut self, depth: u8) -> Result<Option<(String, Value)>, Malformed> {
+        let name = self.text()?;
+        // Some name a property with nothing, so it is the mark behind that ends the object.
+        if name.is_empty() && self.rest.first() == Some(&9) {
+            return self.take(1).map(|_| None);
         }
-        if self.take(1)?[0] == 9 { Ok(()) } else { Err(Malformed::ObjectEnd) }
+        if name.is_empty() {
+            return Err(Malformed::ObjectEnd);
+        }
+        Ok(Some((name, self.value(depth + 1)?)))
     }
 }
 
@@ -108,12 +196,23 @@ pub struct Command {
 }
 
 impl Command {
-    /// Reads a command message's payload.
+    /// Reads a command message's payload, as far as it reads.
+    ///
+    /// # Errors
+    /// When it does not begin as a command, or goes beyond what any command needs.
     pub fn read(payload: &[u8]) -> Result<Self, Malformed> {
-        check(payload)?;
-        let mut values = rml_amf0::deserialize(&mut &payload[..]).map_err(|_| Malformed::Short)?.into_iter();
+        let mut walk = Walk::new(payload);
+        let mut values = Vec::new();
+        while !walk.rest.is_empty() {
+            match walk.value(0) {
+                Ok(value) => values.push(value),
+                Err(fault) if fault.harms() => return Err(fault),
+                Err(_) => break,
+            }
+        }
+        let mut values = values.into_iter();
         match (values.next(), values.next()) {
-            (Some(Value::Utf8String(name)), Some(Value::Number(transaction))) => {
+            (Some(Value::Text(name)), Some(Value::Number(transaction))) => {
                 Ok(Self { name, transaction, arguments: values.collect() })
             }
             _ => Err(Malformed::NoCommand),
@@ -131,7 +230,7 @@ impl Command {
     }
 
     /// The argument at `index` as an object.
-    pub fn object(&self, index: usize) -> Option<&std::collections::HashMap<String, Value>> {
+    pub fn object(&self, index: usize) -> Option<&HashMap<String, Value>> {
         match self.arguments.get(index)? {
             Value::Object(properties) => Some(properties),
             _ => None,
@@ -141,7 +240,7 @@ impl Command {
 
 fn as_text(value: &Value) -> Option<&str> {
     match value {
-        Value::Utf8String(text) => Some(text),
+        Value::Text(text) => Some(text),
         _ => None,
     }
 }
@@ -253,18 +352,69 @@ mod tests {
     }
 
     #[test]
-    fn what_the_crate_would_choke_on_is_refused_first() {
+    fn what_nests_too_deep_or_is_too_much_is_refused() {
         let nested: Vec<u8> = [10u8, 0, 0, 0, 1].repeat(100_000);
-        assert_eq!(check(&nested), Err(Malformed::Deep));
+        assert_eq!(Command::read(&nested), Err(Malformed::Deep));
         let objects: Vec<u8> = [3u8, 0, 1, b'a'].repeat(100_000);
-        assert_eq!(check(&objects), Err(Malformed::Deep));
-        assert_eq!(check(&[10, 0xff, 0xff, 0xff, 0xff, 5, 5]), Err(Malformed::Short));
-        assert_eq!(check(&[5; 1000]), Err(Malformed::Many));
-        assert_eq!(check(&[2, 0xff, 0xff, b'a']), Err(Malformed::Short));
-        assert_eq!(check(&[2, 0, 1, 0xff]), Err(Malformed::Text));
-        assert_eq!(check(&[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Err(Malformed::Marker(11)));
-        assert_eq!(check(&[3, 0, 0, 5]), Err(Malformed::ObjectEnd));
-        assert_eq!(Command::read(&[2, 0, 3, b'f', b'o', b'o']), Err(Malformed::NoCommand));
-        assert_eq!(Command::read(&[]), Err(Malformed::NoCommand));
+        assert_eq!(Command::read(&objects), Err(Malformed::Deep));
+        // An array in AMF3 of one, and so on.
+        let arrays: Vec<u8> = [17u8].into_iter().chain([9u8, 3, 1].repeat(100_000)).collect();
+        assert_eq!(Command::read(&arrays), Err(Malformed::Deep));
+        assert_eq!(Command::read(&[5; 1000]), Err(Malformed::Many));
+        for nothing in
+            [&[][..], &[10, 0xff, 0xff, 0xff, 0xff, 5, 5], &[2, 0xff, 0xff, b'a'], &[2, 0, 3, b'f', b'o', b'o']]
+        {
+            assert_eq!(Command::read(nothing), Err(Malformed::NoCommand), "{nothing:?}");
+        }
+    }
+
+    /// `connect` with a property of this value before the one that is needed, and an argument behind.
+    fn connect(value: &[u8]) -> Vec<u8> {
+        let mut bytes = Writer::command("connect", 1.0).finish().to_vec();
+        bytes.extend(b"\x03\0\x03odd");
+        bytes.extend(value);
+        bytes.extend(b"\0\x03app\x02\0\x02in\0\0\x09\x02\0\x04more");
+        bytes
+    }
+
+    #[test]
+    fn values_of_every_type_are_stepped_over() {
+        for value in [
+            &b"\x05"[..],                              // null
+            b"\x06",                                   // undefined
+            b"\x07\0\x01",                             // a reference
+            b"\x0b\0\0\0\0\0\0\0\0\0\0",               // a date
+            b"\x0c\0\0\0\x05hello",                    // a long string
+            b"\x0d",                                   // unsupported
+            b"\x0f\0\0\0\x04<a/>",                     // XML
+            b"\x10\0\x03Foo\0\x01x\x05\0\0\x09",       // a typed object
+            b"\x08\0\0\0\x09\0\x01x\x05\0\0\x09",      // an ECMA array that says nine
+            b"\x02\0\x04\xbb\xe1\xd2\xe9",             // GBK
+            b"\x11\x01",                               // AMF3: null
+            b"\x11\x04\xff\xff\xff\xff",               // an integer of four bytes
+            b"\x11\x06\x0bhello",                      // a string
+            b"\x11\x08\x01\0\0\0\0\0\0\0\0",           // a date
+            b"\x11\x09\x03\x03k\x04\x01\x01\x06\x03v", // an array with a name and a place
+            b"\x11\x0a\x13\x07Foo\x03a\x04\x05",       // an object of a class with one property
+            b"\x11\x0a\x0b\x01\x03a\x04\x05\x01",      // one without a class
+            b"\x11\x0c\x05\x01\x02",                   // bytes
+            b"\x11\x0d\x03\0\0\0\0\x07",               // a vector of integers
+        ] {
+            let command = Command::read(&connect(value)).expect("nothing in it harms");
+            assert_eq!(command.property(0, "app"), Some("in"), "{value:?}");
+            assert_eq!(command.text(1), Some("more"), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_cannot_be_read_on_counts_as_far_as_it_reads() {
+        for (value, known) in [(&b"\x04"[..], false), (b"\x11\x20", false), (b"\x05", true)] {
+            let command = Command::read(&connect(value)).expect("nothing in it harms");
+            assert_eq!(command.name, "connect");
+            assert_eq!(command.property(0, "app").is_some(), known, "{value:?}");
+        }
+        // An ECMA array as the command object, of which the end was forgotten.
+        let open = [&Writer::command("connect", 1.0).finish()[..], b"\x08\0\0\0\x01\0\x03app\x02\0\x02in"].concat();
+        assert_eq!(Command::read(&open).expect("it is known by then").property(0, "app"), Some("in"));
     }
 }

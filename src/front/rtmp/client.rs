@@ -82,7 +82,7 @@ where
         wire.command(id, &play);
         wire.user_control(SET_BUFFER_LENGTH, &[id, BUFFER_MS]);
         let first = agreed(&mut wire, "NetStream.Play.Start", true).await?;
-        Receiver::playback(wire, id, PLAY_IDLE, first)
+        Ok(Receiver::playback(wire, id, PLAY_IDLE, first))
     })
     .await
 }

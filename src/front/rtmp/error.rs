@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use super::{chunk::Fault, flv::Unsupported};
+use super::chunk::Fault;
 use crate::front::auth::address::ConnectError;
 
 /// One connection's end, in words for the person at either side of it.
@@ -31,9 +31,6 @@ pub enum Error {
     /// The other server said no.
     #[error("the server refused: {0}")]
     Refused(String),
-    /// Media that no decoder here takes.
-    #[error(transparent)]
-    Unsupported(#[from] Unsupported),
     /// Nothing came.
     #[error("nothing was received for {0:?}")]
     Idle(Duration),

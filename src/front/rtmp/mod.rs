@@ -5,6 +5,7 @@
 //! cost, and `docs/decisions/0001-rml-rtmp.md` says what is left to the `rml_rtmp` crate and why.
 
 pub mod amf;
+mod amf3;
 pub mod chunk;
 pub mod client;
 mod error;

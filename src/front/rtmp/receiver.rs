@@ -4,18 +4,19 @@ use std::{pin::Pin, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, Sleep, sleep},
+    time::{Instant, Sleep, sleep, timeout},
 };
 
 use super::{
     Error,
+    amf::Command,
     chunk::{Message, kind},
     client,
-    flv::{Incoming, Unsupported},
-    session::{command, courtesy, status},
+    flv::{Incoming, Media},
+    session::{Request, Session, ask, command, courtesy, status},
     wire::{FAREWELL, STREAM_EOF, Wire},
 };
-use crate::media::Packet;
+use crate::media::{Packet, Track};
 
 /// The receiving end: a peer that publishes to us, or a stream we play.
 #[derive(Debug)]
@@ -30,35 +31,76 @@ pub struct Receiver<S> {
     alarm: Pin<Box<Sleep>>,
     /// The peer said that the stream is over, or is about to.
     over: bool,
+    /// The peer is a front, whose word on what was left out counts.
+    from_front: bool,
+    /// Of a peer that publishes: what it may ask for next.
+    session: Option<Session>,
+    /// What it asked for already, on which message stream.
+    next: Option<(Command, u32)>,
+}
+
+/// Name of the message by which a front tells another what it left out.
+pub(super) const UNUSABLE: &str = "tilecastUnusable";
+/// Longest reason taken from another front, characters.
+const MAX_REASON_CHARS: usize = 300;
+
+/// What another front left out, and why.
+fn told(payload: &[u8]) -> Option<(Track, String)> {
+    let told = Command::read(payload).ok().filter(|told| told.name == UNUSABLE)?;
+    let track = if told.transaction == 0.0 { Track::Video } else { Track::Audio };
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    Some((track, told.text(0)?.chars().take(MAX_REASON_CHARS).map(plain).collect()))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
     /// From a peer that was let in to publish.
-    pub(super) fn publisher(wire: Wire<S>, stream: u32, idle: Duration) -> Self {
-        Self::new(wire, Incoming::default(), stream, true, idle)
+    pub(super) fn publisher(wire: Wire<S>, stream: u32, session: Session) -> Self {
+        let idle = session.limits.idle;
+        Self { session: Some(session), ..Self::new(wire, Incoming::default(), stream, true, idle) }
     }
 
     /// From a server that lets us play; `first` may have come before it said so.
-    pub(super) fn playback(wire: Wire<S>, stream: u32, idle: Duration, first: Option<Message>) -> Result<Self, Error> {
+    pub(super) fn playback(wire: Wire<S>, stream: u32, idle: Duration, first: Option<Message>) -> Self {
         let mut incoming = Incoming::default();
         if let Some(message) = first {
-            incoming.take(message, std::time::Instant::now())?;
+            incoming.take(message, std::time::Instant::now());
         }
-        Ok(Self::new(wire, incoming, stream, false, idle))
+        Self::new(wire, incoming, stream, false, idle)
     }
 
     fn new(wire: Wire<S>, incoming: Incoming, stream: u32, serves: bool, idle: Duration) -> Self {
         let alarm = Box::pin(sleep(idle));
-        Self { wire, incoming, stream, serves, idle, last: Instant::now(), alarm, over: false }
+        Self {
+            wire,
+            incoming,
+            stream,
+            serves,
+            idle,
+            last: Instant::now(),
+            alarm,
+            over: false,
+            from_front: false,
+            session: None,
+            next: None,
+        }
     }
 
-    /// The next packet; `None` when the peer ended the stream or closed. Cancel safe.
-    ///
-    /// On media that nothing here decodes, a publishing peer is told so before this fails.
+    /// The next packet, as [`Receiver::next_media`] has it; what cannot be used is left out without a word.
     pub async fn next(&mut self) -> Result<Option<Packet>, Error> {
         loop {
-            if let Some(packet) = self.incoming.pop() {
-                return Ok(Some(packet));
+            match self.next_media().await? {
+                Some(Media::Packet(packet)) => return Ok(Some(packet)),
+                Some(Media::Unusable(..)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The next of what the peer sends; `None` when the peer ended the stream or closed. Cancel safe.
+    pub async fn next_media(&mut self) -> Result<Option<Media>, Error> {
+        loop {
+            if let Some(media) = self.incoming.pop() {
+                return Ok(Some(media));
             }
             let message = tokio::select! {
                 biased;
@@ -80,8 +122,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
             let Some(message) = message else { return Ok(None) };
             if matches!(message.kind, kind::AUDIO | kind::VIDEO | kind::AGGREGATE) {
                 self.last = Instant::now();
-                if let Err(unsupported) = self.incoming.take(message, self.last.into_std()) {
-                    return self.refuse(unsupported).await;
+                self.incoming.take(message, self.last.into_std());
+            } else if self.from_front && message.kind == kind::DATA {
+                if let Some((track, reason)) = told(&message.payload) {
+                    return Ok(Some(Media::Unusable(track, reason)));
                 }
             } else if self.ends(&message)? {
                 self.over = true;
@@ -95,13 +139,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
         self.over
     }
 
-    async fn refuse(&mut self, unsupported: Unsupported) -> Result<Option<Packet>, Error> {
-        if self.serves {
-            status(&mut self.wire, self.stream, "error", "NetStream.Publish.Denied", &unsupported.to_string());
-            // The peer is being dropped; whether it still listens changes nothing.
-            let _ = self.wire.flush().await;
-        }
-        Err(unsupported.into())
+    /// The peer is another front, which says itself what it left out ([`super::Sender::tell_unusable`]).
+    pub fn set_from_front(&mut self) {
+        self.from_front = true;
     }
 
     /// True when a message says that the stream is over.
@@ -113,6 +153,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
         match command.name.as_str() {
             "FCUnpublish" if self.serves => {
                 self.over = true;
+                Ok(false)
+            }
+            // It goes on with another stream before it has deleted this one.
+            "publish" if self.serves && self.over => {
+                self.next = Some((command, message.stream));
+                Ok(true)
+            }
+            "publish" if self.serves => {
+                let text = "one stream a connection: end the one that is published first, or connect again";
+                status(&mut self.wire, message.stream, "error", "NetStream.Publish.BadName", text);
+                Ok(false)
+            }
+            "createStream" => {
+                if let Some(session) = &mut self.session {
+                    session.create_stream(&mut self.wire, &command)?;
+                }
                 Ok(false)
             }
             "deleteStream" | "closeStream" if self.serves => {
@@ -132,6 +188,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
                 Ok(false)
             }
         }
+    }
+
+    /// Waits for what a peer that has ended its stream asks for next on the same connection, as long as a newcomer may take for
+    /// that; `None` when it closes instead.
+    pub async fn again(self) -> Option<Request<S>> {
+        let (wire, session) = (self.wire, self.session?);
+        if let Some((command, stream)) = self.next {
+            return session.request(wire, &command, stream);
+        }
+        let patience = session.limits.greeting;
+        timeout(patience, ask(wire, session)).await.ok()?.ok()
     }
 
     /// Ends the stream properly and within 2 s; worth calling after [`Receiver::next`] gave `None` too, since GStreamer takes a

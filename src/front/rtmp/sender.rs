@@ -5,12 +5,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{
     Error,
     amf::Writer,
+    chunk::kind,
     client,
     flv::Outgoing,
+    receiver::UNUSABLE,
     session::{command, courtesy, status},
     wire::{FAREWELL, STREAM_EOF, Wire},
 };
-use crate::media::{Packet, fanout::Subscription};
+use crate::media::{Packet, Track, fanout::Subscription};
 
 /// Bytes beyond which a write takes no further packet: what is taken from the queue cannot be left out any more when the peer
 /// turns out to be slow. A long GOP cache goes out in so many more parts.
@@ -61,6 +63,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sender<S> {
     /// that the stream stays whole: what was not sent goes with the next packet.
     pub async fn send(&mut self, packet: &Packet) -> Result<(), Error> {
         self.feed(packet);
+        self.flush().await
+    }
+
+    /// Tells the front that this is published to what was left out of the stream, and why.
+    pub async fn tell_unusable(&mut self, track: Track, reason: &str) -> Result<(), Error> {
+        let number = if track == Track::Video { 0.0 } else { 1.0 };
+        let told = Writer::command(UNUSABLE, number).text(reason).finish();
+        self.wire.writer.message(kind::DATA, self.stream, 0, &[], &told);
         self.flush().await
     }
 

@@ -45,9 +45,55 @@ pub struct PlayRequest<S>(Asked<S>);
 #[derive(Debug)]
 struct Asked<S> {
     wire: Wire<S>,
-    limits: Limits,
+    session: Session,
     path: Path,
     stream: u32,
+}
+
+/// What a connection said of itself before it asked for anything.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub limits: Limits,
+    app: String,
+    tc_url: String,
+    /// Message streams it created, which is the id of the last one.
+    streams: u32,
+    /// How many more it may create before it asks for something.
+    left: u32,
+}
+
+impl Session {
+    fn new(limits: &Limits, connect: &Command) -> Self {
+        let address = |name| connect.property(0, name).filter(|a| a.len() <= MAX_ADDRESS_BYTES).unwrap_or_default();
+        let (app, tc_url) = (address("app").to_owned(), address("tcUrl").to_owned());
+        Self { limits: limits.clone(), app, tc_url, streams: 0, left: MAX_STREAMS }
+    }
+
+    /// Answers `createStream` (§7.2.1.3).
+    pub(super) fn create_stream<S>(&mut self, wire: &mut Wire<S>, command: &Command) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(wire.fault(Fault::OutOfOrder("too many createStream commands")));
+        };
+        self.left = left;
+        self.streams += 1;
+        let result = Writer::command("_result", command.transaction).null().number(f64::from(self.streams));
+        wire.command(0, &result.finish());
+        Ok(())
+    }
+
+    /// What a `publish` or `play` command asks for; `None` for another command.
+    pub(super) fn request<S>(self, wire: Wire<S>, command: &Command, stream: u32) -> Option<Request<S>> {
+        let path = Path::new(&self.app, command.text(1).unwrap_or_default(), &self.tc_url);
+        let asked = Asked { wire, session: Self { left: MAX_STREAMS, ..self }, path, stream };
+        match command.name.as_str() {
+            "publish" => Some(Request::Publish(PublishRequest(asked))),
+            "play" => Some(Request::Play(PlayRequest(asked))),
+            _ => None,
+        }
+    }
 }
 
 /// Takes a connection through handshake, `connect` and `createStream` to its request. Fails when that takes longer or costs
@@ -73,41 +119,47 @@ where
 {
     handshake::answer(&mut stream, step).await?;
     let mut wire = Wire::new(stream, limits.before_key(), limits.stall);
-    let mut connected: Option<(String, String)> = None;
-    let mut streams = 0;
+    let session = loop {
+        let Some((_, command)) = next_command(&mut wire).await? else { continue };
+        if command.name != "connect" {
+            return Err(wire.fault(Fault::OutOfOrder("a command before connect")));
+        }
+        welcome(&mut wire, &command);
+        break Session::new(limits, &command);
+    };
+    step();
+    let request = ask(wire, session).await?;
+    step();
+    Ok(request)
+}
+
+/// Takes a connection that has said `connect` to what it asks for, or asks for next.
+pub(super) async fn ask<S>(mut wire: Wire<S>, mut session: Session) -> Result<Request<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     loop {
-        let message = wire.next().await?.ok_or(Error::Closed("it asked for anything"))?;
-        let Some(command) = command(&message).map_err(|fault| wire.fault(fault))? else { continue };
-        match (command.name.as_str(), &connected) {
-            ("connect", None) => {
-                let address =
-                    |name| command.property(0, name).filter(|a| a.len() <= MAX_ADDRESS_BYTES).unwrap_or_default();
-                connected = Some((address("app").to_owned(), address("tcUrl").to_owned()));
-                welcome(&mut wire, &command);
-                step();
-            }
-            ("connect", Some(_)) => return Err(wire.fault(Fault::OutOfOrder("a second connect"))),
-            (_, None) => return Err(wire.fault(Fault::OutOfOrder("a command before connect"))),
-            ("createStream", _) if streams >= MAX_STREAMS => {
-                return Err(wire.fault(Fault::OutOfOrder("too many createStream commands")));
-            }
-            ("createStream", _) => {
-                streams += 1;
-                let result = Writer::command("_result", command.transaction).null().number(f64::from(streams));
-                wire.command(0, &result.finish());
-            }
-            (name @ ("publish" | "play"), Some((app, tc_url))) => {
-                let path = Path::new(app, command.text(1).unwrap_or_default(), tc_url);
-                step();
-                let asked = Asked { wire, limits: limits.clone(), path, stream: message.stream };
-                return Ok(match name {
-                    "publish" => Request::Publish(PublishRequest(asked)),
-                    _ => Request::Play(PlayRequest(asked)),
-                });
+        let Some((stream, command)) = next_command(&mut wire).await? else { continue };
+        match command.name.as_str() {
+            "connect" => return Err(wire.fault(Fault::OutOfOrder("a second connect"))),
+            "createStream" => session.create_stream(&mut wire, &command)?,
+            "publish" | "play" => {
+                let request = session.request(wire, &command, stream);
+                return request.ok_or(Error::Closed("it asked for anything"));
             }
             _ => courtesy(&mut wire, &command),
         }
     }
+}
+
+/// The next message's command, if it has one, and its message stream.
+async fn next_command<S>(wire: &mut Wire<S>) -> Result<Option<(u32, Command)>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let message = wire.next().await?.ok_or(Error::Closed("it asked for anything"))?;
+    let command = command(&message).map_err(|fault| wire.fault(fault))?;
+    Ok(command.map(|command| (message.stream, command)))
 }
 
 /// The command in a message, if there is one.
@@ -194,9 +246,15 @@ macro_rules! address {
                 self.0.path.joined()
             }
 
-            /// The value of `key`: as the stream name's query has it, else the application's, else `tcUrl`'s.
-            pub fn query(&self, key: &str) -> Option<&str> {
-                self.0.path.query(key)
+            /// What the value of `key` may be, the likeliest first: as the stream name's query has it, else the application's, else
+            /// `tcUrl`'s.
+            pub fn readings(&self, key: &str) -> Vec<String> {
+                self.0.path.readings(key)
+            }
+
+            /// Application and name as they may be meant.
+            pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
+                self.0.path.places()
             }
         }
     };
@@ -208,12 +266,12 @@ address!(PlayRequest);
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> PublishRequest<S> {
     /// Lets the peer publish.
     pub async fn accept(self) -> Result<Publisher<S>, Error> {
-        let Asked { mut wire, limits, path, stream } = self.0;
-        wire.set_caps(limits.after_key());
+        let Asked { mut wire, session, path, stream } = self.0;
+        wire.set_caps(session.limits.after_key());
         wire.user_control(STREAM_BEGIN, &[stream]);
         status(&mut wire, stream, "status", "NetStream.Publish.Start", &format!("Publishing {}.", path.name));
         wire.flush().await?;
-        Ok(Receiver::publisher(wire, stream, limits.idle))
+        Ok(Receiver::publisher(wire, stream, session))
     }
 
     /// Tells the peer why not, in a sentence that its user sees, and closes.

@@ -163,6 +163,11 @@ impl WebRtc {
         may.inspect_err(|_| self.0.counters.webrtc_refused("publish")).map_err(Error::Room)
     }
 
+    /// Tells the room of a publisher that showed its key why it was refused all the same.
+    pub async fn refused(&self, room: &RoomId, participant: &ParticipantId, key: &Secret, reason: String) {
+        self.0.rooms.refused(room, participant, key, reason).await;
+    }
+
     /// Opens a session for a client that watches, with everyone's sound or everyone's but one's, as it
     /// [may](WebRtc::may_watch).
     ///

@@ -84,6 +84,8 @@ pub struct FeedVideo {
     /// Every other picture is decoded only, for a machine that is too slow for all.
     pub halved: AtomicBool,
     trouble: Mutex<Option<String>>,
+    /// Why none of its packets is decoded now.
+    unusable: Mutex<Option<String>>,
 }
 
 /// Counted from the feed's start.
@@ -118,12 +120,23 @@ impl FeedVideo {
             counters: Counters::default(),
             halved: AtomicBool::new(false),
             trouble: Mutex::default(),
+            unusable: Mutex::default(),
         }
     }
 
     /// Notes what is wrong with its stream, for the operator.
     fn note(&self, trouble: String) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+    }
+
+    /// Notes why none of its packets is decoded now, or that they are.
+    fn set_unusable(&self, why: Option<String>) {
+        *self.unusable.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why none of its packets is decoded now, if that is so.
+    pub fn unusable(&self) -> Option<String> {
+        self.unusable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was noted since last asked.

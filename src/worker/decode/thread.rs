@@ -42,6 +42,8 @@ pub struct Thread {
     scalers: Vec<Scaler>,
     targets: Targets,
     refusals: u32,
+    /// It may stand that none of the packets is decoded.
+    unusable: bool,
     drift: Drift,
     /// Decoded but not scaled, since a newer one is about to come.
     held: Option<Held>,
@@ -70,6 +72,8 @@ impl Thread {
             scalers: Vec::new(),
             targets: Targets::from([]),
             refusals: 0,
+            // The decoder before may have said so.
+            unusable: true,
             drift: Drift::default(),
             held: None,
             newest: None,
@@ -138,6 +142,19 @@ impl Thread {
     fn refused(&mut self) {
         self.refusals += 1;
         self.video.counters.corrupt.fetch_add(1, Ordering::Relaxed);
+        if self.refusals == MAX_REFUSALS
+            && let Some((codec, _)) = &self.decoder
+        {
+            self.set_unusable(format!(
+                "its {codec:?} video cannot be decoded: {MAX_REFUSALS} packets in a row were refused; see that the encoder sends the \
+                 codec's header before its pictures"
+            ));
+        }
+    }
+
+    fn set_unusable(&mut self, why: String) {
+        self.unusable = true;
+        self.video.set_unusable(Some(why));
     }
 
     fn is_small(&self) -> bool {
@@ -150,7 +167,9 @@ impl Thread {
         match Decoder::open(codec, config.map(|config| &config.data[..])) {
             Ok(decoder) => self.decoder = Some((codec, decoder)),
             Err(error) => {
-                self.video.note(format!("its {codec:?} video cannot be decoded here: {error}"));
+                let why = format!("its {codec:?} video cannot be decoded here: {error}");
+                self.set_unusable(why.clone());
+                self.video.note(why);
                 self.refused();
             }
         }
@@ -166,6 +185,9 @@ impl Thread {
             let size = frame.size();
             self.video.note(format!("its pictures of {}x{} px cannot be shown", size.width, size.height));
             return;
+        }
+        if std::mem::take(&mut self.unusable) {
+            self.video.set_unusable(None);
         }
         let size = frame.turn.size(frame.size());
         counters.size.store(u64::from(size.width) << 32 | u64::from(size.height), Ordering::Relaxed);

@@ -148,6 +148,11 @@ impl Mixer {
         Report::Levels { participants: heard.collect(), program: self.meter.take() }
     }
 
+    /// The feeds of which no sound is decoded now, and why.
+    pub fn troubles(&self) -> impl Iterator<Item = (Feed, String)> {
+        self.voices.iter().filter_map(|(feed, voice)| Some((*feed, voice.trouble()?.to_owned())))
+    }
+
     /// Counters of every feed that sent sound.
     pub fn stats(&self) -> impl Iterator<Item = (Feed, SoundStats)> {
         self.voices.iter().map(|(feed, voice)| (*feed, voice.stats()))

@@ -145,10 +145,18 @@ impl Command {
     }
 }
 
-type SharedStats = Arc<Mutex<BTreeMap<Feed, SoundStats>>>;
+/// What the thread tells of the feeds.
+#[derive(Debug, Default)]
+struct Told {
+    stats: BTreeMap<Feed, SoundStats>,
+    /// Why nothing of a feed's sound is decoded.
+    troubles: BTreeMap<Feed, String>,
+}
 
-fn lock(stats: &SharedStats) -> MutexGuard<'_, BTreeMap<Feed, SoundStats>> {
-    // The map is replaced whole.
+type SharedStats = Arc<Mutex<Told>>;
+
+fn lock(stats: &SharedStats) -> MutexGuard<'_, Told> {
+    // It is replaced whole.
     stats.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -210,7 +218,12 @@ impl Sound {
 
     /// Counters of a feed, at most 100 ms old; zero for one that never sent sound.
     pub fn stats(&self, feed: Feed) -> SoundStats {
-        lock(&self.stats).get(&feed).copied().unwrap_or_default()
+        lock(&self.stats).stats.get(&feed).copied().unwrap_or_default()
+    }
+
+    /// Why nothing of a feed's sound is decoded now, if that is so.
+    pub fn trouble(&self, feed: Feed) -> Option<String> {
+        lock(&self.stats).troubles.get(&feed).cloned()
     }
 
     /// False once the thread has ended by itself, which is a defect: the worker should end too.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    BLOCK, Command, LAG, Recipe, SharedStats, Sink, block_at, listeners::Listeners, lock, mixer::Mixer, time_of,
+    BLOCK, Command, LAG, Recipe, SharedStats, Sink, Told, block_at, listeners::Listeners, lock, mixer::Mixer, time_of,
 };
 use crate::{
     link::{FromWorker, Listener, Report},
@@ -123,7 +123,8 @@ impl Run {
         self.next += BLOCK as i64;
         if let Some(levels) = levels {
             self.report(levels);
-            *lock(&self.stats) = self.mixer.stats().collect();
+            *lock(&self.stats) =
+                Told { stats: self.mixer.stats().collect(), troubles: self.mixer.troubles().collect() };
         }
     }
 

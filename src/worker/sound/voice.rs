@@ -39,6 +39,8 @@ pub struct Voice {
     config: Option<Bytes>,
     decoder: Option<Decoder>,
     refused: u32,
+    /// Why none of its packets is decoded now.
+    trouble: Option<String>,
     live: bool,
     timeline: Timeline,
     reader: Reader,
@@ -90,6 +92,7 @@ impl Voice {
             config: None,
             decoder: None,
             refused: 0,
+            trouble: None,
             live: false,
             timeline: Timeline::default(),
             reader: Reader::default(),
@@ -157,7 +160,7 @@ impl Voice {
         self.live |= !replay;
         let first = self.refused == 0;
         match self.decode(codec, &packet) {
-            Ok(()) => self.refused = 0,
+            Ok(()) => (self.refused, self.trouble) = (0, None),
             Err(error) => {
                 self.refused += 1;
                 self.stats.corrupt += 1;
@@ -167,6 +170,7 @@ impl Voice {
                 }
                 if self.refused.is_multiple_of(REOPEN_AFTER) {
                     self.decoder = None;
+                    self.trouble = Some(format!("its sound cannot be decoded: {error}"));
                 }
                 if first && self.stats.corrupt == 1 {
                     return Err(error);
@@ -212,6 +216,11 @@ impl Voice {
     pub fn take_heard(&mut self) -> Option<Heard> {
         let (levels, Impression { speech, noise_dbfs }) = (self.meter.take(), self.ear.take());
         (self.silent < SILENT_AFTER).then_some(Heard { levels, speech, noise_dbfs })
+    }
+
+    /// Why none of its packets is decoded now, if that is so.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// Counters.

@@ -62,6 +62,8 @@ pub(super) enum Command {
     Publish(ParticipantId, Secret, Door, oneshot::Sender<Result<Seat, RoomError>>),
     /// Would [`Command::Publish`] be granted?
     MayPublish(ParticipantId, Secret, oneshot::Sender<Result<(), RoomError>>),
+    /// A connection that came with this key was refused all the same, for this reason.
+    Refused(ParticipantId, Secret, String),
     /// May someone with this token watch?
     MayWatch(Option<Secret>, oneshot::Sender<Result<Audience, RoomError>>),
     /// Somebody who watches cannot go on before the program's next keyframe.
@@ -257,6 +259,13 @@ impl Actor {
             Command::MayPublish(id, key, reply) => {
                 let _ = reply.send(self.admits(&id, &key));
             }
+            Command::Refused(id, key, reason) => {
+                // Nobody else writes into a room.
+                if self.admits(&id, &key).is_ok() {
+                    self.people.refused(&id, reason.clone());
+                    self.fault(Some(id), format!("a connection was refused: {reason}"));
+                }
+            }
             Command::MayWatch(token, reply) => {
                 let _ = reply.send(self.lets_watch(token.as_ref()));
             }
@@ -322,7 +331,7 @@ impl Actor {
         let Admission { feed, evicted, demand } = self.people.seat(id, door, Instant::now())?;
         self.tell_people();
         let (arrivals, ends) = (self.inlets.arrivals.clone(), self.inlets.ends.clone());
-        Some(Seat { feed, arrivals, ends, evicted, demand, parting: Parting::Lost })
+        Some(Seat { feed, arrivals, ends, evicted, demand, parting: Parting::Lost, why: None })
     }
 
     fn arrive(&mut self, arrival: Arrival) {
@@ -333,8 +342,13 @@ impl Actor {
                     self.production.control(Control::Rotation { feed, quarter_turns });
                 }
             }
-            Arrival::End(feed, parting) => {
-                if let Some(id) = self.people.ended(feed, parting, Instant::now()) {
+            Arrival::Unusable(feed, track, reason) => {
+                if let Some(id) = self.people.left_out(feed, track, reason.clone(), Instant::now()) {
+                    self.fault(Some(id), reason);
+                }
+            }
+            Arrival::End(feed, parting, why) => {
+                if let Some(id) = self.people.ended(feed, parting, why, Instant::now()) {
                     let switch = self.floor.left(self.began.elapsed(), &id);
                     self.tell_people();
                     self.switched(switch);
@@ -409,11 +423,14 @@ impl Actor {
             }
             Happening::Report(Report::Showing { feed, showing }) => self.people.showing(feed, showing),
             Happening::Report(Report::Levels { participants, program }) => self.hear(participants, program),
-            Happening::Report(Report::Stats(stats)) => self.people.stats(&stats.feeds),
+            Happening::Report(Report::Stats(stats)) => {
+                for (id, text) in self.people.stats(&stats.feeds, Instant::now()) {
+                    self.fault(Some(id), text);
+                }
+            }
             Happening::Report(Report::Fault { feed, text }) => {
                 let participant = feed.and_then(|feed| self.people.of(feed)).cloned();
-                tracing::warn!(room = %self.id, participant = participant.as_ref().map(ParticipantId::as_str), "{text}");
-                self.say(Event::Fault { participant, text });
+                self.fault(participant, text);
             }
             Happening::Report(Report::Eased { level, text }) => {
                 tracing::warn!(room = %self.id, level, "{text}");
@@ -482,6 +499,11 @@ impl Actor {
             program,
         };
         RoomView { id: self.id.clone(), document: self.document.clone(), status }
+    }
+
+    fn fault(&self, participant: Option<ParticipantId>, text: String) {
+        tracing::warn!(room = %self.id, participant = participant.as_ref().map(ParticipantId::as_str), "{text}");
+        self.say(Event::Fault { participant, text });
     }
 
     fn say(&self, event: Event) {

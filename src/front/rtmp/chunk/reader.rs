@@ -24,7 +24,7 @@ const LONGEST_STEP: u32 = 10_000;
 /// What was wrong with the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// A chunk that leans on a header that never came.
+    /// A chunk that leans on a length that never came.
     #[error("chunk stream {0} begins without a full header")]
     NoHeader(u32),
     /// A new header before the message was complete.
@@ -147,7 +147,8 @@ impl ChunkReader {
         let known = self.streams.iter().position(|s| s.id == id);
         let (index, fresh) = match known {
             Some(index) => (index, !self.streams[index].in_message),
-            None if format != 0 => return Err(Fault::NoHeader(id)),
+            // librtmp begins its ping replies with a header without a message stream, which is 0 then.
+            None if format > 1 => return Err(Fault::NoHeader(id)),
             None if self.streams.len() >= MAX_CHUNK_STREAMS => return Err(Fault::ChunkStreams),
             None => {
                 self.streams.push(ChunkStream { id, ..ChunkStream::default() });

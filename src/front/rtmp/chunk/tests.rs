@@ -85,6 +85,12 @@ fn times_add_up_over_every_header_format() {
 }
 
 #[test]
+fn a_chunk_stream_may_begin_without_a_message_stream() {
+    let messages = read(CAPS, &[0x42, 0, 0, 7, 0, 0, 2, kind::USER_CONTROL, 0, 7], 1).expect("librtmp does so");
+    assert_eq!((messages[0].stream, messages[0].timestamp, &messages[0].payload[..]), (0, 7, &[0, 7][..]));
+}
+
+#[test]
 fn extended_times_may_or_may_not_be_repeated() {
     let time = 0x0123_4567;
     let begin = extended(6, time, 200, kind::VIDEO, &[1; 128]);
@@ -122,6 +128,7 @@ fn chunk_stream_ids_have_three_lengths() {
 fn what_leans_on_nothing_or_is_too_much_is_refused() {
     let refused = |bytes: &[u8]| read(CAPS, bytes, 64).expect_err("not legal");
     assert_eq!(refused(&[0xc6, 0]), Fault::NoHeader(6));
+    assert_eq!(refused(&[0x86, 0, 0, 0]), Fault::NoHeader(6));
     let mut inside = full(6, 0, 200, kind::VIDEO, &[1; 128]);
     inside.extend(full(6, 0, 200, kind::VIDEO, &[1; 128]));
     assert_eq!(refused(&inside), Fault::HeaderInside(6));

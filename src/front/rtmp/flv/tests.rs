@@ -1,11 +1,13 @@
 //! Tag bodies, as encoders write them and as ours are read back.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 
 use super::{write::Head, *};
 use crate::{
-    front::rtmp::chunk::kind,
-    media::{AudioCodec, Codec, Packet, Role, Timestamp, VideoCodec},
+    front::rtmp::chunk::{Message, kind},
+    media::{AudioCodec, Codec, Packet, Role, Timestamp, Track, VideoCodec},
 };
 
 const AVC: Codec = Codec::Video(VideoCodec::H264);
@@ -75,15 +77,22 @@ fn sounds_of_every_kind_of_tag() {
 
 #[test]
 fn what_is_not_taken_is_named_with_what_is() {
-    for (tag, name) in
-        [(&b"\x22\x00"[..], "H.263"), (b"\x14\x00", "VP6"), (b"\x91vvc1\x00", "vvc1"), (b"\x96\x00", "tracks")]
-    {
+    for (tag, name) in [
+        (&b"\x22\x00"[..], "H.263"),
+        (b"\x14\x00", "VP6"),
+        (b"\x91vvc1\x00", "vvc1"),
+        (b"\x91\x1b[2J\x00", "\\x1b[2J"),
+        (b"\x96\x01avc1\x01\x00\x00\x00\x02", "tracks"),
+    ] {
         let text = video(Bytes::copy_from_slice(tag)).expect_err("not taken").to_string();
         assert!(text.contains(name) && text.contains("set the encoder to"), "{text}");
     }
-    for (tag, name) in
-        [(&b"\xb2\x00"[..], "Speex"), (b"\x32\x00", "PCM"), (b"\x91ac-3\x00", "ac-3"), (b"\x95\x00", "tracks")]
-    {
+    for (tag, name) in [
+        (&b"\xb2\x00"[..], "Speex"),
+        (b"\x32\x00", "PCM"),
+        (b"\x91ac-3\x00", "ac-3"),
+        (b"\x95\x01mp4a\x01\x02", "tracks"),
+    ] {
         let text = audio(Bytes::copy_from_slice(tag)).expect_err("not taken").to_string();
         assert!(text.contains(name) && text.contains("set the encoder to"), "{text}");
     }
@@ -103,8 +112,80 @@ fn every_codec_is_read_as_it_was_written() {
             let head = Head::of(&packet);
             let tag = Bytes::from([head.bytes(), &packet.data].concat());
             let unit = if head.kind == kind::VIDEO { video(tag) } else { audio(tag) };
-            let wanted = Unit { codec, role, composition: shift as i32, data: packet.data };
+            let wanted = Unit { codec, role, composition: shift as i32, data: packet.data, others: false };
             assert_eq!(unit, Ok(Some(wanted)), "{codec:?} {role:?}");
         }
     }
+}
+
+#[test]
+fn of_several_tracks_the_first_is_taken() {
+    // Two of one codec, then one each of two, each with its length.
+    for tag in [
+        &b"\x96\x10avc1\x01\0\0\x01\x07\x00\0\0\x02\x08\x09"[..],
+        b"\x96\x20avc1\x00\0\0\x02\x08\x09hvc1\x01\0\0\x01\x07",
+    ] {
+        let unit = video(Bytes::copy_from_slice(tag)).expect("taken").expect("a config");
+        assert_eq!((unit.codec, unit.role, &unit.data[..], unit.others), (AVC, Role::Config, &[8, 9][..], true));
+    }
+    let unit = audio(Bytes::from_static(b"\x95\x01Opus\x00\x05")).expect("taken").expect("a frame");
+    assert_eq!((&unit.data[..], unit.others), (&[5][..], false));
+    for broken in [&b"\x96"[..], b"\x96\x00", b"\x96\x10avc1", b"\x96\x10avc1\x00\0\0\xff\x01", b"\x96\x20avc1\x00"] {
+        assert_eq!(read_video(broken), None, "{broken:?}");
+    }
+}
+
+/// What comes of tags, one every `step`: the sizes of packets, and what is told.
+fn incoming(tags: &[(u8, &[u8])], step: Duration) -> Vec<Result<(Track, usize), (Track, String)>> {
+    let (mut incoming, begin) = (Incoming::default(), Instant::now());
+    let mut came = Vec::new();
+    for (number, (kind, tag)) in (0..).zip(tags) {
+        let payload = Bytes::copy_from_slice(tag);
+        let timestamp = (step * number).as_millis() as u32;
+        incoming.take(Message { kind: *kind, stream: 1, timestamp, payload }, begin + step * number);
+        while let Some(media) = incoming.pop() {
+            came.push(match media {
+                Media::Packet(packet) => Ok((packet.track(), packet.data.len())),
+                Media::Unusable(track, reason) => Err((track, reason)),
+            });
+        }
+    }
+    came
+}
+
+#[test]
+fn a_track_that_cannot_be_used_leaves_the_other_alone_and_is_told_now_and_then() {
+    let picture = (kind::VIDEO, &b"\x17\x01\0\0\0\0\0\x01sps"[..]);
+    for sound in [&b"\xb2speex"[..], b"\x52nelly", b"\x32pcm", b"\x91ac-3", b"\xf2own", b"\x95\x01Opus\x07two"] {
+        let tags = [picture, (kind::AUDIO, sound)].repeat(60);
+        let came = incoming(&tags, Duration::from_millis(50));
+        let pictures = came.iter().filter(|media| **media == Ok((Track::Video, 6))).count();
+        let told = came.iter().filter(|media| matches!(media, Err((Track::Audio, _)))).count();
+        // Six seconds: at once, and every two.
+        assert_eq!((pictures, told, came.len()), (60, 3, 63), "{sound:?}");
+    }
+    let sound = (kind::AUDIO, &b"\x2fmp3"[..]);
+    for picture in [&b"\x22h263"[..], b"\x13screen", b"\x1d\x01\0\0\0av1", b"\x91vvc1vvc"] {
+        let came = incoming(&[(kind::VIDEO, picture), sound, (19, b"what is this")], Duration::from_millis(50));
+        assert!(matches!(&came[..], [Err((Track::Video, _)), Ok((Track::Audio, 3))]), "{came:?}");
+    }
+}
+
+#[test]
+fn a_flood_of_codecs_is_told_a_bounded_number_of_times() {
+    let tags: Vec<Vec<u8>> = (0..200u8).map(|byte| [b"\x91abc", &[byte][..], b"data"].concat()).collect();
+    let tags: Vec<(u8, &[u8])> = tags.iter().map(|tag| (kind::VIDEO, &tag[..])).collect();
+    assert_eq!(incoming(&tags, Duration::ZERO).len(), 8);
+}
+
+#[test]
+fn what_waits_for_its_header_is_told_after_a_second() {
+    let picture = (kind::VIDEO, &b"\x17\x01\0\0\0\0\0\0\x02\x65\x01"[..]);
+    let sound = (kind::AUDIO, &b"\xaf\x01\x21\x10"[..]);
+    let header = (kind::AUDIO, &b"\xaf\x00\x12\x10"[..]);
+    let late = [[sound; 5].to_vec(), vec![header, sound]].concat();
+    let came = incoming(&late, Duration::from_millis(50));
+    assert_eq!(came, [Ok((Track::Audio, 2)), Ok((Track::Audio, 2))], "late is not missing");
+    let came = incoming(&[picture, sound].repeat(20), Duration::from_millis(50));
+    assert!(matches!(&came[..], [Err((Track::Video, _)), Err((Track::Audio, _))]), "{came:?}");
 }
