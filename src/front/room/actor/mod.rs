@@ -132,6 +132,10 @@ pub(super) struct Actor {
     layout: Layout,
     director: Director,
     scene: Scene,
+    /// Nobody was told yet of the layout that was taken up last.
+    layout_changed: bool,
+    /// Until when the pictures of those who leave the scene are still seen.
+    fades_until: Instant,
     /// While a document is applied that has its time: when its scene begins.
     moment: Option<Moment>,
     /// Who was told to be heard or to have a bad connection.
@@ -172,6 +176,8 @@ impl Actor {
             layout: Layout::default(),
             director: Director::default(),
             scene: Scene::default(),
+            layout_changed: false,
+            fades_until: now,
             moment: None,
             told_states: Vec::new(),
             outputs: Outputs::default(),
@@ -455,6 +461,7 @@ impl Actor {
         self.start_worker(now);
         // Pages turn, silence lasts, cameras come and go.
         self.recast();
+        self.forward_the_visible();
         for (participant, state) in self.people.changes(now) {
             let reason = self.people.why(&participant, state);
             self.say(Event::Participant { participant, state, reason });
