@@ -152,8 +152,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let webrtc = WebRtc::new(webrtc, rooms.clone(), config.ice_servers, counters.clone(), tasks.clone());
 
     // After the rooms, which are what it looks through first.
-    let srs =
-        config.srs.map(|settings| Srs::open(settings, rooms.clone(), outward, guesses.clone(), &config.state));
+    let srs = config.srs.map(|settings| Srs::open(settings, rooms.clone(), outward, guesses.clone(), &config.state));
     if let Some(srs) = &srs {
         tasks.spawn("srs", srs.clone().watch(tasks.token()));
         tasks.spawn("srs register", srs.clone().keep(tasks.token()));
@@ -168,6 +167,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         guesses,
         proxies: config.trusted_proxy.clone(),
         counters,
+        origins: config.allow_origin,
         webrtc,
         srs,
         fleet: fleet.clone(),
