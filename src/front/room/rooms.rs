@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Audience, Context, Door, Program, Quote, RoomDocument, RoomError, Seat,
+    Audience, Coming, Context, Program, Quote, RoomDocument, RoomError, Seat,
     actor::{Actor, Command, Entry, Inlets, Outlets},
     document::{Participant, Source},
     error::Change,
@@ -354,16 +354,22 @@ impl Rooms {
         self.place(id)?.ask(|reply| Command::MayPublish(participant, key, reply)).await?
     }
 
-    /// Takes the place of a participant who publishes; whoever had it is evicted.
+    /// Fails when somebody else is live at the place: who asks a person first need not throw anybody out.
+    pub async fn is_free(&self, id: &RoomId, participant: &ParticipantId, coming: Coming) -> Result<(), RoomError> {
+        let participant = participant.clone();
+        self.find(id)?.ask(|reply| Command::IsFree(participant, coming, reply)).await?
+    }
+
+    /// Takes the place of a participant who publishes; whoever had it is evicted, and its encoder kept out for a while.
     pub async fn publish(
         &self,
         id: &RoomId,
         participant: &ParticipantId,
         key: &Secret,
-        door: Door,
+        coming: Coming,
     ) -> Result<Seat, RoomError> {
         let (participant, key) = (participant.clone(), key.clone());
-        self.place(id)?.ask(|reply| Command::Publish(participant, key, door, reply)).await?
+        self.place(id)?.ask(|reply| Command::Publish(participant, key, coming, reply)).await?
     }
 
     /// A room for one who has yet to show a key of it.

@@ -23,7 +23,7 @@ use crate::{
     front::{
         accept::{Admissions, Shares, Standing},
         metrics::Counters,
-        room::{Audience, RoomError, Rooms},
+        room::{Audience, Coming, Door, RoomError, Rooms},
     },
 };
 
@@ -122,7 +122,7 @@ struct Entry {
 /// Where a session belongs.
 #[derive(Debug, Clone)]
 enum Place {
-    Publish { room: RoomId, participant: ParticipantId, key: Secret },
+    Publish { room: RoomId, participant: ParticipantId, key: Secret, from: IpAddr },
     Watch { room: RoomId, without: Option<ParticipantId> },
 }
 
@@ -154,13 +154,19 @@ impl WebRtc {
         from: IpAddr,
         offer: &str,
     ) -> Result<Answer, Error> {
-        self.open(Place::Publish { room, participant, key }, from, Standing::Known, offer)
+        self.open(Place::Publish { room, participant, key, from }, from, Standing::Known, offer)
     }
 
     /// Whether the key opens the place.
     pub async fn may_publish(&self, room: &RoomId, participant: &ParticipantId, key: &Secret) -> Result<(), Error> {
         let may = self.0.rooms.may_publish(room, participant, key).await;
         may.inspect_err(|_| self.0.counters.webrtc_refused("publish")).map_err(Error::Room)
+    }
+
+    /// Fails when somebody else is live at the place that a client from this address would take over.
+    pub async fn is_free(&self, room: &RoomId, participant: &ParticipantId, from: IpAddr) -> Result<(), Error> {
+        let free = self.0.rooms.is_free(room, participant, Coming { door: Door::Whip, from }).await;
+        free.inspect_err(|_| self.0.counters.webrtc_refused("taken")).map_err(Error::Room)
     }
 
     /// Opens a session for a client that watches, with everyone's sound or everyone's but one's, as it
@@ -298,8 +304,8 @@ impl WebRtc {
             let connected = || stay.connected();
             let run = async {
                 match &place {
-                    Place::Publish { room, participant, key } => {
-                        connection.publish(&door.0.rooms, room, participant, key, connected).await
+                    Place::Publish { room, participant, key, from } => {
+                        connection.publish(&door.0.rooms, room, participant, key, *from, connected).await
                     }
                     Place::Watch { room, without } => {
                         connection.watch(&door.0.rooms, room, without.as_ref(), connected).await

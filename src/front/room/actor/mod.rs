@@ -6,6 +6,7 @@ mod listen;
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -18,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Audience, Context, Door, Program, RoomDocument, RoomError, Seat,
+    Audience, Coming, Context, Door, Holder, Program, RoomDocument, RoomError, Seat,
     document::Source,
     outputs::Outputs,
     people::{Admission, People, Pull},
@@ -59,9 +60,11 @@ pub(super) enum Command {
     HoldFloor(ParticipantId, Option<Duration>, oneshot::Sender<Result<SpeakerStatus, RoomError>>),
     ReleaseFloor(oneshot::Sender<SpeakerStatus>),
     Snapshot(oneshot::Sender<oneshot::Receiver<Option<Bytes>>>),
-    Publish(ParticipantId, Secret, Door, oneshot::Sender<Result<Seat, RoomError>>),
-    /// Would [`Command::Publish`] be granted?
+    Publish(ParticipantId, Secret, Coming, oneshot::Sender<Result<Seat, RoomError>>),
+    /// Does the key open the place?
     MayPublish(ParticipantId, Secret, oneshot::Sender<Result<(), RoomError>>),
+    /// Is nobody else live there, for one who comes so?
+    IsFree(ParticipantId, Coming, oneshot::Sender<Result<(), RoomError>>),
     /// May someone with this token watch?
     MayWatch(Option<Secret>, oneshot::Sender<Result<Audience, RoomError>>),
     /// Somebody who watches cannot go on before the program's next keyframe.
@@ -253,15 +256,19 @@ impl Actor {
             Command::Snapshot(reply) => {
                 let _ = reply.send(self.production.snapshot(Instant::now()));
             }
-            Command::Publish(id, key, door, reply) => {
-                let answer = self.admits(&id, &key).and_then(|()| {
-                    let seat = self.seat(&id, door);
+            Command::Publish(id, key, coming, reply) => {
+                let answer = self.admits(&id, &key).and_then(|()| self.keeps_out(&id, coming)).and_then(|()| {
+                    let seat = self.seat(&id, coming.door, Some(coming.from));
                     seat.ok_or_else(|| RoomError::NoParticipant(self.id.clone(), id.clone()))
                 });
                 let _ = reply.send(answer);
             }
             Command::MayPublish(id, key, reply) => {
                 let _ = reply.send(self.admits(&id, &key));
+            }
+            Command::IsFree(id, Coming { door, from }, reply) => {
+                let holder = self.people.holder(&id, door, Some(from), Instant::now());
+                let _ = reply.send(holder.map_or(Ok(()), |(by, _)| Err(RoomError::Taken(id, Holder(by)))));
             }
             Command::MayWatch(token, reply) => {
                 let _ = reply.send(self.lets_watch(token.as_ref()));
@@ -286,7 +293,7 @@ impl Actor {
                     Some(Source::Whep { .. }) => Some(Door::Whep),
                     Some(Source::Publish { .. }) | None => None,
                 };
-                let _ = reply.send(door.and_then(|door| self.seat(&id, door)));
+                let _ = reply.send(door.and_then(|door| self.seat(&id, door, None)));
             }
             Command::Tell(event) => self.say(event),
             Command::LibraryChanged => {
@@ -324,8 +331,16 @@ impl Actor {
         self.production.listen(without, Instant::now()).ok_or_else(|| RoomError::TooManyMixes(self.id.clone()))
     }
 
-    fn seat(&mut self, id: &ParticipantId, door: Door) -> Option<Seat> {
-        let Admission { feed, evicted, demand } = self.people.seat(id, door, Instant::now())?;
+    /// Refuses an encoder that has just lost its place to somebody who is live there.
+    fn keeps_out(&self, id: &ParticipantId, Coming { door, from }: Coming) -> Result<(), RoomError> {
+        match self.people.holder(id, door, Some(from), Instant::now()) {
+            Some((by, Some(left))) => Err(RoomError::TakenOver(id.clone(), Holder(by), left.as_secs() + 1)),
+            Some((_, None)) | None => Ok(()),
+        }
+    }
+
+    fn seat(&mut self, id: &ParticipantId, door: Door, from: Option<IpAddr>) -> Option<Seat> {
+        let Admission { feed, evicted, demand } = self.people.seat(id, door, from, Instant::now())?;
         self.tell_people();
         let (arrivals, ends) = (self.inlets.arrivals.clone(), self.inlets.ends.clone());
         Some(Seat { feed, arrivals, ends, evicted, demand, parting: Parting::Lost })
