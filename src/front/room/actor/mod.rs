@@ -17,6 +17,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     Audience, Coming, Context, Door, Holder, Program, RoomDocument, RoomError, Seat,
@@ -380,7 +381,7 @@ impl Actor {
         self.floor.set_rules(self.document.speaker.rules());
         self.start_pulls();
         let program = Program::new(self.program(), self.inlets.commands.clone());
-        self.outputs.apply(&self.document.outputs, &program, &self.context, &self.tasks);
+        self.outputs.apply(&self.id, &self.document.outputs, &program, &self.context, &self.tasks);
         self.change_settings(&old, now);
         self.tell_people();
         switches.into_iter().for_each(|switch| self.switched(switch));
@@ -400,6 +401,7 @@ impl Actor {
             let stop = CancellationToken::new();
             match origin {
                 Ok(origin) => {
+                    let about = tracing::error_span!("from", room = %self.id, participant = %id);
                     let (commands, id) = (self.inlets.commands.clone(), id.clone());
                     let open = move || {
                         let (commands, id) = (commands.clone(), id.clone());
@@ -409,7 +411,8 @@ impl Actor {
                             answer.await.ok()?
                         }
                     };
-                    self.tasks.spawn("pull", pull::run(origin, open, sender, stop.clone()));
+                    let run = pull::run(origin, open, sender, stop.clone());
+                    self.tasks.spawn("pull", run.instrument(about));
                 }
                 Err(error) => sender.send_modify(|status| status.last_error = Some(error.to_string())),
             }
