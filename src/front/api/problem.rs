@@ -227,7 +227,7 @@ impl From<RoomError> for Problem {
             RoomError::Taken(..) | RoomError::TakenOver(..) => Kind::PlaceTaken,
             RoomError::WrongKey | RoomError::WrongToken => Kind::KeyNeeded,
             RoomError::Full(_) => Kind::TooManyRooms,
-            RoomError::Store(_) => Kind::NotStored,
+            RoomError::Store(_) | RoomError::Unwritable(_) => Kind::NotStored,
             RoomError::Unknown(_) => Kind::TimedOut,
         };
         Self::new(kind, detail)

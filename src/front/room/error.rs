@@ -85,6 +85,9 @@ pub enum RoomError {
     /// The store could not keep the change, and nothing changed.
     #[error("the change could not be stored: {0}")]
     Store(String),
+    /// The state folder's disk is full or broken, and nothing changed.
+    #[error("the change could not be stored: {0}")]
+    Unwritable(String),
     /// The store did not say in time whether it keeps the change.
     #[error("nothing is known of the change, for the store does not answer ({0}); GET it to see what is true")]
     Unknown(String),

@@ -153,7 +153,8 @@ impl Rooms {
         let (tell_last, last) = watch::channel(None);
         let (name, ending) = (id.clone(), stop.clone());
         whole::spawn(&self.tasks, "room keeper", |whole| {
-            let keeper = Keeper { id: name, context, document, actor, stop: ending, last: tell_last, whole };
+            let keeper =
+                Keeper { id: name, context, document, actor, stop: ending, last: tell_last, whole, unsaved: None };
             keeper.run(requests)
         });
         let room = Room { keeper, actor: commands, events, program, stop, last };

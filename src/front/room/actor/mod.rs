@@ -86,6 +86,8 @@ pub(super) enum Command {
     Pulled(ParticipantId, oneshot::Sender<Option<Seat>>),
     /// Templates or assets.
     LibraryChanged,
+    /// Why what is true is not stored, or that it is.
+    Unsaved(Option<String>),
     /// Something that whoever listens to the room is to know.
     Tell(Event),
 }
@@ -148,6 +150,8 @@ pub(super) struct Actor {
     outputs: Outputs,
     program_levels: Option<Levels>,
     events: broadcast::Sender<Event>,
+    /// The document is not what is stored.
+    unsaved: bool,
     entry: Entry,
     /// When what it takes is worked out again.
     account_at: Instant,
@@ -187,6 +191,7 @@ impl Actor {
             outputs: Outputs::default(),
             program_levels: None,
             events,
+            unsaved: false,
             entry,
             account_at: now,
             overdrawn: false,
@@ -297,6 +302,10 @@ impl Actor {
                 let _ = reply.send(door.and_then(|door| self.seat(&id, door, None)));
             }
             Command::Tell(event) => self.say(event),
+            Command::Unsaved(why) => {
+                self.unsaved = why.is_some();
+                self.say(Event::Stored { unsaved: self.unsaved, reason: why });
+            }
             Command::LibraryChanged => {
                 self.take_up_layout();
                 self.recast();
@@ -505,6 +514,7 @@ impl Actor {
             scene: self.tiles(),
             outputs: self.outputs.status(),
             program,
+            unsaved: self.unsaved,
         };
         RoomView { id: self.id.clone(), document: self.document.clone(), status }
     }
