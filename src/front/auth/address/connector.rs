@@ -1,9 +1,10 @@
 //! The way out.
 
 use std::{
+    collections::BTreeSet,
     fmt, io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -32,6 +33,9 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Most addresses of one name that are tried, so that a name with hundreds cannot keep us busy.
 const MAX_ADDRESSES: usize = 4;
+
+/// Most names of which is remembered that they were told of: more than anybody reads.
+const MAX_TOLD: usize = 256;
 
 /// Any open connection.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
@@ -87,24 +91,12 @@ pub enum ConnectError {
     NoRoots,
 }
 
-impl ConnectError {
-    /// Logs what its sentence does not tell whoever named the address.
-    fn tell_operator(&self) {
-        match self {
-            Self::NotAllowed { host, address } if !is_literal(host) => {
-                tracing::info!(host, %address, "the name leads to no public address; --allow-address allows it");
-            }
-            Self::Resolve { host, error } => tracing::info!(host, %error, "the name was not resolved"),
-            _ => {}
-        }
-    }
-}
-
 /// Opens connections to addresses that people gave us. Clones share everything.
 #[derive(Clone)]
 pub struct Connector {
     policy: Arc<AddressPolicy>,
     tls: Option<TlsConnector>,
+    told: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl fmt::Debug for Connector {
@@ -123,7 +115,8 @@ impl Connector {
 
     /// Trusts `roots`.
     pub fn with_roots(policy: AddressPolicy, roots: RootCertStore) -> Self {
-        Self { policy: Arc::new(policy), tls: client_config(roots).map(|config| TlsConnector::from(Arc::new(config))) }
+        let tls = client_config(roots).map(|config| TlsConnector::from(Arc::new(config)));
+        Self { policy: Arc::new(policy), tls, told: Arc::default() }
     }
 
     /// Refuses what can be seen to be wrong without asking anyone: not an RTMP address, or a literal IP address that may not be
@@ -155,8 +148,9 @@ impl Connector {
             (false, _) => None,
         };
         let mut failure = None;
-        let addresses = self.resolve(host, port).await.inspect_err(ConnectError::tell_operator)?;
-        for address in addresses {
+        let resolved = self.resolve(host, port).await;
+        self.tell_operator(host, &resolved);
+        for address in resolved? {
             let attempt = timeout(CONNECT_TIMEOUT, open(address, host, tls)).await;
             match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(connection) => return Ok(connection),
@@ -164,6 +158,29 @@ impl Connector {
             }
         }
         Err(failure.unwrap_or_else(|| no_address(host)))
+    }
+
+    /// Logs, once until the name is reached, what the error's sentence does not tell whoever named the address.
+    fn tell_operator(&self, host: &str, resolved: &Result<Vec<SocketAddr>, ConnectError>) {
+        // Nothing under this lock can panic half-way.
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let Err(error) = resolved else {
+            told.remove(host);
+            return;
+        };
+        if told.len() >= MAX_TOLD {
+            told.clear();
+        }
+        if !told.insert(host.to_owned()) {
+            return;
+        }
+        match error {
+            ConnectError::NotAllowed { address, .. } if !is_literal(host) => {
+                tracing::info!(host, %address, "the name leads to no public address; --allow-address allows it");
+            }
+            ConnectError::Resolve { error, .. } => tracing::info!(host, %error, "the name was not resolved"),
+            _ => {}
+        }
     }
 
     /// Whether somebody takes connections there; none is kept, and nothing is said.
