@@ -167,6 +167,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         guesses,
         proxies: config.trusted_proxy.clone(),
         counters,
+        origins: config.allow_origin,
         webrtc,
         srs,
         fleet: fleet.clone(),

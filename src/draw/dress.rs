@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     layout::{Badge, Border, Content, Label, Overlay, Paint, Tile, transition::Placed},
-    media::Rect,
+    media::{Rect, Size},
 };
 
 /// What is to be told of a participant at the moment.
@@ -38,11 +38,13 @@ impl Marks {
     }
 }
 
-/// Adds a tile's strokes: its shadow, `face`, its lines, its label. Returns which of the new ones is the face.
+/// Adds a tile's strokes: its shadow, `face`, its lines, its label. Of the face, `seen` is the picture and the rest bars. Returns which
+/// of the new ones is the face.
 pub fn tile<'a>(
     placed: &Placed<'_>,
     tile: &Tile,
     face: View<'a>,
+    seen: Rect,
     label: Option<&'a Sheet>,
     speaking: bool,
     strokes: &mut Vec<Stroke<'a>>,
@@ -69,9 +71,22 @@ pub fn tile<'a>(
         edge(line, plain, strokes);
     }
     if let (Some(label), Some(sheet)) = (&tile.label, label) {
-        strokes.push(written(&anchored(placed.rect, &label.text, sheet.size()), sheet, plain));
+        let on = shown(placed.rect, face.size, seen, sheet.size());
+        strokes.push(written(&anchored(on, &label.text, sheet.size()), sheet, plain));
     }
     at
+}
+
+/// What of a tile is picture and not bars, along either side only where a label of this size fits into it.
+fn shown(tile: Rect, face: Size, seen: Rect, label: Size) -> Rect {
+    let side = |start: i32, side: u32, face: u32, from: i32, seen: u32, label: u32| {
+        let scaled = |length: u32| (u64::from(length) * u64::from(side) / u64::from(face.max(1))) as u32;
+        let (from, seen) = (scaled(from.unsigned_abs()), scaled(seen));
+        if seen >= label && seen < side { (start + from as i32, seen) } else { (start, side) }
+    };
+    let (x, width) = side(tile.x, tile.width, face.width, seen.x, seen.width, label.width);
+    let (y, height) = side(tile.y, tile.height, face.height, seen.y, seen.height, label.height);
+    Rect { x, y, width, height }
 }
 
 /// Longest way of a shadow from its tile, and longest blur, px: more than any canvas shows.

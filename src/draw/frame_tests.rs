@@ -174,6 +174,19 @@ pub fn labels() -> Scene {
 }
 
 #[test]
+fn a_label_lies_on_the_picture_and_not_in_its_bars() {
+    let label = Some(Label { text: text("Ana", Anchor::BottomLeft), badges: Vec::new() });
+    let bare = Tile { fit: Fit::Contain, ..tile("wide", (0, 0, 320, 320), 0) };
+    let scene = |tile| Scene { tiles: vec![tile], ..Scene::default() };
+    let (with, without) = (drawn(&scene(Tile { label, ..bare.clone() })), drawn(&scene(bare)));
+    let changed = with.enumerate_pixels().filter(|(x, y, pixel)| without.get_pixel(*x, *y) != *pixel);
+    let background = without.get_pixel(1, 1);
+    let below = changed.filter(|(x, y, _)| without.get_pixel(*x, *y) == background).count();
+    assert_eq!(below, 0, "px of the label in the bars");
+    assert_ne!(with, without);
+}
+
+#[test]
 fn labels_keep_to_their_tiles_and_behind_what_is_in_front() {
     assert_frame("labels", &drawn(&labels()));
 }

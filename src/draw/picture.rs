@@ -50,6 +50,11 @@ pub(super) fn tile(picture: &RgbImage, size: Size, wish: Wish, around: Color) ->
     planes.to_image()
 }
 
+/// What [`tile`] leaves of a picture between bars.
+pub(super) fn seen(picture: &RgbImage, size: Size, wish: Wish) -> Rect {
+    planned(picture.dimensions(), size, wish).seen(size, wish.fit)
+}
+
 fn planned((width, height): (u32, u32), size: Size, wish: Wish) -> Plan {
     plan(Size { width, height }, 1.0, size, wish)
 }

@@ -9,7 +9,7 @@ use super::{
     card::{CardStyle, card},
     dress::{self, Marks},
     format::{Format, RgbPlanes},
-    picture::{fitted, tile},
+    picture::{self, fitted, tile},
     sheet::Sheet,
     stroke::{Scratch, Stroke, paint},
     words::{label, say, words},
@@ -79,7 +79,8 @@ pub fn render_placed(
     for (placed, [face, writing]) in placed.iter().zip(&sheets) {
         if let (Some(tile), Some(face)) = (placed.tile(), face) {
             let speaking = faces[&tile.participant].marks.speaking;
-            dress::tile(placed, tile, face.view(), writing.as_ref(), speaking, &mut strokes);
+            let seen = seen(tile, face.size(), &faces[&tile.participant]);
+            dress::tile(placed, tile, face.view(), seen, writing.as_ref(), speaking, &mut strokes);
         } else if let Some(overlay) = placed.overlay() {
             dress::overlay(placed, overlay, writing.as_ref(), &mut strokes);
         }
@@ -87,6 +88,15 @@ pub fn render_placed(
     let mut planes = RgbPlanes::new(canvas.size());
     paint(&mut planes.surface(), whole, &strokes, &mut Scratch::default());
     planes.to_image()
+}
+
+/// What of a tile's face is its picture.
+fn seen(of: &Tile, size: Size, face: &Face) -> Rect {
+    let Tile { fit, focus, crop, .. } = *of;
+    match face.picture.as_ref().filter(|_| !of.card) {
+        Some(picture) => picture::seen(picture, size, Wish { fit, focus, crop }),
+        None => Rect { x: 0, y: 0, width: size.width, height: size.height },
+    }
 }
 
 struct Artist<'a> {

@@ -27,7 +27,7 @@ use super::{
     fleet::{self, Fleet, Place},
     low_delay::LowDelay,
     metrics::Counters,
-    room::{Audience, Door, Parting, RoomError, Rooms},
+    room::{Audience, Coming, Door, Parting, RoomError, Rooms},
     rtmp::{self, Limits, PlayRequest, PublishRequest, Publisher, Request, flv::Media},
 };
 use crate::{
@@ -294,7 +294,8 @@ impl RtmpDoor {
             let published = fleet.publish(&address, guest.peer, (room, participant), key).await;
             return Ok(Target::Front(Box::new(published?)));
         }
-        Ok(Target::Seat(self.rooms.publish(room, participant, key, Door::Rtmp).await?))
+        let coming = Coming { door: Door::Rtmp, from: guest.peer.ip() };
+        Ok(Target::Seat(self.rooms.publish(room, participant, key, coming).await?))
     }
 
     /// Finds the place again after the room has moved, and gives it what shows a picture at once. What the publisher sends

@@ -3,7 +3,7 @@
 //! A server that refuses is asked less and less often. One that cannot be reached is looked at meanwhile, which costs it nothing,
 //! and is tried as soon as it is there again.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use tokio::time::{self, MissedTickBehavior};
 
@@ -92,6 +92,26 @@ impl Retry {
     }
 }
 
+/// What keeps a pull or push from its server, said once and not at every try.
+#[derive(Debug, Default)]
+pub struct Trouble(String);
+
+impl Trouble {
+    /// True unless it is the trouble of the last try too, and no connection came about between the two.
+    pub fn is_new(&mut self, error: &impl fmt::Display, held: Duration) -> bool {
+        let text = error.to_string();
+        let new = !held.is_zero() || text != self.0;
+        self.0 = text;
+        new
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Looks every so often, until something is seen.
 async fn seen<F: Future<Output = bool>>(every: Duration, look: impl Fn() -> F) {
     let mut looks = time::interval_at(time::Instant::now() + every, every);
@@ -119,6 +139,15 @@ mod tests {
         assert_eq!(longest(Duration::ZERO, Failure::Mute), 3);
         assert_eq!(longest(STEADY + Duration::from_millis(1), Failure::Other), 2);
         assert_eq!(retry.wait(Duration::ZERO, Failure::Other, 0.0), SHORTEST_WAIT);
+    }
+
+    #[test]
+    fn trouble_is_said_once() {
+        let mut trouble = Trouble::default();
+        assert!(trouble.is_new(&"refused", Duration::ZERO));
+        assert!(!trouble.is_new(&"refused", Duration::ZERO), "the same again");
+        assert!(trouble.is_new(&"refused", Duration::from_secs(1)), "after a connection");
+        assert!(trouble.is_new(&"no such name", Duration::ZERO));
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! PURE: how a picture of one shape meets a tile of another.
 
 use super::{Crop, Fit, Focus};
-use crate::media::Size;
+use crate::media::{Rect, Size};
 
 /// A rectangle inside a picture, even numbers of px.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,17 @@ pub struct Plan {
     pub source: Area,
     /// Of the tile.
     pub target: Area,
+}
+
+impl Plan {
+    /// What of a tile of this size is picture, where the rest is bars. Blurred bars are of the picture.
+    pub fn seen(&self, tile: Size, fit: Fit) -> Rect {
+        let Area { x, y, size } = match fit {
+            Fit::Contain => self.target,
+            Fit::Cover | Fit::Fill | Fit::Blur => Area { x: 0, y: 0, size: tile },
+        };
+        Rect { x: x as i32, y: y as i32, width: size.width, height: size.height }
+    }
 }
 
 /// What a rectangle wants of a picture.

@@ -8,7 +8,7 @@ pub use crate::draw::{rgb, yuv};
 use crate::{
     draw::{self, Format, PlaneMut, PlaneRef, Surface, View},
     layout::Color,
-    media::Size,
+    media::{Rect, Size},
 };
 
 /// Alignment of rows and of buffers, bytes: the widest vectors swscale stores with.
@@ -33,8 +33,24 @@ pub fn caps(size: Size, fps: u32) -> gst::Caps {
 pub struct Picture {
     /// px, even
     pub size: Size,
+    /// What of it is not bars.
+    pub seen: Rect,
     /// I420
     pub buffer: gst::Buffer,
+}
+
+impl Picture {
+    /// The same pixels in a memory that is mapped apart from this one. GStreamer counts in eight bits how often one memory is
+    /// mapped at the same time, and every tile that shows a picture maps it several times.
+    pub fn apart(&self) -> Result<Self, gst::glib::BoolError> {
+        let mut buffer = gst::Buffer::new();
+        let own = buffer.get_mut().expect("a buffer that nobody else has");
+        self.buffer.copy_into(own, gst::BufferCopyFlags::META, ..)?;
+        for memory in self.buffer.iter_memories() {
+            own.append_memory(memory.share(..));
+        }
+        Ok(Self { size: self.size, seen: self.seen, buffer })
+    }
 }
 
 /// A picture that is being looked at.
@@ -127,7 +143,9 @@ impl Pool {
             .map_err(|_| failed("a picture buffer could not be mapped"))?;
         let mut planes = Planes { frame, size: self.size };
         draw(&mut planes)?;
-        Ok(Picture { size: self.size, buffer: planes.frame.into_buffer() })
+        let Size { width, height } = self.size;
+        let seen = Rect { x: 0, y: 0, width, height };
+        Ok(Picture { size: self.size, seen, buffer: planes.frame.into_buffer() })
     }
 }
 

@@ -171,3 +171,30 @@ fn a_server_that_stops_does_not_say_that_its_rooms_are_gone() {
     eventually("the room has ended", || !server.rooms.is_open(&room));
     assert_eq!(server.runtime.block_on(server.rooms.view(&room)).err(), Some(RoomError::Stopping));
 }
+
+#[test]
+fn a_disk_that_takes_nothing_stops_no_operator() {
+    let server = Server::start();
+    let tell = |method, path, body: serde_json::Value| {
+        server.runtime.block_on(ask(&server.router, method, path, body.to_string()))
+    };
+    let text = serde_json::to_value(document("Alice")).expect("JSON");
+    assert_eq!(tell("PUT", "/v1/rooms/r", text).status, StatusCode::CREATED);
+    let (folder, away) = (server.folder.path().join("rooms"), server.folder.path().join("away"));
+    std::fs::rename(&folder, &away).expect("nothing can be written");
+    let muted = tell("PATCH", "/v1/rooms/r/participants/alice", json!({"muted": true}));
+    assert_eq!((muted.status, &muted.json()["unsaved"]), (StatusCode::OK, &json!(true)), "{}", muted.text());
+    let layout = tell("PUT", "/v1/rooms/r/layout", json!({"template": "speaker"}));
+    assert_eq!((layout.status, &layout.json()["unsaved"]), (StatusCode::OK, &json!(true)), "{}", layout.text());
+    let named = tell("PATCH", "/v1/rooms/r/participants/alice", json!({"name": "Alicia"}));
+    assert_eq!((named.status, named.problem()), (StatusCode::INSUFFICIENT_STORAGE, "not-stored".to_owned()));
+    std::fs::rename(&away, &folder).expect("there is space again");
+    let room = || tell("GET", "/v1/rooms/r", json!(null)).json();
+    assert_eq!(
+        (&room()["participants"]["alice"]["name"], &room()["layout"]["template"]),
+        (&json!("Alice"), &json!("speaker"))
+    );
+    eventually("it is stored", || room()["status"]["unsaved"] == false);
+    let kept = std::fs::read_to_string(folder.join("r.json")).expect("kept");
+    assert!(kept.contains("\"muted\": true") && kept.contains("speaker"), "{kept}");
+}

@@ -177,12 +177,18 @@ async fn images_are_uploaded_shown_and_kept_while_they_are() {
     assert_eq!(ask(&router, "GET", path, "").await.text(), svg, "nothing changed");
     let mut branded = template("branded");
     branded["background"] = json!({"image": {"asset": "logo"}});
-    tell(&router, "PUT", "/v1/layouts/branded", branded).await;
+    let stored = tell(&router, "PUT", "/v1/layouts/branded", branded.clone()).await.json();
+    assert_eq!(stored["warnings"], json!(null), "its image is there");
     let refused = ask(&router, "DELETE", path, "").await;
     assert_eq!((refused.status, refused.problem().as_str()), (StatusCode::CONFLICT, "asset-in-use"));
     ask(&router, "DELETE", "/v1/layouts/branded", "").await;
     assert_eq!(ask(&router, "DELETE", path, "").await.status, StatusCode::NO_CONTENT);
     assert_eq!(ask(&router, "GET", "/v1/assets", "").await.json(), json!({"assets": []}));
+    let stored = tell(&router, "PUT", "/v1/layouts/branded", branded.clone()).await;
+    assert_eq!(stored.json()["warnings"][0]["pointer"], "/background/image/asset", "{}", stored.text());
+    assert_eq!(tell(&router, "PUT", "/v1/rooms/r", json!({})).await.status, StatusCode::CREATED);
+    let aired = tell(&router, "PUT", "/v1/rooms/r/layout", json!({"template": branded})).await;
+    assert_eq!((aired.status, aired.json()["warnings"].as_array().map(Vec::len)), (StatusCode::OK, Some(1)));
 }
 
 async fn room() -> Router {

@@ -69,6 +69,16 @@ async fn each_kind_of_bad_request_has_its_status_and_type() {
 }
 
 #[tokio::test]
+async fn who_posts_a_room_is_told_how_to_make_one() {
+    let router = router(settings(&[]));
+    for body in ["{\"id\": \"weekly\"}", "", "{}"] {
+        let answer = ask(&router, "POST", "/v1/rooms", body).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::BAD_REQUEST, "invalid-address"));
+        assert!(answer.text().contains("PUT /v1/rooms/{room}"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn a_method_that_does_not_fit_is_told_which_do() {
     let answer = ask(&router(settings(&[])), "POST", "/v1/rooms/weekly", "{}").await;
     let allow = answer.header(header::ALLOW);

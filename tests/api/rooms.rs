@@ -266,6 +266,14 @@ async fn events_begin_with_the_room_and_end_with_it() {
 }
 
 #[tokio::test]
+async fn a_layout_that_changes_while_nobody_is_there_is_told() {
+    let router = room().await;
+    let mut events = listen(&router).await;
+    tell(&router, "PUT", "/v1/rooms/weekly/layout", json!({"template": "speaker"})).await;
+    until(&mut events, |name, _| name == "layout").await;
+}
+
+#[tokio::test]
 async fn events_end_when_the_server_stops() {
     let settings = settings(&[]);
     let stopping = settings.stopping.clone();

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::{HeaderName, Request, StatusCode, header};
 use serde_json::json;
+use tilecast::front::auth::origin::{self, Origins};
 
 use super::support::{Answer, KEY, ask, router, send, settings};
 
@@ -151,7 +152,7 @@ async fn each_refusal_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn watching_takes_the_token_or_being_here() {
+async fn watching_takes_the_token_or_an_open_room() {
     let router = router(settings(&[]));
     room(&router).await;
     for (path, key) in [
@@ -174,10 +175,45 @@ async fn watching_takes_the_token_or_being_here() {
     let own = [(header::CONTENT_TYPE, "application/sdp"), (header::ORIGIN, "http://127.0.0.1:8080")];
     assert_eq!(send(&router, to("POST", "/whep/open", &own, &receiving())).await.status, StatusCode::CREATED);
     let foreign = [(header::CONTENT_TYPE, "application/sdp"), (header::ORIGIN, "https://evil.example")];
-    assert_eq!(send(&router, to("POST", "/whep/open", &foreign, &receiving())).await.problem(), "forbidden-origin");
-    let [kind, page] = foreign;
-    let made_up = [kind, page, (header::AUTHORIZATION, "Bearer made-up")];
-    assert_eq!(send(&router, to("POST", "/whep/open", &made_up, &receiving())).await.problem(), "forbidden-origin");
+    assert_eq!(send(&router, to("POST", "/whep/open", &foreign, &receiving())).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn one_rule_says_whose_pages_publish_and_watch() {
+    let mut settings = settings(&[]);
+    settings.origins = Origins::new(vec![origin::parse("https://meet.example/").expect("an origin")]);
+    let router = router(settings);
+    room(&router).await;
+    assert_eq!(ask(&router, "PUT", "/v1/rooms/open", "{}").await.status, StatusCode::CREATED);
+    let receiving = receiving();
+    for (path, body) in [("/whip/weekly/alice", OFFER), ("/whep/open", receiving.as_str())] {
+        for (page, status, shown) in [
+            ("https://meet.example", StatusCode::CREATED, "https://meet.example"),
+            ("http://127.0.0.1:8080", StatusCode::CREATED, "http://127.0.0.1:8080"),
+            ("https://evil.example", StatusCode::FORBIDDEN, ""),
+            ("null", StatusCode::FORBIDDEN, ""),
+        ] {
+            let key = (header::AUTHORIZATION, if path.starts_with("/whip") { "Bearer s3cret-key" } else { "none" });
+            let headers = [key, (header::CONTENT_TYPE, "application/sdp"), (header::ORIGIN, page)];
+            let answer = send(&router, to("POST", path, &headers, body)).await;
+            let told = (answer.status, answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+            assert_eq!(told, (status, shown), "{path} from {page}: {}", answer.text());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_can_read_that_it_asks_too_often() {
+    let mut settings = settings(&[]);
+    let one = std::num::NonZeroU32::new(1).expect("one");
+    settings.allowance = tilecast::front::auth::rate::Allowance { per_second: one, burst: one };
+    let router = router(settings);
+    let preflight = || to("OPTIONS", "/whep/open", &[(header::ORIGIN, "https://meet.example")], "");
+    send(&router, preflight()).await;
+    let answer = send(&router, preflight()).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::TOO_MANY_REQUESTS, "rate-limited"));
+    assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
+    assert!(answer.header(header::ACCESS_CONTROL_EXPOSE_HEADERS).contains("Retry-After"));
 }
 
 #[tokio::test]

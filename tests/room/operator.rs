@@ -50,7 +50,9 @@ async fn muting_silences_only_the_program() {
 async fn who_is_hidden_costs_no_decoding_and_is_back_before_the_next_keyframe() {
     let service = service(&[]).await;
     let [alice, bob, ..] = FOUR;
-    service.api().put("/v1/rooms/r", &document(&[alice, bob])).await.expect("a room");
+    let mut slow = document(&[alice, bob]);
+    slow["layout"] = json!({"template": "grid", "transition_ms": 3000});
+    service.api().put("/v1/rooms/r", &slow).await.expect("a room");
     // Keyframes two seconds apart at 30 fps.
     let _camera = join(&service, "r", &alice, &camera()).await;
     service.api().patch("/v1/rooms/r/participants/alice", &json!({"hidden": true})).await.expect("hidden");
@@ -58,8 +60,10 @@ async fn who_is_hidden_costs_no_decoding_and_is_back_before_the_next_keyframe() 
     let decoded =
         |view: &serde_json::Value| view["status"]["participants"]["alice"]["decoded"].as_u64().expect("a count");
     let frames = |view: &serde_json::Value| view["status"]["program"]["frames"].as_u64().expect("a count");
-    // Two more seconds of program, by its own count.
-    let later = until(&service, "r", |view| frames(view) >= frames(&hidden) + 60).await;
+    // She moves for as long as she fades, three seconds.
+    until(&service, "r", |view| decoded(view) >= decoded(&hidden) + 60).await;
+    // Two more seconds of program after that, by its own count.
+    let later = until(&service, "r", |view| frames(view) >= frames(&hidden) + 150).await;
     let settled = until(&service, "r", |view| frames(view) >= frames(&later) + 60).await;
     assert_eq!(decoded(&settled), decoded(&later), "nothing is decoded while hidden");
     assert_eq!(settled["status"]["participants"]["alice"]["state"], "live");
@@ -97,9 +101,16 @@ async fn a_second_publisher_takes_the_place_and_a_wrong_key_does_not() {
     assert_eq!(view["status"]["participants"]["alice"]["state"], "live");
     first.check().expect("the first is undisturbed");
 
-    let _second = alice.publish(&camera(), &address(&service, "r", &alice)).expect("FFmpeg");
+    let mut second = join(&service, "r", &alice, &camera()).await;
     first.wait(LIMIT).await.expect("the first is closed");
-    shows(&service, "r", "alice", true).await;
+    // What comes again by itself, as encoders do, throws nobody out.
+    let mut again = alice.publish(&camera(), &address(&service, "r", &alice)).expect("FFmpeg");
+    again.wait(LIMIT).await.expect("ends by itself");
+    assert!(again.last_words().contains("taken over"), "the refusal says why: {}", again.last_words());
+    second.check().expect("who took over is undisturbed");
+    // Whose own connection broke is in again at once.
+    drop(second);
+    join(&service, "r", &alice, &camera()).await;
 }
 
 #[tokio::test]

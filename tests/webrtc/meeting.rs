@@ -97,7 +97,12 @@ async fn a_second_client_with_the_key_takes_the_place_over() {
     assert!(refused.to_string().contains("401"), "{refused}");
     first.run(Instant::now() + Duration::from_millis(200)).await.expect("connected");
     assert!(first.is_alive(), "who does not know the key throws nobody out");
-    let mut second = Client::open(&base, "/whip/weekly/alice", "long-key", Wire::Udp).await.expect("let in");
+    publish(&mut first, &pictures[..10]).await;
+    let asked = Client::open(&base, "/whip/weekly/alice", "long-key", Wire::Udp).await.expect_err("asked first");
+    assert!(asked.to_string().contains("409"), "{asked}");
+    assert!(first.is_alive(), "a question throws nobody out");
+    let taking = "/whip/weekly/alice?takeover=1";
+    let mut second = Client::open(&base, taking, "long-key", Wire::Udp).await.expect("let in");
     publish(&mut second, &pictures).await;
     first.run(Instant::now() + Duration::from_millis(500)).await.expect("told properly");
     assert!(!first.is_alive(), "the first was told goodbye");

@@ -39,9 +39,17 @@ async fn told(browser: &mut Browser, page: &str, wanted: impl Fn(&Value) -> bool
 }
 
 async fn join(browser: &mut Browser, page: &str) {
+    ask_to_join(browser, page).await;
+    is_in(browser, page).await;
+}
+
+async fn ask_to_join(browser: &mut Browser, page: &str) {
     let devices = "() => document.querySelector('#picture').value.startsWith('camera:')";
     browser.wait(page, devices, Value::Null, LIMIT).await.expect("devices have names");
     browser.press(page, "#join").await.expect("a button");
+}
+
+async fn is_in(browser: &mut Browser, page: &str) {
     told(browser, page, |told| told["width"] == 640 && told["state"] == "You are in the meeting.").await;
 }
 
@@ -192,7 +200,11 @@ async fn whoever_comes_second_gets_the_place_and_the_first_is_told() {
     // A phone lying on its side, where the page is higher than the screen.
     let lying = Screen { width: 740, height: 360, phone: true };
     browser.open("again", &url, lying, "").await.expect("the page loads");
-    join(&mut browser, "again").await;
+    ask_to_join(&mut browser, "again").await;
+    let asks = "() => document.querySelector('#taken').open && document.querySelector('#holder').textContent";
+    browser.wait("again", asks, Value::Null, LIMIT).await.expect("it asks first");
+    browser.press("again", "#take").await.expect("a button");
+    is_in(&mut browser, "again").await;
     let reach = "() => [...document.querySelectorAll('#bar button')].map((button) => innerHeight - button.getBoundingClientRect().bottom)";
     let below = browser.run("again", reach, Value::Null).await.expect("buttons");
     let below = below.as_array().expect("a list");

@@ -2,7 +2,7 @@
 
 use tilecast::{
     layout::{Fit, Scene, Transition},
-    link::{Control, Feed, Report},
+    link::{Control, Feed, Report, message::Participant},
     media::{Packet, Role},
 };
 
@@ -237,4 +237,21 @@ fn a_scene_that_cannot_be_is_refused_and_changes_nothing() {
     front.frame(|frame| frame.shows(LEFT, RED));
     front.control(Control::Scene { scene: Scene::default(), transition: Transition::CUT, at: None });
     front.frame(|frame| frame.shows((0, 0, 640, 360), CANVAS));
+}
+
+#[test]
+fn sixty_four_cards_of_one_name_are_shown_in_silence() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tilecast"));
+    // What GLib has to complain of ends the worker.
+    command.arg("worker").env("TILECAST_LOG", "error").env("G_DEBUG", "fatal-criticals");
+    let mut front = Front::start_command(command, settings(640, 360, 10));
+    let guests = (0..64).map(|n| Participant { name: "Guest".to_owned(), ..person(n, None) });
+    front.control(Control::Participants(guests.collect()));
+    let area = |n: u32| (n % 8 * 80, n / 8 * 44, 80, 44);
+    front.cut(&(0..64).map(|n| (n, area(n))).collect::<Vec<_>>());
+    let all = |frame: &crate::media::Frame| (0..64).all(|n| !frame.shows(area(n), CANVAS));
+    for _ in 0..10 {
+        front.frame(all);
+    }
+    front.stop().1.expect("an orderly end");
 }

@@ -92,6 +92,10 @@ pub struct ServeArgs {
     /// hold for each client and not for the proxy; may be given several times
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<String>,
+    /// Let pages of this origin, such as https://meet.example.org, publish by WHIP and watch by WHEP, beside this server's own; may be given
+    /// several times [default: pages of every origin]
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
     /// A key that API clients must send; may be given several times, but others on this machine see it: rather use
     /// TILECAST_API_KEYS or the file
     #[arg(long, value_name = "KEY")]

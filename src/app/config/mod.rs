@@ -24,7 +24,11 @@ use super::pipelines::Pipelines;
 use crate::{
     base::{Secret, TemplateName},
     front::{
-        auth::{keys, rate::Allowance},
+        auth::{
+            keys,
+            origin::{self, Origins},
+            rate::Allowance,
+        },
         srs::Settings as SrsSettings,
         webrtc::IceServers,
     },
@@ -78,6 +82,8 @@ pub struct Config {
     pub allow_address: Vec<IpNet>,
     /// Proxies whose word on where a request comes from is taken.
     pub trusted_proxy: Vec<IpNet>,
+    /// Whose pages may publish by WHIP and watch by WHEP.
+    pub allow_origin: Origins,
     /// API keys; none means loopback only.
     pub api_keys: Vec<Secret>,
     /// Where workers run.
@@ -127,6 +133,7 @@ impl Config {
         let pipelines = pipelines(sources.text("pipelines", &mut faults).as_deref().map(Path::new), &mut faults);
         let allow_address = sources.list("allow_address", range, &mut faults);
         let trusted_proxy = sources.list("trusted_proxy", range, &mut faults);
+        let allow_origin = Origins::new(sources.list("allow_origin", origin::parse, &mut faults));
         let api_keys = sources.list("api_keys", |text| Ok(Secret::new(text)), &mut faults);
         let srs = srs::settings(&sources, &mut faults);
         let per_second =
@@ -178,6 +185,7 @@ impl Config {
                     pipelines,
                     allow_address,
                     trusted_proxy,
+                    allow_origin,
                     api_keys,
                     engine,
                     srs,

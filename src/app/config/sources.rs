@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ServeArgs;
 
 /// Every key of the file; the variable of `http` is `TILECAST_HTTP`.
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 35] = [
     "http",
     "rtmp",
     "webrtc",
@@ -19,6 +19,7 @@ const KEYS: [&str; 34] = [
     "pipelines",
     "allow_address",
     "trusted_proxy",
+    "allow_origin",
     "api_keys",
     "engine",
     "capacity_cores",
@@ -183,6 +184,7 @@ impl<'a> Sources<'a> {
             "log" => &args.log,
             "allow_address" => return args.allow_address.clone(),
             "trusted_proxy" => return args.trusted_proxy.clone(),
+            "allow_origin" => return args.allow_origin.clone(),
             "api_keys" => return args.api_key.clone(),
             _ => unreachable!("{key} is one of KEYS"),
         };
@@ -195,6 +197,7 @@ fn is_list(key: &str) -> bool {
         key,
         "allow_address"
             | "trusted_proxy"
+            | "allow_origin"
             | "api_keys"
             | "public_address"
             | "ice_server"

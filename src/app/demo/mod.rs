@@ -71,8 +71,9 @@ pub async fn run(args: Args) -> Result<()> {
     let stopped = service.stop().await;
     if let Some(judge) = judged? {
         println!("{judge}");
-        if let Some(fault) = judge.faults().first() {
-            bail!("{fault}");
+        let faults = judge.faults();
+        if !faults.is_empty() {
+            bail!("{}", faults.join("; "));
         }
     }
     stopped
@@ -89,17 +90,43 @@ async fn show(service: &mut Service, length: Option<Duration>) -> Result<Option<
     api.put(&path, &document()).await?;
     let mut people = Vec::new();
     for person in &FOUR {
-        people.push(person.publish(&Camera::default(), &door(service, person))?);
+        // The layouts say who it is.
+        let camera = Camera { named: false, ..Camera::default() };
+        people.push(person.publish(&camera, &door(service, person))?);
     }
     let live = |view: &Value| FOUR.iter().all(|person| view["status"]["participants"][person.id]["state"] == "live");
     let joined = api.until(&path, JOIN_LIMIT, live).await;
     check(service, &mut people)?;
-    joined.context("not everybody joined")?;
+    if let Err(error) = joined {
+        let view = api.get(&path).await.unwrap_or_default();
+        bail!(
+            "not everybody joined within {} s: {}",
+            JOIN_LIMIT.as_secs(),
+            missing(&view, &people).unwrap_or(error.to_string())
+        );
+    }
     announce(service, length);
     match length {
         None => walk(service, &mut people).await,
         Some(length) => judged_walk(service, &mut people, length).await.map(Some),
     }
+}
+
+/// Who is not live, how they stand, and what their camera says; none when everybody is.
+fn missing(view: &Value, people: &[Process]) -> Option<String> {
+    let state =
+        |person: &Person| view["status"]["participants"][person.id]["state"].as_str().unwrap_or("unknown").to_owned();
+    let told: Vec<String> = FOUR
+        .iter()
+        .zip(people)
+        .map(|(person, camera)| (person, state(person), camera.last_words()))
+        .filter(|(_, state, _)| state != "live")
+        .map(|(person, state, words)| match words.is_empty() {
+            true => format!("{} is {state}", person.name),
+            false => format!("{} is {state}, and the camera says: {words}", person.name),
+        })
+        .collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// The room: the last person's picture is a shared screen, and the floor is given, because all four hum without pause.

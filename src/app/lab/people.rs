@@ -39,6 +39,8 @@ pub struct Camera {
     pub bitrate_kbps: u32,
     /// Samples a second, or none for a camera without a microphone.
     pub sample_rate: Option<u32>,
+    /// Whether the name is burnt into the picture, for programs whose layout does not say it.
+    pub named: bool,
     /// Ends by itself after this long.
     pub seconds: Option<u32>,
 }
@@ -46,7 +48,7 @@ pub struct Camera {
 impl Default for Camera {
     fn default() -> Self {
         let picture = Some(Size { width: 640, height: 360 });
-        Self { picture, fps: 30, bitrate_kbps: 900, sample_rate: Some(48_000), seconds: None }
+        Self { picture, fps: 30, bitrate_kbps: 900, sample_rate: Some(48_000), named: true, seconds: None }
     }
 }
 
@@ -66,7 +68,7 @@ impl Person {
     pub fn describe(&self, camera: &Camera, command: &mut Command) {
         let mut maps = Vec::new();
         if let Some(size) = camera.picture {
-            command.args(["-re", "-f", "lavfi", "-i", &self.picture_source(camera.fps, size)]);
+            command.args(["-re", "-f", "lavfi", "-i", &self.picture_source(camera, size)]);
             maps.push("0:v".to_owned());
         }
         if let Some(rate) = camera.sample_rate {
@@ -87,19 +89,20 @@ impl Person {
     }
 
     /// The picture as an FFmpeg filter graph: a turning gradient, a large letter that wanders, name and clock below.
-    fn picture_source(&self, fps: u32, size: Size) -> String {
+    fn picture_source(&self, camera: &Camera, size: Size) -> String {
         let [dark, middle, bright] = self.colours;
         let Size { width, height } = size;
         let letter = self.name.chars().next().unwrap_or('?');
         let seed = self.tone_hz as u32;
-        let name = self.name;
+        let fps = camera.fps;
         let label = "fontcolor=white:box=1:boxcolor=black@0.45:boxborderw=8";
+        let name = format!("drawtext=font=DejaVu Sans:text={}:fontsize=h*0.11:x=w*0.04:y=h*0.80:{label},", self.name);
+        let name = if camera.named { name.as_str() } else { "" };
         format!(
             "gradients=s={width}x{height}:r={fps}:speed=0.03:seed={seed}:nb_colors=3:c0=0x{dark}:c1=0x{middle}:c2=0x{bright},\
              drawtext=font=DejaVu Sans:text={letter}:fontsize=h*0.5:fontcolor=white@0.85:\
              x=w/2-tw/2+w*0.28*sin(1.9*t+{seed}):y=h*0.42-th/2+h*0.12*sin(3.1*t),\
-             drawtext=font=DejaVu Sans:text={name}:fontsize=h*0.11:x=w*0.04:y=h*0.80:{label},\
-             drawtext=font=DejaVu Sans Mono:text='%{{pts\\:hms}}':fontsize=h*0.08:x=w*0.96-tw:y=h*0.82:{label}"
+             {name}drawtext=font=DejaVu Sans Mono:text='%{{pts\\:hms}}':fontsize=h*0.08:x=w*0.96-tw:y=h*0.82:{label}"
         )
     }
 }

@@ -128,6 +128,7 @@ fn name(event: &Event) -> &'static str {
         Event::Output { .. } => "output",
         Event::WorkerReplaced { .. } => "worker_replaced",
         Event::Fault { .. } => "fault",
+        Event::Stored { .. } => "stored",
         Event::Eased { .. } => "eased",
         Event::Levels { .. } => "levels",
     }

@@ -21,6 +21,7 @@ use super::{
     proxy,
     serve::{Peer, Visit},
     state::ApiState,
+    wish,
 };
 use crate::front::{
     auth::{guess::Scope, keys::KeyError, origin, rate},
@@ -71,8 +72,14 @@ pub(super) async fn pass(
             Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
         })?;
     }
-    // What publishes by WHIP brings its own key, from whichever page; WHEP looks for itself.
-    if state.0.keys.is_empty() && !is_door(request.uri().path()) {
+    if wish::is_door(request.uri().path()) {
+        // Who publishes or watches brings a key or token, or watches what is open to whoever comes; no cookie speaks for anybody.
+        if !state.0.origins.admit(&request) {
+            let detail =
+                "pages of that origin may not publish or watch here; the operator can let them with --allow-origin";
+            return Err(Problem::new(Kind::ForbiddenOrigin, detail));
+        }
+    } else if state.0.keys.is_empty() {
         origin::admit(request.method(), request.uri(), request.headers())
             .map_err(|error| Problem::new(Kind::ForbiddenOrigin, error.to_string()))?;
     }
@@ -125,10 +132,6 @@ pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
     tracing::error!(panic = text.unwrap_or("unknown"), "a request failed");
     Problem::new(Kind::Internal, "this is a fault of the server and is in its log; please report it").into_response()
-}
-
-fn is_door(path: &str) -> bool {
-    path.starts_with("/whip/") || path.starts_with("/whep/")
 }
 
 /// What orchestrators ask, and the page to join with: an answer costs less than counting, and whoever is refused it takes

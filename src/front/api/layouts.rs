@@ -17,7 +17,7 @@ use super::{
 };
 use crate::layout::json::Decoded;
 use crate::{
-    base::TemplateName,
+    base::{AssetName, TemplateName},
     front::room::{
         Precondition, RoomError,
         templates::{Entry, Version},
@@ -88,15 +88,19 @@ pub(super) fn unchanged(headers: &HeaderMap, tag: &str) -> bool {
 
 fn tagged(entry: &Entry, created: bool) -> Response {
     let mut response = answer(created, Json(entry.template.clone()));
+    add_tag(&mut response, entry);
+    response
+}
+
+fn add_tag(response: &mut Response, entry: &Entry) {
     if let Ok(tag) = entry.tag().parse() {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    response
 }
 
 /// Stores a template, in place of a built-in one if it has that name; rooms that use it change at once. `If-Match` with the
 /// `ETag` of `GET` refuses the change if somebody else came first, `If-None-Match: *` if there is one already. What was stored
-/// before is kept as a version.
+/// before is kept as a version. Images that are not there yet are no fault; `warnings` names them.
 #[utoipa::path(
     put, path = "/v1/layouts/{name}", tag = "layouts",
     params(
@@ -105,7 +109,7 @@ fn tagged(entry: &Entry, created: bool) -> Response {
         ("If-None-Match" = Option<String>, Header, description = "* to create only"),
     ),
     request_body = Template,
-    responses((status = 200, body = Template), (status = 201, body = Template, description = "Created"))
+    responses((status = 200, body = PutTemplate), (status = 201, body = PutTemplate, description = "Created"))
 )]
 pub async fn put(
     State(state): State<ApiState>,
@@ -116,7 +120,34 @@ pub async fn put(
     let only = precondition(&headers)?;
     let template: Template = Decoded::from_value(body).checked(Template::check).map_err(Problem::faults)?;
     let (entry, created) = state.rooms().put_template(&name, template, &only).await?;
-    Ok(tagged(&entry, created))
+    let missing = missing_images(&state, &entry.template);
+    for fault in &missing {
+        tracing::warn!(layout = %name, pointer = fault.pointer, "a layout was stored whose image is missing: {}", fault.detail);
+    }
+    let mut response = answer(created, Json(PutTemplate { template: (*entry.template).clone(), warnings: missing }));
+    add_tag(&mut response, &entry);
+    Ok(response)
+}
+
+/// A template as it was stored.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PutTemplate {
+    /// The template.
+    #[serde(flatten)]
+    template: Template,
+    /// Images that it shows and that are not there, with their places; left out when all are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Fault>,
+}
+
+/// What a template shows that is not there.
+pub(super) fn missing_images(state: &ApiState, template: &Template) -> Vec<Fault> {
+    let assets = state.rooms().assets();
+    let advice = |has: &dyn Fn(&AssetName) -> bool| advise(template, 0, &Canvas::default(), has).warnings;
+    let usual = advice(&|_| true);
+    let mut warnings = advice(&|name| assets.contains_key(name));
+    warnings.retain(|warning| !usual.contains(warning));
+    warnings
 }
 
 /// One template.

@@ -62,6 +62,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), guess::limit))
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(middleware::from_fn_with_state(state.clone(), guard::pass))
+        .layer(middleware::from_fn_with_state(state.clone(), wish::cross_origin))
         .layer(middleware::from_fn_with_state(state.clone(), guard::count))
         .with_state(state)
 }

@@ -109,8 +109,8 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
         return match kind {
             Kind::RateLimited | Kind::Internal | Kind::TimedOut | Kind::InvalidAddress => true,
             Kind::KeyNeeded | Kind::NoMedia | Kind::Busy | Kind::Stopping => !session,
-            Kind::ForbiddenOrigin => !session && path.starts_with("/whep/"),
-            Kind::Moving => true,
+            Kind::Moving | Kind::ForbiddenOrigin => true,
+            Kind::PlaceTaken => !session && method == "POST" && path.starts_with("/whip/"),
             Kind::NoParticipant => !session && path.starts_with("/whep/"),
             Kind::MalformedSdp | Kind::SlowBody | Kind::TooLarge | Kind::NotSdp => body,
             Kind::NoSession => session,
@@ -148,6 +148,7 @@ fn applies(kind: Kind, method: &str, path: &str, body: bool) -> bool {
         // Answers to another method or another door, never to one of these operations.
         Kind::MethodNotAllowed
         | Kind::KeyNeeded
+        | Kind::PlaceTaken
         | Kind::MalformedSdp
         | Kind::NoMedia
         | Kind::NoSession

@@ -30,6 +30,9 @@ pub struct ParticipantView {
     /// What it should be.
     #[serde(flatten)]
     participant: Participant,
+    /// True while the disk takes nothing and a restart would undo this change; left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unsaved: bool,
     /// What it is.
     status: ParticipantStatus,
 }
@@ -37,8 +40,9 @@ pub struct ParticipantView {
 fn part(room: RoomView, id: ParticipantId) -> Result<Json<ParticipantView>, Problem> {
     let RoomView { id: room, mut document, mut status } = room;
     let participant = document.participants.remove(&id).ok_or_else(|| RoomError::NoParticipant(room, id.clone()))?;
+    let unsaved = status.unsaved;
     let status = status.participants.remove(&id).unwrap_or_default();
-    Ok(Json(ParticipantView { id, participant, status }))
+    Ok(Json(ParticipantView { id, participant, unsaved, status }))
 }
 
 fn prefix(id: &ParticipantId) -> String {

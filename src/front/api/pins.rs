@@ -33,11 +33,14 @@ pub struct PinRequest {
 pub struct PinList {
     /// In the order they were pinned.
     pins: Vec<ParticipantId>,
+    /// True while the disk takes nothing and a restart would undo this change; left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unsaved: bool,
 }
 
 impl PinList {
     fn of(view: RoomView) -> Json<Self> {
-        Json(Self { pins: view.document.pins })
+        Json(Self { pins: view.document.pins, unsaved: view.status.unsaved })
     }
 }
 

@@ -84,6 +84,8 @@ kinds! {
     SlowBody = "slow-body", REQUEST_TIMEOUT, "The body took too long to arrive";
     /// A layout that is built in or used by a room cannot go.
     LayoutInUse = "layout-in-use", CONFLICT, "The layout cannot be changed so";
+    /// Somebody else is live at the place; `?takeover=1` takes it.
+    PlaceTaken = "place-taken", CONFLICT, "Somebody else is live at this place";
     /// The server holds as many rooms as it may.
     TooManyRooms = "too-many-rooms", CONFLICT, "The server takes no more rooms";
     /// The offer does not read.
@@ -222,9 +224,10 @@ impl From<RoomError> for Problem {
             RoomError::NoAsset(_) => Kind::NoAsset,
             RoomError::AssetInUse(..) => Kind::AssetInUse,
             RoomError::TemplateInUse(..) => Kind::LayoutInUse,
+            RoomError::Taken(..) | RoomError::TakenOver(..) => Kind::PlaceTaken,
             RoomError::WrongKey | RoomError::WrongToken => Kind::KeyNeeded,
             RoomError::Full(_) => Kind::TooManyRooms,
-            RoomError::Store(_) => Kind::NotStored,
+            RoomError::Store(_) | RoomError::Unwritable(_) => Kind::NotStored,
             RoomError::Unknown(_) => Kind::TimedOut,
         };
         Self::new(kind, detail)

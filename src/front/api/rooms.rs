@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::State,
+    extract::{FromRequest, Request, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -47,6 +47,7 @@ pub struct Patience {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
+    #[serde(default)]
     quote: u8,
     room: Option<RoomId>,
 }
@@ -97,12 +98,14 @@ pub async fn put(
 pub async fn quote(
     State(state): State<ApiState>,
     Asked(question): Asked<Question>,
-    JsonBody(mut body): JsonBody,
+    request: Request,
 ) -> Result<Json<Quote>, Problem> {
     if question.quote != 1 {
-        let detail = "POST /v1/rooms?quote=1 asks for a price; PUT /v1/rooms/ROOM creates a room";
+        let detail = "a room is made under its own name: PUT /v1/rooms/{room} with the same document; \
+                      POST /v1/rooms?quote=1 only says what it would cost";
         return Err(Problem::new(Kind::InvalidAddress, detail));
     }
+    let JsonBody(mut body) = JsonBody::from_request(request, &state).await?;
     keys::of_room(&mut body);
     let document = document(&state, body, None)?;
     Ok(Json(state.rooms().quote(question.room.as_ref(), &document).await?))

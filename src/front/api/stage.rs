@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::{
     body::{JsonBody, Names},
+    layouts::missing_images,
     problem::Problem,
     state::{ApiState, refused_part},
 };
@@ -38,12 +39,18 @@ pub struct LayoutView {
     next: Option<NextLayout>,
     /// Who is on the program, back to front, with their rectangles in px.
     scene: Vec<TileStatus>,
+    /// Images that the template shows and that are not there, with their places in it; only in the answer to a change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Fault>,
+    /// True while the disk takes nothing and a restart would undo this change; left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unsaved: bool,
 }
 
 impl LayoutView {
     fn of(view: RoomView) -> Json<Self> {
         let RoomDocument { layout, next_layout: next, .. } = view.document;
-        Json(Self { layout, next, scene: view.status.scene })
+        Json(Self { layout, next, scene: view.status.scene, warnings: Vec::new(), unsaved: view.status.unsaved })
     }
 }
 
@@ -106,6 +113,7 @@ pub async fn put_layout(
 ) -> Result<Json<LayoutView>, Problem> {
     let wanted: LayoutRequest = Decoded::from_value(body).document().map_err(Problem::faults)?;
     let LayoutRequest { template, transition_ms, parameters, people, at } = wanted;
+    let wanted = template.clone();
     let layout = LayoutChoice { template, transition_ms, parameters, people };
     let next = match at {
         None => None,
@@ -125,7 +133,12 @@ pub async fn put_layout(
         Ok(())
     };
     let (view, ()) = state.change(&room, edit).await.map_err(|error| refused_part(error, prefix))?;
-    Ok(LayoutView::of(view))
+    let missing = missing_images(&state, &state.rooms().resolved(&wanted));
+    for fault in &missing {
+        tracing::warn!(%room, pointer = fault.pointer, "the layout shows an image that is missing: {}", fault.detail);
+    }
+    let Json(answer) = LayoutView::of(view);
+    Ok(Json(LayoutView { warnings: missing, ..answer }))
 }
 
 /// Forgets the layout that waits for its time.

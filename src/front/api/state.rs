@@ -13,6 +13,7 @@ use crate::{
         auth::{
             guess::Guesses,
             keys::ApiKeys,
+            origin::Origins,
             rate::{Allowance, Rates},
         },
         fleet::Fleet,
@@ -44,6 +45,8 @@ pub struct Settings {
     pub proxies: Vec<IpNet>,
     /// Where requests are counted.
     pub counters: Counters,
+    /// Whose pages may publish by WHIP and watch by WHEP.
+    pub origins: Origins,
     /// The WebRTC door.
     pub webrtc: WebRtc,
     /// The neighbour, if there is one.
@@ -69,6 +72,7 @@ pub(super) struct Shared {
     /// That a proxy is not known was said.
     pub told_of_proxy: Once,
     pub counters: Counters,
+    pub origins: Origins,
     pub webrtc: WebRtc,
     pub srs: Option<Srs>,
     pub fleet: Option<Fleet>,
@@ -79,8 +83,20 @@ pub(super) struct Shared {
 impl ApiState {
     /// Fresh allowances, no streams.
     pub fn new(settings: Settings) -> Self {
-        let Settings { rooms, rules, keys, allowance, guesses, proxies, counters, webrtc, srs, fleet, stopping } =
-            settings;
+        let Settings {
+            rooms,
+            rules,
+            keys,
+            allowance,
+            guesses,
+            proxies,
+            counters,
+            origins,
+            webrtc,
+            srs,
+            fleet,
+            stopping,
+        } = settings;
         Self(Arc::new(Shared {
             rooms,
             rules,
@@ -90,6 +106,7 @@ impl ApiState {
             proxies,
             told_of_proxy: Once::new(),
             counters,
+            origins,
             webrtc,
             srs,
             fleet,

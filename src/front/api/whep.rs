@@ -2,21 +2,20 @@
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, Method, StatusCode, Uri},
+    http::{HeaderMap, StatusCode},
     response::Response,
 };
 use serde::Deserialize;
 
 use super::{
-    ApiState,
     body::{Asked, Names},
     guard,
-    problem::{Kind, Problem},
+    problem::Problem,
     wish::{self, Shared},
 };
 use crate::{
-    base::{ParticipantId, RoomId, Secret},
-    front::{auth::origin, room::Audience},
+    base::{ParticipantId, RoomId},
+    front::room::Audience,
 };
 
 /// Whose sound to leave out.
@@ -50,7 +49,6 @@ pub async fn watch(
     let (state, without) = (shared.0, query.for_participant);
     let webrtc = &state.0.webrtc;
     let token = wish::bearer(request.headers());
-    not_from_elsewhere(&state, &room, token.as_ref(), request.uri(), request.headers()).await?;
     let audience = webrtc.may_watch(&room, token.as_ref(), without.as_ref()).await.map_err(wish::refused)?;
     if audience == Audience::Invited {
         from.mark_known();
@@ -60,21 +58,6 @@ pub async fn watch(
     let links = webrtc.links(room.as_str());
     let answer = webrtc.watch((room, without), audience, from.ip, &offer)?;
     Ok(wish::created(answer, &at, &links))
-}
-
-/// Without API keys and in a room that asks for no token, only being on this machine lets a client watch; a page of another
-/// site is not there, whatever token it makes up.
-async fn not_from_elsewhere(
-    state: &ApiState,
-    room: &RoomId,
-    token: Option<&Secret>,
-    uri: &Uri,
-    headers: &HeaderMap,
-) -> Result<(), Problem> {
-    if !state.0.keys.is_empty() || (token.is_some() && state.0.rooms.program(room, None).await.is_err()) {
-        return Ok(());
-    }
-    origin::admit(&Method::POST, uri, headers).map_err(|error| Problem::new(Kind::ForbiddenOrigin, error.to_string()))
 }
 
 /// What may be sent here; with the room's token also the STUN and TURN servers, in `Link`.

@@ -5,24 +5,45 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
+use serde::Deserialize;
 
 use super::{
-    body::Names,
+    body::{Asked, Names},
     guard,
-    problem::Problem,
+    problem::{Kind, Problem},
     wish::{self, Shared},
 };
 use crate::base::{ParticipantId, RoomId};
 
+/// Whether to throw out who is there. Other parameters are the client's own affair.
+#[derive(Debug, Deserialize)]
+pub struct Resolve {
+    #[serde(default)]
+    takeover: u8,
+}
+
+impl Resolve {
+    fn takes_over(&self) -> Result<bool, Problem> {
+        match self.takeover {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Problem::new(Kind::InvalidAddress, "takeover is 0 or 1")),
+        }
+    }
+}
+
 const NO_KEY: &str = "send the participant's publish key in the header Authorization: Bearer KEY";
 
 /// Publishes: an offer of sound (Opus) and picture (H.264, VP8, VP9 or AV1; simulcast too) is answered. The participant's place
-/// is taken over once the connection stands. `Location` names the session, `Link` the STUN and TURN servers.
+/// is taken once the connection stands. While somebody else is live there, the answer is 409 with the type `place-taken`, which says
+/// who, unless `takeover` is 1: then they are thrown out. `Location` names the session, `Link` the STUN and TURN servers.
 #[utoipa::path(
     post, path = "/whip/{room}/{participant}", tag = "webrtc",
     params(
         ("room" = RoomId, Path, description = "The room"),
         ("participant" = ParticipantId, Path, description = "The participant"),
+        ("takeover" = Option<u8>, Query, minimum = 0, maximum = 1,
+            description = "With 1 the place is taken from whoever is live there; left out or 0, the offer is refused then"),
         ("Authorization" = String, Header, description = "`Bearer` and the participant's publish key"),
     ),
     request_body(content = String, content_type = "application/sdp", description = "The offer"),
@@ -32,12 +53,16 @@ pub async fn publish(
     shared: Shared,
     from: guard::From,
     Names((room, participant)): Names<(RoomId, ParticipantId)>,
+    Asked(resolve): Asked<Resolve>,
     request: Request,
 ) -> Result<Response, Problem> {
     let webrtc = &shared.0.0.webrtc;
     let key = wish::bearer(request.headers()).ok_or_else(|| wish::unnamed(NO_KEY))?;
     webrtc.may_publish(&room, &participant, &key).await.map_err(wish::refused)?;
     from.mark_known();
+    if !resolve.takes_over()? {
+        webrtc.is_free(&room, &participant, from.ip).await?;
+    }
     let offer = wish::sdp(request).await?;
     let at = format!("/whip/{room}/{participant}");
     let links = webrtc.links(participant.as_str());

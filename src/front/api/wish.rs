@@ -32,7 +32,7 @@ pub(super) const SDP: &str = "application/sdp";
 /// What bodies with an SDP fragment are declared as.
 pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
-/// The endpoints, open to pages of every origin: what they need they bring along, and no cookie speaks for them.
+/// The endpoints.
 pub(super) fn endpoints(state: &ApiState) -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(whip::publish, whip::options))
@@ -40,7 +40,6 @@ pub(super) fn endpoints(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(whep::watch, whep::options))
         .routes(routes!(whep::change, whep::leave, whep::session_options))
         .route_layer(middleware::from_fn_with_state(state.clone(), open))
-        .route_layer(middleware::from_fn(cross_origin))
 }
 
 /// Lets nobody in once the server stops. Whoever was just sent away may ask on a connection that still stands, and would take a
@@ -52,13 +51,33 @@ async fn open(State(state): State<ApiState>, request: Request, next: Next) -> Re
     }
 }
 
-/// Adds what browsers ask for (Fetch Standard §3.2), to refusals too, so that a page can say what was wrong.
-async fn cross_origin(request: Request, next: Next) -> Response {
+/// True for the paths of the endpoints.
+pub(super) fn is_door(path: &str) -> bool {
+    path.starts_with("/whip/") || path.starts_with("/whep/")
+}
+
+/// Adds what browsers ask for (Fetch Standard §3.2) to whatever the endpoints' paths are answered with, refusals of outer layers too,
+/// so that a page can say what was wrong.
+pub(super) async fn cross_origin(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    if !is_door(request.uri().path()) {
+        return next.run(request).await;
+    }
     let preflight = request.method() == Method::OPTIONS;
+    let fixed = |text| HeaderValue::from_static(text);
+    let origin = match state.0.origins.is_any() {
+        true => Some(fixed("*")),
+        false => request.headers().get(header::ORIGIN).filter(|_| state.0.origins.admit(&request)).cloned(),
+    };
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    let fixed = |text| HeaderValue::from_static(text);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, fixed("*"));
+    if !state.0.origins.is_any() {
+        headers.append(header::VARY, fixed("Origin"));
+    }
+    match origin {
+        Some(origin) => headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin),
+        // Another front may have another mind.
+        None => headers.remove(header::ACCESS_CONTROL_ALLOW_ORIGIN),
+    };
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         fixed("Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After"),

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, Method, Uri, header, uri::Authority};
+use http::{HeaderMap, Method, Request, Uri, header, uri::Authority};
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,44 @@ pub fn admit(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Orig
 fn is_loopback(host: &str) -> bool {
     let plain = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host.eq_ignore_ascii_case("localhost") || plain.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whose pages may publish by WHIP and watch by WHEP: everybody's, or the server's own and those of a list.
+#[derive(Debug, Clone, Default)]
+pub struct Origins(Vec<String>);
+
+impl Origins {
+    /// Those that [`parse`] gave; none for everybody.
+    pub fn new(listed: Vec<String>) -> Self {
+        Self(listed)
+    }
+
+    /// True if there is no list.
+    pub fn is_any(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// True unless a page sent the request that is neither listed nor this server's.
+    pub fn admit<B>(&self, request: &Request<B>) -> bool {
+        let Some(origin) = request.headers().get(header::ORIGIN).filter(|_| !self.is_any()) else { return true };
+        let host = request.uri().authority().map(|host| host.as_str().as_bytes());
+        let host = host.or_else(|| Some(request.headers().get(header::HOST)?.as_bytes()));
+        // A proxy before it may speak HTTPS for it.
+        let own = [&b"https://"[..], b"http://"].map(|scheme| origin.as_bytes().strip_prefix(scheme));
+        own.iter().any(|own| own.is_some() && *own == host)
+            || self.0.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
+    }
+}
+
+/// An origin as browsers write it (RFC 6454 §6.1): scheme and host, and the port if it is not the scheme's own.
+///
+/// # Errors
+/// What it should be.
+pub fn parse(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
+    let url = url.filter(|url| url.query().is_none() && url.fragment().is_none() && url.username().is_empty());
+    url.map(|url| url.origin().ascii_serialization())
+        .ok_or_else(|| "an origin is a scheme and a host, such as https://meet.example.org".to_owned())
 }
 
 #[cfg(test)]

@@ -54,6 +54,14 @@ pub enum Event {
         /// A sentence for the operator.
         text: String,
     },
+    /// Changes could not be stored and a restart would undo them, or they have been stored since.
+    Stored {
+        /// True while they are not.
+        unsaved: bool,
+        /// Why not.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// The machine is too slow for the room, which does without something from now on; or it keeps up again.
     Eased {
         /// How many things are done without now; 0 is none.

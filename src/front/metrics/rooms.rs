@@ -162,6 +162,7 @@ mod tests {
             scene: Vec::new(),
             outputs: BTreeMap::from([(srs, output)]),
             program: ProgramStatus { frames: 900, missed: 1, ..ProgramStatus::default() },
+            unsaved: false,
         };
         let id = RoomId::try_from("weekly".to_owned()).expect("an id");
         RoomView { id, document: RoomDocument::default(), status }

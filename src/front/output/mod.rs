@@ -16,7 +16,7 @@ use report::Report;
 
 use crate::front::{
     auth::address::{Connector, RtmpUrl},
-    retry::{Failure, Retry},
+    retry::{Failure, Retry, Trouble},
     room::{
         Program,
         status::{OutputState, OutputStatus},
@@ -75,7 +75,7 @@ impl From<&Error> for Failure {
 /// GOP cache and carries the program's own timestamps.
 pub async fn run(target: Target, program: Program, status: watch::Sender<OutputStatus>, stop: CancellationToken) {
     let mut report = Report::new(status);
-    let mut retry = Retry::default();
+    let (mut retry, mut trouble) = (Retry::default(), Trouble::default());
     loop {
         if !program.packets().has_picture() {
             report.enter(OutputState::Idle);
@@ -99,7 +99,9 @@ pub async fn run(target: Target, program: Program, status: watch::Sender<OutputS
         let Err(error) = end else { break };
         let failure = Failure::from(&error);
         let wait = retry.wait(report.lasted(), failure, rand::random());
-        tracing::warn!(url = %target, %error, ?wait, "the output is not connected");
+        if trouble.is_new(&error, report.lasted()) {
+            tracing::warn!(url = %target, error = %trouble, ?wait, "the output is not connected");
+        }
         report.failed(error.to_string());
         if stop.run_until_cancelled(retry.pause(wait, failure, || target.answers())).await.is_none() {
             break;

@@ -26,7 +26,7 @@ pub use url::{InvalidPullUrl, PullUrl};
 
 use crate::front::{
     auth::address::Connector,
-    retry::{Failure, Retry},
+    retry::{Failure, Retry, Trouble},
     room::Seat,
     webrtc::{CallError, Client, Endpoint},
 };
@@ -111,7 +111,7 @@ where
     O: Fn() -> F + Send + Sync,
     F: Future<Output = Option<Seat>> + Send,
 {
-    let mut retry = Retry::default();
+    let (mut retry, mut trouble) = (Retry::default(), Trouble::default());
     loop {
         report.send_if_modified(|status| {
             std::mem::replace(&mut status.state, PullState::Connecting) != PullState::Connecting
@@ -132,7 +132,9 @@ where
         let Err(error) = end else { return };
         let failure = Failure::from(&error);
         let wait = retry.wait(live.lasted(), failure, rand::random());
-        tracing::warn!(url = %origin, %error, ?wait, "the pulled source is not connected");
+        if trouble.is_new(&error, live.lasted()) {
+            tracing::warn!(url = %origin, error = %trouble, ?wait, "the pulled source is not connected");
+        }
         report.send_modify(|status| {
             *status = PullStatus { state: PullState::Waiting, last_error: Some(error.to_string()) };
         });

@@ -7,7 +7,7 @@ use super::{
     assets::Asset,
     check::{self, Rules},
     ledger::Ledger,
-    store::Store,
+    store::{Store, StoreError},
     templates::{Kept, Templates},
     whole::Whole,
 };
@@ -204,14 +204,15 @@ impl Context {
     }
 
     /// Runs a write where waiting for the disk holds up nobody else.
-    async fn write<E: fmt::Display + Send + 'static>(
+    async fn write(
         &self,
-        write: impl FnOnce(&Store) -> Result<(), E> + Send + 'static,
+        write: impl FnOnce(&Store) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), RoomError> {
         let Keeping::Folder(store) = &self.keeping else { return Ok(()) };
         let store = store.clone();
         match tokio::task::spawn_blocking(move || write(&store)).await {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(error @ StoreError::Io { .. })) => Err(RoomError::Unwritable(error.to_string())),
             Ok(Err(error)) => Err(RoomError::Store(error.to_string())),
             Err(_) => Err(RoomError::Stopping),
         }

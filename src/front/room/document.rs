@@ -83,6 +83,25 @@ impl RoomDocument {
         self.participants.get(id)?.key()
     }
 
+    /// True when `wanted` differs from this in nothing but what an operator changes while the meeting goes on: the layout and the one
+    /// that waits, pins, who decides on the floor, and of who is there how loud, whether muted or hidden, and the order.
+    pub fn differs_live(&self, wanted: &Self) -> bool {
+        let mut rest = wanted.clone();
+        rest.layout = self.layout.clone();
+        rest.next_layout.clone_from(&self.next_layout);
+        rest.pins.clone_from(&self.pins);
+        rest.speaker = self.speaker.clone();
+        for (id, participant) in &mut rest.participants {
+            if let Some(present) = self.participants.get(id) {
+                participant.gain_db = present.gain_db;
+                participant.muted = present.muted;
+                participant.hidden = present.hidden;
+                participant.order = present.order;
+            }
+        }
+        rest == *self
+    }
+
     /// Has these participants keep the keys they have in `present`, if they have any there.
     pub fn keep_keys<'a>(&mut self, of: impl IntoIterator<Item = &'a ParticipantId>, present: &Self) {
         for id in of {

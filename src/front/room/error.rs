@@ -1,6 +1,8 @@
 //! Why a room did not do what it was asked.
 
-use super::RoomDocument;
+use std::fmt;
+
+use super::{Door, RoomDocument};
 use crate::{
     base::{AssetName, ParticipantId, RoomId, TemplateName},
     cost::Shortage,
@@ -43,6 +45,17 @@ pub enum RoomError {
         "no place is open to this key: see that room, participant and key are right, or ask who made the room for them"
     )]
     WrongKey,
+    /// Somebody else is live there.
+    #[error(
+        "the place of {0} is taken: {1} is live there; stop that one, or POST to the same address with ?takeover=1 to throw it out"
+    )]
+    Taken(ParticipantId, Holder),
+    /// Somebody else has taken its place and is live there; an encoder that connects again by itself is let in again after so many s.
+    #[error(
+        "the place of {0} was taken over: {1} is live there; stop one of the two: this one is let in again in {2} s, or once the \
+         other has left"
+    )]
+    TakenOver(ParticipantId, Holder, u64),
     /// The token opens no program here, likewise.
     #[error(
         "no program is open under this name to this token, or without one: see that the room is right, and send its viewer_token as \
@@ -72,9 +85,26 @@ pub enum RoomError {
     /// The store could not keep the change, and nothing changed.
     #[error("the change could not be stored: {0}")]
     Store(String),
+    /// The state folder's disk is full or broken, and nothing changed.
+    #[error("the change could not be stored: {0}")]
+    Unwritable(String),
     /// The store did not say in time whether it keeps the change.
     #[error("nothing is known of the change, for the store does not answer ({0}); GET it to see what is true")]
     Unknown(String),
+}
+
+/// Who has a place, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder(pub Door);
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Door::Rtmp => "an RTMP encoder such as OBS",
+            Door::Whip => "another browser or WHIP client",
+            Door::Pull | Door::Whep => "a stream that this server pulls",
+        })
+    }
 }
 
 impl RoomError {

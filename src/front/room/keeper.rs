@@ -25,6 +25,9 @@ const LEAD: Duration = Duration::from_millis(250);
 /// Longest single wait: a clock that is set meanwhile is noticed after this.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+/// How often what could not be stored is tried again: a disk has space again when somebody has looked.
+const STORE_AGAIN: Duration = Duration::from_secs(2);
+
 /// What a keeper is asked.
 pub(super) enum Request {
     /// A change of the document.
@@ -47,12 +50,15 @@ pub(super) struct Keeper {
     /// Takes the document that the room had last.
     pub(super) last: watch::Sender<Option<RoomDocument>>,
     pub(super) whole: Whole,
+    /// Why what is true is not what is stored, while the disk takes nothing.
+    pub(super) unsaved: Option<String>,
 }
 
 impl Keeper {
     /// Lives until the room is deleted or stopped.
     pub(super) async fn run(mut self, requests: mpsc::Receiver<Request>) {
         self.serve(requests).await;
+        self.store_again().await;
         self.last.send_replace(Some(self.document));
     }
 
@@ -61,6 +67,10 @@ impl Keeper {
             let request = tokio::select! {
                 () = self.stop.cancelled() => return,
                 request = requests.recv() => request,
+                () = tokio::time::sleep(STORE_AGAIN), if self.unsaved.is_some() => {
+                    self.store_again().await;
+                    continue;
+                }
                 moment = self.next_layout() => {
                     if let Err(error) = self.take_up_next_layout(moment).await {
                         self.give_up_next_layout(&error).await;
@@ -80,6 +90,7 @@ impl Keeper {
                     let answer = self.context.forget(self.whole, &self.id).await;
                     let done = answer.is_ok();
                     if done {
+                        self.unsaved = None;
                         self.stop.cancel();
                     }
                     let _ = reply.send(answer);
@@ -158,12 +169,44 @@ impl Keeper {
             return Err(RoomError::Faults(faults));
         }
         if wanted != self.document {
-            self.context.keep(self.whole, &self.id, &wanted).await?;
+            let kept = self.context.keep(self.whole, &self.id, &wanted).await;
+            match kept {
+                Ok(()) => self.tell_unsaved(None).await,
+                // Who is heard and seen cannot wait for a disk.
+                Err(RoomError::Unwritable(why)) if self.document.differs_live(&wanted) => {
+                    self.tell_unsaved(Some(why)).await;
+                }
+                Err(error) => return Err(error),
+            }
             self.document = wanted.clone();
         }
         let (reply, answer) = oneshot::channel();
         let command = Command::Apply(Box::new(wanted), moment, reply);
         self.actor.send(command).await.map_err(|_| RoomError::Stopping)?;
         answer.await.map_err(|_| RoomError::Stopping)
+    }
+
+    /// Stores what could not be stored before.
+    async fn store_again(&mut self) {
+        if self.unsaved.is_some() && self.context.keep(self.whole, &self.id, &self.document).await.is_ok() {
+            self.tell_unsaved(None).await;
+        }
+    }
+
+    /// Says when what is true is no longer what is stored, and when it is again.
+    async fn tell_unsaved(&mut self, why: Option<String>) {
+        if why.is_some() == self.unsaved.is_some() {
+            return;
+        }
+        match &why {
+            Some(why) => tracing::error!(
+                room = %self.id,
+                "the room goes on with changes that a restart would undo, until they can be stored: {why}"
+            ),
+            None => tracing::info!(room = %self.id, "what could not be stored is stored now"),
+        }
+        self.unsaved.clone_from(&why);
+        // A room that is closing needs to know nothing.
+        let _ = self.actor.send(Command::Unsaved(why)).await;
     }
 }

@@ -37,6 +37,11 @@ impl Rooms {
         self.context.templates.all()
     }
 
+    /// The template that a room's layout is by.
+    pub fn resolved(&self, choice: &TemplateChoice) -> Arc<Template> {
+        self.context.templates.resolve(choice)
+    }
+
     /// One template.
     pub fn template(&self, name: &TemplateName) -> Result<Entry, RoomError> {
         self.context.templates.get(name).ok_or_else(|| RoomError::NoTemplate(name.clone()))

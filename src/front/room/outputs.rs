@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     Context, Program,
@@ -11,7 +12,7 @@ use super::{
     status::{OutputState, OutputStatus},
 };
 use crate::{
-    base::{OutputId, tasks::Tasks},
+    base::{OutputId, RoomId, tasks::Tasks},
     front::{
         auth::address::{HttpUrl, InvalidUrl, RtmpUrl},
         output::{self, Target},
@@ -43,6 +44,7 @@ impl Outputs {
     /// Makes the outputs those of a document. One whose address stays is left alone.
     pub(super) fn apply(
         &mut self,
+        room: &RoomId,
         wanted: &BTreeMap<OutputId, Output>,
         program: &Program,
         context: &Context,
@@ -56,7 +58,11 @@ impl Outputs {
             let (sender, report) = watch::channel(OutputStatus::default());
             let stop = CancellationToken::new();
             match target(output, context) {
-                Ok(target) => tasks.spawn("output", output::run(target, program.clone(), sender, stop.clone())),
+                Ok(target) => {
+                    let about = tracing::error_span!("to", %room, output = %id);
+                    let run = output::run(target, program.clone(), sender, stop.clone());
+                    tasks.spawn("output", run.instrument(about));
+                }
                 // Documents are checked before they come here; one kept from an older version may not pass any more.
                 Err(error) => sender.send_modify(|status| {
                     status.state = OutputState::Waiting;

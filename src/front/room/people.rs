@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -34,6 +35,14 @@ const REPLAY_EVERY: Duration = Duration::from_secs(2);
 /// How long a card keeps the place of somebody whose connection broke: encoders and browsers try again within this time.
 const KEPT: Duration = Duration::from_secs(5);
 
+/// How long an encoder that lost its place to somebody is kept out while they are live: encoders connect again by themselves, and two
+/// with one key would throw each other out for ever. Whoever started both has noticed by then.
+const KEPT_OUT: Duration = Duration::from_secs(30);
+
+/// A connection that brought something so lately is no broken one. What comes from its address by the same door is somebody else
+/// then: an encoder that connects again after its own connection broke was silent for longer.
+const FLOWING: Duration = Duration::from_secs(1);
+
 /// Why somebody is not connected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Away {
@@ -57,6 +66,8 @@ pub(super) struct Person {
     elsewhere: Option<Source>,
     /// Why there is none.
     away: Away,
+    /// An encoder that lost the place to somebody: its address, and when.
+    thrown_out: Option<(IpAddr, Instant)>,
     /// What connects for it, if its media are pulled.
     pub(super) pull: Option<Pull>,
     /// What is heard of it now.
@@ -92,6 +103,8 @@ pub(super) struct Admission {
 pub(super) struct Live {
     pub(super) feed: Feed,
     door: Door,
+    /// Where it comes from; none for what this server fetches.
+    from: Option<IpAddr>,
     evicted: CancellationToken,
     /// Packets since the last keyframe, for the moment it is cast.
     pub(super) cache: GopCache,
@@ -118,10 +131,11 @@ pub(super) struct Live {
 }
 
 impl Live {
-    fn new(feed: Feed, door: Door, evicted: CancellationToken, now: Instant) -> Self {
+    fn new(feed: Feed, door: Door, from: Option<IpAddr>, evicted: CancellationToken, now: Instant) -> Self {
         Self {
             feed,
             door,
+            from,
             evicted,
             cache: match door {
                 Door::Rtmp | Door::Pull => GopCache::new(),
@@ -152,6 +166,12 @@ impl Live {
         self.seen |= packet.role != Role::Config;
         self.pictured |= packet.track() == Track::Video;
         self.window.1 += packet.data.len() as u64;
+    }
+
+    /// True when one who comes by `door` from `from` would throw out somebody else, and not a connection of its own that broke.
+    fn is_another(&self, door: Door, from: Option<IpAddr>, now: Instant) -> bool {
+        let patience = if (self.door, self.from) == (door, from) { FLOWING } else { STALL };
+        now.duration_since(self.heard_at) < patience
     }
 
     /// True when a video packet is worth sending on, given that some before it may have been lost.
@@ -270,6 +290,7 @@ impl People {
                     live: None,
                     elsewhere: None,
                     away: Away::Absent,
+                    thrown_out: None,
                     pull: None,
                     heard: None,
                     announced: MediaState::Absent,
@@ -285,8 +306,29 @@ impl People {
         });
     }
 
+    /// Who is live at a place that one who comes from `from` by `door` would take over, and for how long it is kept out, if it is.
+    pub(super) fn holder(
+        &self,
+        id: &ParticipantId,
+        door: Door,
+        from: Option<IpAddr>,
+        now: Instant,
+    ) -> Option<(Door, Option<Duration>)> {
+        let person = self.by_id.get(id)?;
+        let live = person.live.as_ref().filter(|live| live.is_another(door, from, now))?;
+        let lost = person.thrown_out.filter(|(who, _)| door == Door::Rtmp && Some(*who) == from);
+        let left = lost.and_then(|(_, at)| KEPT_OUT.checked_sub(now.duration_since(at))).filter(|left| !left.is_zero());
+        Some((live.door, left))
+    }
+
     /// Seats a new connection; whoever sat there is evicted.
-    pub(super) fn seat(&mut self, id: &ParticipantId, door: Door, now: Instant) -> Option<Admission> {
+    pub(super) fn seat(
+        &mut self,
+        id: &ParticipantId,
+        door: Door,
+        from: Option<IpAddr>,
+        now: Instant,
+    ) -> Option<Admission> {
         let person = self.by_id.get_mut(id)?;
         if matches!(door, Door::Rtmp | Door::Whip) && person.elsewhere.take().is_some() {
             // It publishes here from now on.
@@ -295,9 +337,12 @@ impl People {
         let feed = Feed(self.next_feed);
         self.next_feed += 1;
         let evicted = CancellationToken::new();
-        let live = Live::new(feed, door, evicted.clone(), now);
+        let live = Live::new(feed, door, from, evicted.clone(), now);
         let demand = live.demand.subscribe();
         if let Some(old) = person.live.replace(live) {
+            if old.door == Door::Rtmp && old.is_another(door, from, now) {
+                person.thrown_out = old.from.map(|who| (who, now));
+            }
             self.by_feed.remove(&old.feed);
         }
         self.by_feed.insert(feed, id.clone());

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Audience, Context, Door, Program, Quote, RoomDocument, RoomError, Seat,
+    Audience, Coming, Context, Program, Quote, RoomDocument, RoomError, Seat,
     actor::{Actor, Command, Entry, Inlets, Outlets},
     document::{Participant, Source},
     error::Change,
@@ -153,7 +153,8 @@ impl Rooms {
         let (tell_last, last) = watch::channel(None);
         let (name, ending) = (id.clone(), stop.clone());
         whole::spawn(&self.tasks, "room keeper", |whole| {
-            let keeper = Keeper { id: name, context, document, actor, stop: ending, last: tell_last, whole };
+            let keeper =
+                Keeper { id: name, context, document, actor, stop: ending, last: tell_last, whole, unsaved: None };
             keeper.run(requests)
         });
         let room = Room { keeper, actor: commands, events, program, stop, last };
@@ -354,16 +355,22 @@ impl Rooms {
         self.place(id)?.ask(|reply| Command::MayPublish(participant, key, reply)).await?
     }
 
-    /// Takes the place of a participant who publishes; whoever had it is evicted.
+    /// Fails when somebody else is live at the place: who asks a person first need not throw anybody out.
+    pub async fn is_free(&self, id: &RoomId, participant: &ParticipantId, coming: Coming) -> Result<(), RoomError> {
+        let participant = participant.clone();
+        self.find(id)?.ask(|reply| Command::IsFree(participant, coming, reply)).await?
+    }
+
+    /// Takes the place of a participant who publishes; whoever had it is evicted, and its encoder kept out for a while.
     pub async fn publish(
         &self,
         id: &RoomId,
         participant: &ParticipantId,
         key: &Secret,
-        door: Door,
+        coming: Coming,
     ) -> Result<Seat, RoomError> {
         let (participant, key) = (participant.clone(), key.clone());
-        self.place(id)?.ask(|reply| Command::Publish(participant, key, door, reply)).await?
+        self.place(id)?.ask(|reply| Command::Publish(participant, key, coming, reply)).await?
     }
 
     /// Keeps in the participant's status, and tells, why a connection that came with this key was refused all the same. Without

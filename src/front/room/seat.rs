@@ -1,5 +1,7 @@
 //! A participant's place in a room while its media arrive.
 
+use std::net::IpAddr;
+
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +22,15 @@ pub enum Door {
     Whep,
     /// Published by WHIP, from a browser or an encoder that speaks it.
     Whip,
+}
+
+/// How somebody comes who publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coming {
+    /// By which door.
+    pub door: Door,
+    /// From which address.
+    pub from: IpAddr,
 }
 
 /// What the room can use of a participant's picture now. A door whose senders can be steered tells them.

@@ -41,6 +41,8 @@ pub struct RoomStatus {
     pub outputs: BTreeMap<OutputId, OutputStatus>,
     /// The program itself.
     pub program: ProgramStatus,
+    /// True while the disk takes nothing and a restart would undo the last changes; they are stored as soon as they can be.
+    pub unsaved: bool,
 }
 
 /// Who has the floor, and why.

@@ -63,7 +63,9 @@ impl Srs {
             // Whoever has no key is not told which rooms there are; this server knows.
             Err(RoomError::WrongKey) if self.waits_for(room).await => false,
             // What is true only now is no reason to turn a publisher away; the next look asks the room again.
-            Err(error @ (RoomError::Stopping | RoomError::Store(_) | RoomError::Moving(..))) => {
+            Err(
+                error @ (RoomError::Stopping | RoomError::Store(_) | RoomError::Unwritable(_) | RoomError::Moving(..)),
+            ) => {
                 tracing::warn!(%room, %participant, "a stream on SRS did not join: {error}");
                 false
             }

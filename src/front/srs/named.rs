@@ -108,7 +108,9 @@ impl Srs {
             Ok(_) => Verdict::Pass,
             Err(RoomError::NoRoom(_)) if self.0.settings.unknown_room == UnknownRoom::Ignore => Verdict::Pass,
             // What is true only now is no reason to turn a publisher away: the next look at SRS's list brings the stream in.
-            Err(error @ (RoomError::Stopping | RoomError::Store(_) | RoomError::Moving(..))) => {
+            Err(
+                error @ (RoomError::Stopping | RoomError::Store(_) | RoomError::Unwritable(_) | RoomError::Moving(..)),
+            ) => {
                 tracing::warn!(%room, participant = %id, "a stream on SRS did not join: {error}");
                 Verdict::Pass
             }

@@ -23,7 +23,7 @@ use crate::{
     front::{
         accept::{Admissions, Shares, Standing},
         metrics::Counters,
-        room::{Audience, RoomError, Rooms},
+        room::{Audience, Coming, Door, RoomError, Rooms},
     },
 };
 
@@ -122,7 +122,7 @@ struct Entry {
 /// Where a session belongs.
 #[derive(Debug, Clone)]
 enum Place {
-    Publish { room: RoomId, participant: ParticipantId, key: Secret },
+    Publish { room: RoomId, participant: ParticipantId, key: Secret, from: IpAddr },
     Watch { room: RoomId, without: Option<ParticipantId> },
 }
 
@@ -154,7 +154,7 @@ impl WebRtc {
         from: IpAddr,
         offer: &str,
     ) -> Result<Answer, Error> {
-        self.open(Place::Publish { room, participant, key }, from, Standing::Known, offer)
+        self.open(Place::Publish { room, participant, key, from }, from, Standing::Known, offer)
     }
 
     /// Whether the key opens the place.
@@ -166,6 +166,12 @@ impl WebRtc {
     /// Tells the room of a publisher that showed its key why it was refused all the same.
     pub async fn refused(&self, room: &RoomId, participant: &ParticipantId, key: &Secret, reason: String) {
         self.0.rooms.refused(room, participant, key, reason).await;
+    }
+
+    /// Fails when somebody else is live at the place that a client from this address would take over.
+    pub async fn is_free(&self, room: &RoomId, participant: &ParticipantId, from: IpAddr) -> Result<(), Error> {
+        let free = self.0.rooms.is_free(room, participant, Coming { door: Door::Whip, from }).await;
+        free.inspect_err(|_| self.0.counters.webrtc_refused("taken")).map_err(Error::Room)
     }
 
     /// Opens a session for a client that watches, with everyone's sound or everyone's but one's, as it
@@ -303,8 +309,8 @@ impl WebRtc {
             let connected = || stay.connected();
             let run = async {
                 match &place {
-                    Place::Publish { room, participant, key } => {
-                        connection.publish(&door.0.rooms, room, participant, key, connected).await
+                    Place::Publish { room, participant, key, from } => {
+                        connection.publish(&door.0.rooms, room, participant, key, *from, connected).await
                     }
                     Place::Watch { room, without } => {
                         connection.watch(&door.0.rooms, room, without.as_ref(), connected).await

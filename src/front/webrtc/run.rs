@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret},
-    front::room::{Door, Parting, Program, Rooms, Seat},
+    front::room::{Coming, Door, Parting, Program, Rooms, Seat},
     media::{Packet, Track, fanout::Subscription},
 };
 
@@ -97,11 +98,12 @@ impl Connection {
         room: &RoomId,
         participant: &ParticipantId,
         key: &Secret,
+        from: IpAddr,
         connected: impl Fn() + Sync,
     ) -> End {
         let take = || async {
             connected();
-            let taken = rooms.publish(room, participant, key, Door::Whip).await;
+            let taken = rooms.publish(room, participant, key, Coming { door: Door::Whip, from }).await;
             let seat = taken.map_err(|error| End::Cut(error.to_string()))?;
             tracing::info!(%room, %participant, "publishing by WHIP");
             Ok(seat)

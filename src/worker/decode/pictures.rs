@@ -144,11 +144,15 @@ impl Pictures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::{Size, Track};
+    use crate::media::{Rect, Size, Track};
 
     fn picture(width: u32) -> Vec<Picture> {
         gstreamer::init().expect("GStreamer starts");
-        vec![Picture { size: Size { width, height: 2 }, buffer: gstreamer::Buffer::new() }]
+        vec![Picture {
+            size: Size { width, height: 2 },
+            seen: Rect { x: 0, y: 0, width, height: 2 },
+            buffer: gstreamer::Buffer::new(),
+        }]
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl Scaler {
         if self.ready.as_ref().is_none_or(|ready| ready.key != key) {
             self.ready = Some(Ready::new(key, self.ready.take())?);
         }
-        self.ready.as_mut().expect("made above").scale(frame)
+        let ready = self.ready.as_mut().expect("made above");
+        Ok(Picture { seen: ready.seen(), ..ready.scale(frame)? })
     }
 }
 
@@ -97,6 +98,16 @@ impl Ready {
         let pool = reuse(pool, target.size)?;
         let lying = if turn == Turn::None { None } else { Some(reuse(lying, turn.size(target.size))?) };
         Ok(Self { key, method, plan, pool, lying })
+    }
+
+    /// What of a finished tile is not bars, upright. A picture lies in the middle of its bars, whichever way it is turned.
+    fn seen(&self) -> Rect {
+        let Self { key, plan, .. } = self;
+        let Rect { x, y, width, height } = plan.seen(key.turn.size(key.target.size), key.target.wish.fit);
+        match key.turn {
+            Turn::None | Turn::Half => Rect { x, y, width, height },
+            Turn::Right | Turn::Left => Rect { x: y, y: x, width: height, height: width },
+        }
     }
 
     fn scale(&mut self, frame: &Frame) -> Result<Picture, ScaleError> {

@@ -56,9 +56,11 @@ impl Faces {
         for (placed, face) in placed.iter().zip(&self.0) {
             let mut picture = None;
             if let (Some(tile), Some(face)) = (placed.tile(), face) {
-                let label = tiles.get(tile).and_then(|tile| tile.label.as_deref());
+                let shown = tiles.get(tile);
+                let label = shown.and_then(|tile| tile.label.as_deref());
+                let seen = shown.map_or(placed.rect, |tile| tile.face().seen);
                 let speaking = tiles.marks(&tile.participant).speaking;
-                picture = Some(dress::tile(placed, tile, face.view(), label, speaking, &mut strokes));
+                picture = Some(dress::tile(placed, tile, face.view(), seen, label, speaking, &mut strokes));
             } else if let Some(overlay) = placed.overlay() {
                 dress::overlay(placed, overlay, contents.get(overlay), &mut strokes);
             }

@@ -11,6 +11,8 @@ pub struct Tile {
     face: Picture,
     /// The newest card, kept while another is drawn.
     pub card: Option<Picture>,
+    /// What other tiles show too, as it was drawn and as this tile shows it.
+    own: Option<(Picture, Picture)>,
     /// The newest label, kept while another is drawn.
     pub label: Option<Arc<Sheet>>,
 }
@@ -18,7 +20,18 @@ pub struct Tile {
 impl Tile {
     /// A tile that shows `blank` until there is something to show.
     pub fn new(blank: Picture) -> Self {
-        Self { input: None, face: blank, card: None, label: None }
+        Self { input: None, face: blank, card: None, own: None, label: None }
+    }
+
+    /// A picture that many tiles show, such as a card, for this one.
+    pub fn own(&mut self, shared: &Picture) -> Result<Picture, CompositorError> {
+        let kept = self.own.as_ref().filter(|(of, _)| of.buffer.as_ptr() == shared.buffer.as_ptr());
+        if let Some((_, own)) = kept {
+            return Ok(own.clone());
+        }
+        let own = shared.apart().map_err(|error| CompositorError::Refused(error.to_string()))?;
+        self.own = Some((shared.clone(), own.clone()));
+        Ok(own)
     }
 
     /// What is seen.

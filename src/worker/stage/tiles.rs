@@ -114,7 +114,13 @@ impl Tiles {
                 seat.card = Some(card);
             }
         }
-        let face = picture.or_else(|| seat.card.clone()).unwrap_or_else(|| self.blank.clone());
+        let face = match picture {
+            Some(picture) => picture,
+            None => {
+                let shared = seat.card.clone().unwrap_or_else(|| self.blank.clone());
+                seat.own(&shared)?
+            }
+        };
         seat.show(face, compositor, Appearance { rect: placed.rect, z: placed.z, alpha: placed.opacity })
     }
 

@@ -14,6 +14,7 @@ pub struct Wardrobe {
     kept: HashMap<Subject, Kept>,
     asked: HashSet<Subject>,
     bytes: usize,
+    most: usize,
     /// Counts ticks.
     now: u64,
 }
@@ -21,19 +22,28 @@ pub struct Wardrobe {
 struct Kept {
     drawn: Drawn,
     used: u64,
+    /// Bytes that it would have taken when there was no room for it.
+    refused: Option<usize>,
 }
 
 impl Wardrobe {
     /// Empty.
     pub fn new(artist: Artist) -> Self {
-        Self { artist, kept: HashMap::new(), asked: HashSet::new(), bytes: 0, now: 0 }
+        Self::holding(MAX_BYTES, artist)
+    }
+
+    fn holding(most: usize, artist: Artist) -> Self {
+        Self { artist, kept: HashMap::new(), asked: HashSet::new(), bytes: 0, most, now: 0 }
     }
 
     /// The drawing if it is there; else it is asked for.
     pub fn get(&mut self, subject: &Subject) -> Option<Drawn> {
         if let Some(kept) = self.kept.get_mut(subject) {
             kept.used = self.now;
-            return Some(kept.drawn.clone());
+            match kept.refused.filter(|_| self.now.is_multiple_of(LOOK_AGAIN)) {
+                Some(bytes) if self.makes_room(bytes) => drop(self.kept.remove(subject)),
+                _ => return self.kept.get(subject).map(|kept| kept.drawn.clone()),
+            }
         }
         if !self.asked.contains(subject) && self.artist.ask(subject.clone()) {
             self.asked.insert(subject.clone());
@@ -45,11 +55,10 @@ impl Wardrobe {
     pub fn put(&mut self, subject: Subject, drawn: Drawn) -> bool {
         self.asked.remove(&subject);
         let bytes = drawn.bytes();
-        self.make_room(bytes);
-        let fits = self.bytes + bytes <= MAX_BYTES;
-        let drawn = if fits { drawn } else { Drawn::Nothing };
+        let fits = self.makes_room(bytes);
+        let (drawn, refused) = if fits { (drawn, None) } else { (Drawn::Nothing, Some(bytes)) };
         self.bytes += drawn.bytes();
-        if let Some(before) = self.kept.insert(subject, Kept { drawn, used: self.now }) {
+        if let Some(before) = self.kept.insert(subject, Kept { drawn, used: self.now, refused }) {
             self.bytes -= before.drawn.bytes();
         }
         fits
@@ -69,19 +78,72 @@ impl Wardrobe {
         Some(text)
     }
 
-    /// Lets go of what has not been shown for longest, but of nothing that is shown.
-    fn make_room(&mut self, bytes: usize) {
-        while self.bytes + bytes > MAX_BYTES || self.kept.len() > MAX_KEPT {
+    /// Lets go of what has not been shown for longest, but of nothing that is shown. False if so many bytes do not fit then.
+    fn makes_room(&mut self, bytes: usize) -> bool {
+        while self.bytes + bytes > self.most || self.kept.len() > MAX_KEPT {
             let unused = self.kept.iter().filter(|(_, kept)| kept.used + 1 < self.now);
             let Some(oldest) = unused.min_by_key(|(_, kept)| kept.used).map(|(subject, _)| subject.clone()) else {
-                return;
+                break;
             };
             if let Some(gone) = self.kept.remove(&oldest) {
                 self.bytes -= gone.drawn.bytes();
             }
         }
+        self.bytes + bytes <= self.most
     }
 }
 
 /// Most drawings kept, however small: every second of a clock is another.
 const MAX_KEPT: usize = 1024;
+
+/// Ticks from one look for room for a drawing that did not fit to the next: about a second.
+const LOOK_AGAIN: u64 = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixStream, sync::Arc, sync::mpsc::channel};
+
+    use image::RgbaImage;
+
+    use super::*;
+    use crate::{
+        base::AssetHash,
+        draw::{Format, Sheet},
+        layout::Fit,
+        media::Size,
+        worker::{out::Writer, stage::Assets},
+    };
+
+    fn image(asset: AssetHash) -> Subject {
+        Subject::Image { asset, fit: Fit::Cover, size: Size { width: 64, height: 64 } }
+    }
+
+    #[test]
+    fn what_did_not_fit_is_asked_for_again_once_there_is_room() {
+        let (link, _front) = UnixStream::pair().expect("sockets");
+        let (out, _writer) = Writer::start(&link).expect("a thread");
+        let (told, asked) = channel();
+        let done = move |subject, _| told.send(subject).expect("the test listens");
+        let assets = Assets::default();
+        let [one, other] = ["one", "other"].map(|file| {
+            let asset = AssetHash::of(file.as_bytes());
+            assets.keep(asset, file.into()).expect("it fits");
+            image(asset)
+        });
+        let artist = Artist::start(assets, out, Timestamp::ZERO, done).expect("a thread");
+        let drawn =
+            || Drawn::Sheet(Arc::new(Sheet::from_rgba(&RgbaImage::from_pixel(64, 64, [9; 4].into()), Format::I420)));
+        let mut wardrobe = Wardrobe::holding(drawn().bytes() * 3 / 2, artist);
+        assert!(wardrobe.put(one.clone(), drawn()));
+        assert!(!wardrobe.put(other.clone(), drawn()), "both do not fit");
+        for _ in 0..LOOK_AGAIN {
+            wardrobe.ticked();
+            assert!(wardrobe.get(&one).is_some() && wardrobe.get(&other).is_some(), "the first is shown");
+        }
+        for _ in 0..LOOK_AGAIN {
+            wardrobe.ticked();
+            wardrobe.get(&other);
+        }
+        assert_eq!(asked.recv().expect("an artist"), other);
+    }
+}

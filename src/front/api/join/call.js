@@ -10,6 +10,9 @@ const MEND_MS = 3000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
 const ANSWER_MS = 10000;
+// Offers in place of a connection of ours that was lost: the server may take what it last sent for somebody else for a second.
+const GHOSTS = 2;
+const GHOST_WAIT_MS = 1500;
 
 async function ask(url, options) {
   try {
@@ -36,20 +39,22 @@ const pause = (ms, woken) =>
   });
 
 /// Keeps one connection to `url` up until `close`. At `doorbell` it asks for STUN and TURN servers first. `exclusive`: only one may
-/// be there, and who comes second throws out the first. `prepare(peer)` adds what it carries; `tell(state, trouble)` hears
+/// be there, and who comes second throws out the first, once `resolve(words)`, told who is there, gives true. `prepare(peer)` adds what it carries; `tell(state, trouble)` hears
 /// `connecting`, `connected`, `lost` (it tries again), `ended` (somebody else came, it does not) or `refused` (it cannot).
 export class Call {
-  #url; #key; #doorbell; #exclusive; #prepare; #tell;
+  #url; #key; #doorbell; #exclusive; #resolve; #prepare; #tell;
   #peer = null;
   #session = null;
   #closed = false;
   #woken = [];
+  #ghosts = 0;
 
-  constructor({ url, key, doorbell, exclusive, prepare, tell }) {
+  constructor({ url, key, doorbell, exclusive, resolve, prepare, tell }) {
     this.#url = url;
     this.#key = key;
     this.#doorbell = doorbell;
     this.#exclusive = exclusive;
+    this.#resolve = resolve;
     this.#prepare = prepare;
     this.#tell = tell;
   }
@@ -67,6 +72,7 @@ export class Call {
       try {
         const { over } = await this.#connect();
         wait = FIRST_WAIT_MS;
+        this.#ghosts = GHOSTS;
         this.#tell('connected');
         if ((await over) === 'goodbye' && this.#exclusive && !this.#closed) {
           // The server ended it. If it still lets us in, somebody took the place; if not, it says why.
@@ -128,7 +134,15 @@ export class Call {
     await this.#prepare(peer);
     await peer.setLocalDescription();
     const body = peer.localDescription.sdp;
-    const answer = await ask(this.#url, { method: 'POST', headers: this.#headers({ 'Content-Type': 'application/sdp' }), body });
+    const offer = (url) => ask(url, { method: 'POST', headers: this.#headers({ 'Content-Type': 'application/sdp' }), body });
+    let answer = await offer(this.#url);
+    if (answer.status === 409 && this.#exclusive) {
+      if (this.#ghosts-- > 0) throw new Trouble('The connection was lost.', { wait: GHOST_WAIT_MS });
+      const taken = await refusal(answer);
+      if (!(await this.#resolve(taken.message))) throw taken;
+      if (this.#closed) throw new Trouble('Left.');
+      answer = await offer(`${this.#url}?takeover=1`);
+    }
     if (answer.status !== 201) throw await refusal(answer);
     this.#session = new URL(answer.headers.get('Location'), location.href).href;
     // Left while the answer was under way.

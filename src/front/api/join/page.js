@@ -202,9 +202,18 @@ const told = { publishing: '', watching: '' };
 // What was wrong last, until it is mended: most attempts are too short to read anything.
 const troubles = { publishing: '', watching: '' };
 
+/// Asks whether to throw out who is at this place. Not by `confirm`, which a page within another one does not get.
+function takeOver(words) {
+  const dialog = $('taken');
+  $('holder').textContent = words;
+  dialog.returnValue = '';
+  dialog.showModal();
+  return new Promise((done) => dialog.addEventListener('close', () => done(dialog.returnValue === 'yes'), { once: true }));
+}
+
 function begin(what) {
   const options = {
-    publishing: { url: doorbell, exclusive: true, prepare: publish },
+    publishing: { url: doorbell, exclusive: true, resolve: takeOver, prepare: publish },
     watching: { url: `/whep/${encodeURIComponent(room)}?for=${encodeURIComponent(who)}`, exclusive: false, prepare: watch },
   }[what];
   const call = new Call({ ...options, key, doorbell, tell: (state, trouble) => current() === call && tell(what, state, trouble) });
@@ -267,6 +276,7 @@ function leave(state, fault) {
   told.publishing = told.watching = '';
   troubles.publishing = troubles.watching = '';
   for (const call of calls) call?.close();
+  $('taken').close();
   awake?.release();
   awake = null;
   $('program').srcObject = null;

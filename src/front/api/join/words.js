@@ -44,6 +44,7 @@ export function unfit() {
 const REFUSALS = {
   401: 'The key in this link is not the right one, or this meeting or your place in it is not there (any more). Ask for a new link.',
   403: 'This server does not let pages in from here. Ask who runs it.',
+  409: 'Somebody is live at your place already with the same key, perhaps you in another program or on another device.',
   422: 'This browser and the meeting have no codec in common. Use a current Firefox, Chrome, Edge or Safari.',
 };
 

@@ -1,9 +1,10 @@
 //! The way out.
 
 use std::{
+    collections::BTreeSet,
     fmt, io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -33,6 +34,9 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most addresses of one name that are tried, so that a name with hundreds cannot keep us busy.
 const MAX_ADDRESSES: usize = 4;
 
+/// Most names of which is remembered that they were told of: more than anybody reads.
+const MAX_TOLD: usize = 256;
+
 /// Any open connection.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
 
@@ -57,9 +61,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Url(#[from] InvalidUrl),
     /// Resolves only to addresses that may not be reached.
-    #[error(
-        "{host} is {address}, which is not a public address; the operator can allow it with --allow-address {address}"
-    )]
+    #[error("{}", not_allowed(host, *address))]
     NotAllowed {
         /// As it was given.
         host: String,
@@ -67,7 +69,7 @@ pub enum ConnectError {
         address: IpAddr,
     },
     /// The name is not known.
-    #[error("the name {host} could not be resolved: {error}")]
+    #[error("{}", not_resolved(host, error))]
     Resolve {
         /// As it was given.
         host: String,
@@ -94,6 +96,7 @@ pub enum ConnectError {
 pub struct Connector {
     policy: Arc<AddressPolicy>,
     tls: Option<TlsConnector>,
+    told: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl fmt::Debug for Connector {
@@ -112,7 +115,8 @@ impl Connector {
 
     /// Trusts `roots`.
     pub fn with_roots(policy: AddressPolicy, roots: RootCertStore) -> Self {
-        Self { policy: Arc::new(policy), tls: client_config(roots).map(|config| TlsConnector::from(Arc::new(config))) }
+        let tls = client_config(roots).map(|config| TlsConnector::from(Arc::new(config)));
+        Self { policy: Arc::new(policy), tls, told: Arc::default() }
     }
 
     /// Refuses what can be seen to be wrong without asking anyone: not an RTMP address, or a literal IP address that may not be
@@ -144,7 +148,9 @@ impl Connector {
             (false, _) => None,
         };
         let mut failure = None;
-        for address in self.resolve(host, port).await? {
+        let resolved = self.resolve(host, port).await;
+        self.tell_operator(host, &resolved);
+        for address in resolved? {
             let attempt = timeout(CONNECT_TIMEOUT, open(address, host, tls)).await;
             match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(connection) => return Ok(connection),
@@ -152,6 +158,29 @@ impl Connector {
             }
         }
         Err(failure.unwrap_or_else(|| no_address(host)))
+    }
+
+    /// Logs, once until the name is reached, what the error's sentence does not tell whoever named the address.
+    fn tell_operator(&self, host: &str, resolved: &Result<Vec<SocketAddr>, ConnectError>) {
+        // Nothing under this lock can panic half-way.
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let Err(error) = resolved else {
+            told.remove(host);
+            return;
+        };
+        if told.len() >= MAX_TOLD {
+            told.clear();
+        }
+        if !told.insert(host.to_owned()) {
+            return;
+        }
+        match error {
+            ConnectError::NotAllowed { address, .. } if !is_literal(host) => {
+                tracing::info!(host, %address, "the name leads to no public address; --allow-address allows it");
+            }
+            ConnectError::Resolve { error, .. } => tracing::info!(host, %error, "the name was not resolved"),
+            _ => {}
+        }
     }
 
     /// Whether somebody takes connections there; none is kept, and nothing is said.
@@ -190,6 +219,38 @@ async fn open(address: SocketAddr, host: &str, tls: Option<&TlsConnector>) -> io
     Ok(Connection { stream: Box::new(tls.connect(name, stream).await?), local })
 }
 
+/// Which names there are in a private network, and what they stand for, is for the operator's log alone: whoever may name an address
+/// could ask for one name after the other.
+fn not_allowed(host: &str, address: IpAddr) -> String {
+    match is_literal(host) {
+        true => format!(
+            "{host} is not a public address; the operator can allow it with --allow-address {}",
+            address.to_canonical()
+        ),
+        false => unknown(host),
+    }
+}
+
+fn not_resolved(host: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::TimedOut => {
+            format!("the name {host} was not resolved in time; see that the server's resolver answers")
+        }
+        _ => unknown(host),
+    }
+}
+
+fn unknown(host: &str) -> String {
+    format!(
+        "the name {host} is not known, or leads to no public address; see that it is spelt right, or have the operator look at the \
+         log and allow its address with --allow-address"
+    )
+}
+
+fn is_literal(host: &str) -> bool {
+    host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+}
+
 fn no_address(host: &str) -> ConnectError {
     ConnectError::Resolve { host: host.to_owned(), error: io::ErrorKind::NotFound.into() }
 }
@@ -202,4 +263,24 @@ fn client_config(roots: RootCertStore) -> Option<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().ok()?;
     Some(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_names_an_address_and_tells_nothing_of_names() {
+        let connector = Connector::new(AddressPolicy::default());
+        let literal = connector.check_host("10.1.2.3").expect_err("private").to_string();
+        assert_eq!(
+            literal,
+            "10.1.2.3 is not a public address; the operator can allow it with --allow-address 10.1.2.3"
+        );
+        let sentence = |host: &str, error: ConnectError| error.to_string().replace(host, "NAME");
+        let there = connector.connect("localhost", 1, false).await.expect_err("private");
+        let missing = connector.connect("nobody.invalid", 1, false).await.expect_err("no such name");
+        assert!(matches!(there, ConnectError::NotAllowed { .. }), "{there:?}");
+        assert_eq!(sentence("localhost", there), sentence("nobody.invalid", missing), "which one exists is not told");
+    }
 }

@@ -1,6 +1,6 @@
 //! What the room's worker is told: who there is, what the scene is, and whose media it needs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Actor;
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
     link::{Control, Feed},
     media::{Packet, Role, Track},
 };
+
+/// How long before its moment a scene is told to the worker at most.
+const AHEAD: Duration = Duration::from_millis(500);
 
 impl Actor {
     /// The rate changes on a running encoder; everything else that the encoders are made with takes a new worker.
@@ -59,6 +62,7 @@ impl Actor {
         let layout = layout.with_people(choice.people);
         if layout != self.layout {
             self.layout = layout;
+            self.layout_changed = true;
             self.director.forget();
         }
     }
@@ -97,13 +101,20 @@ impl Actor {
             room: self.id.as_str(),
         };
         let scene = self.director.direct(&self.layout, &meeting, now);
+        let layout_changed = std::mem::take(&mut self.layout_changed);
         if scene == self.scene {
+            // Another layout may show the same, as while nobody is there.
+            if layout_changed {
+                self.say(Event::Layout { scene: self.tiles() });
+            }
             return;
         }
         self.scene = scene;
         let transition = self.document.layout.transition(self.director.transition(&self.layout));
         self.send_images();
         let at = self.moment.and_then(|moment| self.production.worker_time(moment));
+        let ahead = if at.is_some() { AHEAD } else { Duration::ZERO };
+        self.fades_until = Instant::now() + Duration::from_millis(transition.ms.into()) + ahead;
         self.production.control(Control::Scene { scene: self.scene.clone(), transition, at });
         self.forward_the_visible();
         self.say(Event::Layout { scene: self.tiles() });
@@ -121,10 +132,11 @@ impl Actor {
         }
     }
 
-    /// Forwards the video of those on the program and of nobody else. Who is newly seen begins with the cached GOP, so that
-    /// there is a picture before the next keyframe.
-    fn forward_the_visible(&mut self) {
-        let replay = self.production.trusts_replay(Instant::now());
+    /// Forwards the video of those on the program, and of those who are leaving it as long as they are seen, and of nobody else.
+    /// Who is newly seen begins with the cached GOP, so that there is a picture before the next keyframe.
+    pub(super) fn forward_the_visible(&mut self) {
+        let now = Instant::now();
+        let (replay, fades) = (self.production.trusts_replay(now), now < self.fades_until);
         for (id, person) in self.people.iter_mut() {
             let Some(live) = &mut person.live else { continue };
             let tiles = self
@@ -148,7 +160,7 @@ impl Actor {
                     live.lost();
                 }
             }
-            live.forwarded = seen;
+            live.forwarded = seen || (live.forwarded && fades);
         }
     }
 

@@ -6,6 +6,7 @@ mod listen;
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -16,9 +17,10 @@ use tokio::{
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
-    Audience, Context, Door, Program, RoomDocument, RoomError, Seat,
+    Audience, Coming, Context, Door, Holder, Program, RoomDocument, RoomError, Seat,
     document::Source,
     outputs::Outputs,
     people::{Admission, People, Pull},
@@ -59,11 +61,13 @@ pub(super) enum Command {
     HoldFloor(ParticipantId, Option<Duration>, oneshot::Sender<Result<SpeakerStatus, RoomError>>),
     ReleaseFloor(oneshot::Sender<SpeakerStatus>),
     Snapshot(oneshot::Sender<oneshot::Receiver<Option<Bytes>>>),
-    Publish(ParticipantId, Secret, Door, oneshot::Sender<Result<Seat, RoomError>>),
-    /// Would [`Command::Publish`] be granted?
+    Publish(ParticipantId, Secret, Coming, oneshot::Sender<Result<Seat, RoomError>>),
+    /// Does the key open the place?
     MayPublish(ParticipantId, Secret, oneshot::Sender<Result<(), RoomError>>),
     /// A connection that came with this key was refused all the same, for this reason.
     Refused(ParticipantId, Secret, String),
+    /// Is nobody else live there, for one who comes so?
+    IsFree(ParticipantId, Coming, oneshot::Sender<Result<(), RoomError>>),
     /// May someone with this token watch?
     MayWatch(Option<Secret>, oneshot::Sender<Result<Audience, RoomError>>),
     /// Somebody who watches cannot go on before the program's next keyframe.
@@ -84,6 +88,8 @@ pub(super) enum Command {
     Pulled(ParticipantId, oneshot::Sender<Option<Seat>>),
     /// Templates or assets.
     LibraryChanged,
+    /// Why what is true is not stored, or that it is.
+    Unsaved(Option<String>),
     /// Something that whoever listens to the room is to know.
     Tell(Event),
 }
@@ -134,6 +140,10 @@ pub(super) struct Actor {
     layout: Layout,
     director: Director,
     scene: Scene,
+    /// Nobody was told yet of the layout that was taken up last.
+    layout_changed: bool,
+    /// Until when the pictures of those who leave the scene are still seen.
+    fades_until: Instant,
     /// While a document is applied that has its time: when its scene begins.
     moment: Option<Moment>,
     /// Who was told to be heard or to have a bad connection.
@@ -142,6 +152,8 @@ pub(super) struct Actor {
     outputs: Outputs,
     program_levels: Option<Levels>,
     events: broadcast::Sender<Event>,
+    /// The document is not what is stored.
+    unsaved: bool,
     entry: Entry,
     /// When what it takes is worked out again.
     account_at: Instant,
@@ -174,11 +186,14 @@ impl Actor {
             layout: Layout::default(),
             director: Director::default(),
             scene: Scene::default(),
+            layout_changed: false,
+            fades_until: now,
             moment: None,
             told_states: Vec::new(),
             outputs: Outputs::default(),
             program_levels: None,
             events,
+            unsaved: false,
             entry,
             account_at: now,
             overdrawn: false,
@@ -249,9 +264,9 @@ impl Actor {
             Command::Snapshot(reply) => {
                 let _ = reply.send(self.production.snapshot(Instant::now()));
             }
-            Command::Publish(id, key, door, reply) => {
-                let answer = self.admits(&id, &key).and_then(|()| {
-                    let seat = self.seat(&id, door);
+            Command::Publish(id, key, coming, reply) => {
+                let answer = self.admits(&id, &key).and_then(|()| self.keeps_out(&id, coming)).and_then(|()| {
+                    let seat = self.seat(&id, coming.door, Some(coming.from));
                     seat.ok_or_else(|| RoomError::NoParticipant(self.id.clone(), id.clone()))
                 });
                 let _ = reply.send(answer);
@@ -265,6 +280,10 @@ impl Actor {
                     self.people.refused(&id, reason.clone());
                     self.fault(Some(id), format!("a connection was refused: {reason}"));
                 }
+            }
+            Command::IsFree(id, Coming { door, from }, reply) => {
+                let holder = self.people.holder(&id, door, Some(from), Instant::now());
+                let _ = reply.send(holder.map_or(Ok(()), |(by, _)| Err(RoomError::Taken(id, Holder(by)))));
             }
             Command::MayWatch(token, reply) => {
                 let _ = reply.send(self.lets_watch(token.as_ref()));
@@ -289,9 +308,13 @@ impl Actor {
                     Some(Source::Whep { .. }) => Some(Door::Whep),
                     Some(Source::Publish { .. }) | None => None,
                 };
-                let _ = reply.send(door.and_then(|door| self.seat(&id, door)));
+                let _ = reply.send(door.and_then(|door| self.seat(&id, door, None)));
             }
             Command::Tell(event) => self.say(event),
+            Command::Unsaved(why) => {
+                self.unsaved = why.is_some();
+                self.say(Event::Stored { unsaved: self.unsaved, reason: why });
+            }
             Command::LibraryChanged => {
                 self.take_up_layout();
                 self.recast();
@@ -327,8 +350,16 @@ impl Actor {
         self.production.listen(without, Instant::now()).ok_or_else(|| RoomError::TooManyMixes(self.id.clone()))
     }
 
-    fn seat(&mut self, id: &ParticipantId, door: Door) -> Option<Seat> {
-        let Admission { feed, evicted, demand } = self.people.seat(id, door, Instant::now())?;
+    /// Refuses an encoder that has just lost its place to somebody who is live there.
+    fn keeps_out(&self, id: &ParticipantId, Coming { door, from }: Coming) -> Result<(), RoomError> {
+        match self.people.holder(id, door, Some(from), Instant::now()) {
+            Some((by, Some(left))) => Err(RoomError::TakenOver(id.clone(), Holder(by), left.as_secs() + 1)),
+            Some((_, None)) | None => Ok(()),
+        }
+    }
+
+    fn seat(&mut self, id: &ParticipantId, door: Door, from: Option<IpAddr>) -> Option<Seat> {
+        let Admission { feed, evicted, demand } = self.people.seat(id, door, from, Instant::now())?;
         self.tell_people();
         let (arrivals, ends) = (self.inlets.arrivals.clone(), self.inlets.ends.clone());
         Some(Seat { feed, arrivals, ends, evicted, demand, parting: Parting::Lost, why: None })
@@ -373,7 +404,7 @@ impl Actor {
         self.floor.set_rules(self.document.speaker.rules());
         self.start_pulls();
         let program = Program::new(self.program(), self.inlets.commands.clone());
-        self.outputs.apply(&self.document.outputs, &program, &self.context, &self.tasks);
+        self.outputs.apply(&self.id, &self.document.outputs, &program, &self.context, &self.tasks);
         self.change_settings(&old, now);
         self.tell_people();
         switches.into_iter().for_each(|switch| self.switched(switch));
@@ -393,6 +424,7 @@ impl Actor {
             let stop = CancellationToken::new();
             match origin {
                 Ok(origin) => {
+                    let about = tracing::error_span!("from", room = %self.id, participant = %id);
                     let (commands, id) = (self.inlets.commands.clone(), id.clone());
                     let open = move || {
                         let (commands, id) = (commands.clone(), id.clone());
@@ -402,7 +434,8 @@ impl Actor {
                             answer.await.ok()?
                         }
                     };
-                    self.tasks.spawn("pull", pull::run(origin, open, sender, stop.clone()));
+                    let run = pull::run(origin, open, sender, stop.clone());
+                    self.tasks.spawn("pull", run.instrument(about));
                 }
                 Err(error) => sender.send_modify(|status| status.last_error = Some(error.to_string())),
             }
@@ -472,6 +505,7 @@ impl Actor {
         self.start_worker(now);
         // Pages turn, silence lasts, cameras come and go.
         self.recast();
+        self.forward_the_visible();
         for (participant, state) in self.people.changes(now) {
             let reason = self.people.why(&participant, state);
             self.say(Event::Participant { participant, state, reason });
@@ -497,6 +531,7 @@ impl Actor {
             scene: self.tiles(),
             outputs: self.outputs.status(),
             program,
+            unsaved: self.unsaved,
         };
         RoomView { id: self.id.clone(), document: self.document.clone(), status }
     }
