@@ -4,6 +4,7 @@ mod drift;
 mod encoder;
 mod listeners;
 mod opus;
+mod quality;
 mod tones;
 mod trouble;
 
@@ -144,9 +145,13 @@ fn settings() -> AudioSettings {
 
 /// The mix through the encoder: its packets.
 fn to_packets(mix: &[Stereo], begin: i64) -> Vec<Packet> {
+    to_packets_at(mix, begin, settings())
+}
+
+fn to_packets_at(mix: &[Stereo], begin: i64, settings: AudioSettings) -> Vec<Packet> {
     let (sender, receiver) = mpsc::channel();
     let sink: Sink = Arc::new(move |message| sender.send(message).expect("the test listens"));
-    let mut encoder = AacEncoder::start(&settings(), begin, sink).expect("starts");
+    let mut encoder = AacEncoder::start(&settings, begin, sink).expect("starts");
     for block in mix.as_chunks::<BLOCK>().0 {
         encoder.push(block).expect("encodes");
     }
