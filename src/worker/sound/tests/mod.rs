@@ -107,7 +107,10 @@ impl Room {
 
     /// Runs to room time `until`, ms.
     fn run(&mut self, until: i64) {
-        while time_of(self.next) + LAG <= Timestamp::from_millis(until) {
+        // The limiter's look-ahead is part of the lag, and not of what is looked at.
+        while time_of(self.next) + LAG
+            <= Timestamp::from_millis(until) + time_of(limiter::AHEAD as i64).since(Timestamp::ZERO)
+        {
             let now = time_of(self.next) + LAG;
             for (feed, playout, packets) in &mut self.feeds {
                 while packets.as_slice().first().is_some_and(|(at, _)| *at <= now.millis()) {

@@ -60,7 +60,7 @@ fn mute_and_gain_are_ramps_and_no_clicks() {
     let own = 0.5 * (std::f32::consts::TAU / 48.0).powi(2);
     assert!(roughness(&room.left(500, 3000)) < own * 1.1, "{} {own}", roughness(&room.left(500, 3000)));
     assert!(db(amplitude(&room.left(950, 1000), 1000.0)) > -12.6);
-    assert_eq!(room.left(1020, 2000).iter().fold(0.0_f32, |peak, s| peak.max(s.abs())), 0.0);
+    assert_eq!(room.left(1025, 2000).iter().fold(0.0_f32, |peak, s| peak.max(s.abs())), 0.0);
     assert!((db(amplitude(&room.left(2100, 2900), 1000.0)) - db(0.25) - 6.0).abs() < 0.1);
 }
 
