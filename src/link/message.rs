@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// Most mixes that may be listened to at once; a longer list is refused. Each costs half a hundredth of a core. A room has at
 /// most 64 participants, of whom each may want the sound without their own, and viewers want everyone's.

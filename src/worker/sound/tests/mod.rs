@@ -43,6 +43,8 @@ fn encoded(sound: &str, args: &[&str], container: &str) -> Vec<Packet> {
         ff::codec::Id::AAC => AudioCodec::Aac,
         ff::codec::Id::MP3 => AudioCodec::Mp3,
         ff::codec::Id::OPUS => AudioCodec::Opus,
+        ff::codec::Id::PCM_ALAW => AudioCodec::Pcma,
+        ff::codec::Id::PCM_MULAW => AudioCodec::Pcmu,
         other => panic!("{other:?}"),
     });
     // SAFETY: the parameters are alive, and own `extradata_size` bytes at `extradata` unless it is null.

@@ -97,7 +97,7 @@ proptest! {
     #[test]
     fn whatever_is_sent_the_mix_goes_on(
         packets in prop::collection::vec(
-            (0..3_u32, 0..3_usize, any::<bool>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..200)),
+            (0..3_u32, 0..5_usize, any::<bool>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..200)),
             0..60,
         ),
     ) {
@@ -105,7 +105,9 @@ proptest! {
         mixer.participants((0..3).map(participant).collect());
         let playouts: Vec<Arc<Mutex<Playout>>> = (0..3).map(|_| Arc::default()).collect();
         for (i, (feed, codec, near, pts, data)) in packets.into_iter().enumerate() {
-            let codec = Codec::Audio([AudioCodec::Aac, AudioCodec::Mp3, AudioCodec::Opus][codec]);
+            let codecs =
+                [AudioCodec::Aac, AudioCodec::Mp3, AudioCodec::Opus, AudioCodec::Pcma, AudioCodec::Pcmu];
+            let codec = Codec::Audio(codecs[codec]);
             let pts = Timestamp::from_nanos(if near { pts % (3_000 * MS) } else { pts });
             let role = if data.first().is_some_and(|byte| *byte > 200) { Role::Config } else { Role::Key };
             let playout = &playouts[feed as usize];
