@@ -93,7 +93,7 @@ impl Room {
     }
 
     /// A feed whose packets take `journey(pts in ms)` ms to arrive.
-    fn join(&mut self, feed: u32, packets: Vec<Packet>, journey: impl Fn(i64) -> i64) {
+    fn join(&mut self, feed: u32, packets: Vec<Packet>, mut journey: impl FnMut(i64) -> i64) {
         let mut last = 0;
         let timed = packets.into_iter().map(|packet| {
             last = (packet.pts.millis() + journey(packet.pts.millis())).max(last);
