@@ -133,6 +133,8 @@ pub struct VideoSettings {
     pub bitrate_kbps: u32,
     /// Frames from one keyframe to the next, at most.
     pub keyframe_frames: u32,
+    /// Time over which the rate is kept, ms.
+    pub buffer_ms: u32,
 }
 
 /// How the program's sound is encoded.

@@ -42,6 +42,10 @@ pub enum AudioCodec {
     Mp3,
     /// Opus packets (RFC 6716), 48 kHz. A [`Role::Config`] packet, which may be absent, holds the OpusHead (RFC 7845 §5.1).
     Opus,
+    /// G.711 A-law (ITU-T G.711), 8 kHz, one channel, a byte a sample.
+    Pcma,
+    /// G.711 µ-law, the same.
+    Pcmu,
 }
 
 /// Any codec.
@@ -56,7 +60,7 @@ pub enum Codec {
 
 impl Codec {
     /// Every one. The link numbers them by their place here.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Video(VideoCodec::H264),
         Self::Video(VideoCodec::Hevc),
         Self::Video(VideoCodec::Vp8),
@@ -65,6 +69,8 @@ impl Codec {
         Self::Audio(AudioCodec::Aac),
         Self::Audio(AudioCodec::Mp3),
         Self::Audio(AudioCodec::Opus),
+        Self::Audio(AudioCodec::Pcma),
+        Self::Audio(AudioCodec::Pcmu),
     ];
 
     /// Which track it codes.

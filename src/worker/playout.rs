@@ -21,6 +21,10 @@ const MAX_SAMPLES: usize = 1024;
 /// is.
 const IN_TIME: f64 = 0.95;
 
+/// Frames of sound that come this far apart or further are all to be in time: 8 and 16 kHz have 128 and 64 ms in one, and its
+/// end is heard to be missing each time it is late.
+const LONG: Duration = Duration::from_millis(50);
+
 /// The newest arrivals that can raise the delay before the window as a whole does, and how many of them must be late: a
 /// third of a second at 30 fps, where three late pictures are a stutter and one is an accident.
 const RECENT: usize = 12;
@@ -73,6 +77,13 @@ const SURPLUS_AFTER: Duration = Duration::from_secs(8);
 /// Media time beyond this, ns (73 years), is taken as this, which leaves room to subtract.
 const FARTHEST: i64 = i64::MAX / 4;
 
+/// Pictures over which it is averaged how much later than due they are seen. A cadence of 24 or 25 in 30 repeats within it.
+const SEEN: i64 = 32;
+
+/// How much earlier and later than due a picture can be seen for that, ns: half a frame at 10 fps and a slow decoder. What is
+/// beyond, such as what was waiting when decoding began, says nothing of those to come.
+const SEEN_WITHIN: std::ops::RangeInclusive<i64> = -50_000_000..=150_000_000;
+
 const fn nanos(duration: Duration) -> i64 {
     duration.as_nanos() as i64
 }
@@ -83,6 +94,8 @@ pub struct Playout {
     map: Option<Map>,
     video: Arrivals,
     audio: Arrivals,
+    /// How much later than due pictures are seen, ns, and the mean of how many that is.
+    seen: (i64, i64),
 }
 
 #[derive(Debug)]
@@ -167,8 +180,9 @@ impl Playout {
 
     fn follow(&mut self, young: bool, now: Timestamp) {
         let Some(map) = &mut self.map else { return };
-        let sound = self.audio.needed().map(|needed| needed - nanos(SOUND_ALLOWANCE));
-        let (floor, needed) = match (self.video.floor(), self.video.needed()) {
+        let share = if self.audio.are_long() { 1.0 } else { IN_TIME };
+        let sound = self.audio.needed(share).map(|needed| needed - nanos(SOUND_ALLOWANCE) - self.seen.0.min(0));
+        let (floor, needed) = match (self.video.floor(), self.video.needed(IN_TIME)) {
             (Some(floor), Some(needed)) => (floor, needed.max(sound.unwrap_or(needed))),
             // Sound alone still waits its smallest transit, never less.
             _ => {
@@ -180,11 +194,24 @@ impl Playout {
         map.approach(needed.min(floor + nanos(MAX_DELAY)), young, now);
     }
 
-    /// The room time at which media with presentation time `media` is to be seen or heard; `None` before the first
-    /// arrival.
+    /// The room time at which media with presentation time `media` is due; `None` before the first arrival.
     pub fn due(&self, media: Timestamp) -> Option<Timestamp> {
         let map = self.map.as_ref()?;
         Some(Timestamp::from_nanos(media.nanos().saturating_add(map.offset)))
+    }
+
+    /// A picture is seen in the program so much later than it was due, ns, negative for earlier: frames come at their own rate.
+    pub fn seen(&mut self, late: i64) {
+        if SEEN_WITHIN.contains(&late) {
+            let (mean, count) = (self.seen.0, (self.seen.1 + 1).min(SEEN));
+            self.seen = (mean + (late - mean) / count, count);
+        }
+    }
+
+    /// The room time at which sound with presentation time `media` is to be heard: with the picture of that time as it is seen
+    /// on average, so that it is neither early nor late.
+    pub fn heard(&self, media: Timestamp) -> Option<Timestamp> {
+        Some(Timestamp::from_nanos(self.due(media)?.nanos().saturating_add(self.seen.0)))
     }
 
     /// What the clock now adds to the smallest transit.
@@ -258,8 +285,14 @@ impl Arrivals {
         self.window.iter().map(|(_, transit)| *transit).min()
     }
 
-    /// The offset that had all but a few of these arrivals in time.
-    fn needed(&mut self) -> Option<i64> {
+    /// True if they are at least [`LONG`] apart.
+    fn are_long(&self) -> bool {
+        let ends = self.window.front().zip(self.window.back());
+        ends.is_some_and(|(first, last)| last.0.since(first.0) >= LONG * (self.window.len() as u32 - 1).max(1))
+    }
+
+    /// The offset that had this share of these arrivals in time, and most of the newest.
+    fn needed(&mut self, share: f64) -> Option<i64> {
         if self.window.is_empty() {
             return None;
         }
@@ -269,7 +302,7 @@ impl Arrivals {
         let recent = self.sorted.get(RECENT_LATE - 1).or(self.sorted.last()).copied()?;
         self.sorted.clear();
         self.sorted.extend(self.window.iter().map(|(_, transit)| *transit));
-        let at = (self.sorted.len() - 1) as f64 * IN_TIME;
+        let at = (self.sorted.len() - 1) as f64 * share;
         let (_, most, _) = self.sorted.select_nth_unstable(at as usize);
         Some(recent.max(*most))
     }

@@ -59,7 +59,12 @@ pub fn settings(width: u32, height: u32, fps: u32) -> Settings {
         version: VERSION,
         room: "test".parse().expect("an id"),
         canvas: Canvas { width, height, fps, ..Canvas::default() },
-        video: VideoSettings { preset: "ultrafast".to_owned(), bitrate_kbps: 4000, keyframe_frames: fps * 2 },
+        video: VideoSettings {
+            preset: "ultrafast".to_owned(),
+            bitrate_kbps: 4000,
+            keyframe_frames: fps * 2,
+            buffer_ms: 300,
+        },
         audio: AudioSettings { bitrate_kbps: 96 },
         pipelines: Pipelines { stage: text("stage"), video: text("video/x264"), opus: text("audio/opus") },
     }

@@ -141,6 +141,7 @@ impl Rules {
         }
         found.range("/bitrate_kbps", video.bitrate_kbps, 100, 50_000, "kbit/s");
         found.range("/keyframe_seconds", video.keyframe_seconds, 1, 10, "s");
+        found.range("/buffer_ms", video.buffer_ms, 100, 3000, "ms");
     }
 
     /// A WHIP or WHEP endpoint, at `/url` and `/token` of the place.
@@ -328,6 +329,8 @@ mod tests {
                 json!({"video": {"bitrate_kbps": 99, "keyframe_seconds": 11}}),
                 vec!["/video/bitrate_kbps", "/video/keyframe_seconds"],
             ),
+            (json!({"video": {"buffer_ms": 99}}), vec!["/video/buffer_ms"]),
+            (json!({"video": {"buffer_ms": 3000}}), vec![]),
             (json!({"audio": {"bitrate_kbps": 321}}), vec!["/audio/bitrate_kbps"]),
             (json!({"speaker": {"hold_ms": 499}}), vec!["/speaker/hold_ms"]),
             (json!({"speaker": {"hold_ms": 60_001}}), vec!["/speaker/hold_ms"]),

@@ -102,6 +102,7 @@ impl Context {
                 preset: video.preset.clone(),
                 bitrate_kbps: video.bitrate_kbps,
                 keyframe_frames: video.keyframe_seconds * document.canvas.fps,
+                buffer_ms: video.buffer_ms,
             },
             audio: AudioSettings { bitrate_kbps: document.audio.bitrate_kbps },
             pipelines: Pipelines {

@@ -250,6 +250,11 @@ pub struct Video {
     /// Longest time between keyframes, 1 to 10 s.
     #[schema(minimum = 1, maximum = 10)]
     pub keyframe_seconds: u32,
+    /// Time over which the rate is kept, 100 to 3000 ms, by encoders whose launch text has `{buffer_ms}`, such as `x264`. The
+    /// more, the better the picture at the same rate, and the larger the bursts: a recorder or another server takes 1000, a
+    /// viewer's line at its limit 300.
+    #[schema(minimum = 100, maximum = 3000)]
+    pub buffer_ms: u32,
 }
 
 /// See [`Video::codec`].
@@ -269,6 +274,7 @@ impl Default for Video {
             preset: "veryfast".to_owned(),
             bitrate_kbps: 2500,
             keyframe_seconds: 2,
+            buffer_ms: 300,
         }
     }
 }

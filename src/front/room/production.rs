@@ -582,7 +582,7 @@ mod tests {
             "version": 0,
             "room": "weekly",
             "canvas": {},
-            "video": {"preset": "", "bitrate_kbps": 1, "keyframe_frames": 1},
+            "video": {"preset": "", "bitrate_kbps": 1, "keyframe_frames": 1, "buffer_ms": 300},
             "audio": {"bitrate_kbps": 1},
             "pipelines": {"stage": "", "video": "", "opus": ""},
         });

@@ -393,7 +393,7 @@ mod tests {
             "version": VERSION,
             "room": "weekly",
             "canvas": {},
-            "video": {"preset": "", "bitrate_kbps": 2000, "keyframe_frames": 60},
+            "video": {"preset": "", "bitrate_kbps": 2000, "keyframe_frames": 60, "buffer_ms": 300},
             "audio": {"bitrate_kbps": 128},
             "pipelines": {"stage": "", "video": "", "opus": ""},
         });

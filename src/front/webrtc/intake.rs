@@ -213,9 +213,15 @@ impl Intake {
     /// Takes a frame.
     pub fn take(&mut self, data: MediaData, now: Instant) {
         let codec = data.params.spec().codec;
-        if Some(data.mid) == self.sections.audio && codec == Format::Opus {
+        if Some(data.mid) == self.sections.audio {
+            let codec = match codec {
+                Format::Opus => AudioCodec::Opus,
+                Format::PCMA => AudioCodec::Pcma,
+                Format::PCMU => AudioCodec::Pcmu,
+                _ => return,
+            };
             let pts = self.timeline.place(SOUND, nanos(data.time), data.network_time);
-            self.push(Codec::Audio(AudioCodec::Opus), Role::Key, pts, Bytes::from_owner(data.data));
+            self.push(Codec::Audio(codec), Role::Key, pts, Bytes::from_owner(data.data));
         } else if Some(data.mid) == self.sections.video {
             let codec = match codec {
                 Format::H264 => VideoCodec::H264,

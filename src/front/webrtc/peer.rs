@@ -151,7 +151,7 @@ impl Maker {
         let sections = sections(&rtc, role, &answer);
         let sections = sections.ok_or(Error::NoMedia(match role {
             Role::Publish | Role::Pull => {
-                "the offer sends neither sound as Opus nor a picture as H.264, VP8, VP9 or AV1; offer sendonly media"
+                "the offer sends neither sound as Opus or G.711 nor a picture as H.264, VP8, VP9 or AV1; offer sendonly media"
             }
             Role::Watch | Role::Push => {
                 "the offer receives neither H.264 nor Opus, which the program is made of; offer recvonly media"
@@ -200,6 +200,9 @@ impl Maker {
             .enable_h264(true);
         if role.is_incoming() {
             config
+                // After Opus, which is better: what stands first is what most senders take.
+                .enable_pcmu(true, false)
+                .enable_pcma(true, false)
                 .enable_vp8(true)
                 .enable_vp9(true)
                 .enable_av1(true)
@@ -265,7 +268,7 @@ impl Offering {
         let sections = sections(&self.rtc, self.role, &rest);
         let sections = sections.ok_or(CallError::NoMedia(match self.role {
             Role::Publish | Role::Pull => {
-                "the server's answer sends neither sound as Opus nor a picture as H.264, VP8, VP9 or AV1"
+                "the server's answer sends neither sound as Opus or G.711 nor a picture as H.264, VP8, VP9 or AV1"
             }
             Role::Watch | Role::Push => {
                 "the server's answer takes neither H.264 nor Opus, which the program is made of"

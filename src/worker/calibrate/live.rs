@@ -87,6 +87,7 @@ impl Show {
                 preset: "veryfast".to_owned(),
                 bitrate_kbps: PROGRAM_KBPS,
                 keyframe_frames: FPS * 2,
+                buffer_ms: 300,
             },
             audio: AudioSettings { bitrate_kbps: 128 },
             pipelines: Pipelines { stage: text("stage")?, video: text("video/x264")?, opus: text("audio/opus")? },

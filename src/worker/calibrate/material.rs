@@ -78,8 +78,12 @@ pub fn encode(text: &str, preset: &str, kbps: u32, film: &[Picture]) -> Result<E
     let (out, writer) = Writer::start(&ours)?;
     let reader = collect(theirs)?;
     let canvas = Canvas { width: CANVAS.width, height: CANVAS.height, fps: FPS, ..Canvas::default() };
-    let settings =
-        VideoSettings { preset: preset.to_owned(), bitrate_kbps: kbps, keyframe_frames: film.len().max(1) as u32 };
+    let settings = VideoSettings {
+        preset: preset.to_owned(),
+        bitrate_kbps: kbps,
+        keyframe_frames: film.len().max(1) as u32,
+        buffer_ms: 300,
+    };
     let clock = Clock::start();
     let video = Video::start(text, &canvas, &settings, clock, out, Arc::default())?;
     let before = usage::of_process();

@@ -56,6 +56,8 @@ pub struct Taken {
     pub pictures: Vec<Picture>,
     /// How long it was both due and ready.
     pub waited: Duration,
+    /// How long ago it and those it passed over were due, ns, on average.
+    pub late: i64,
     /// Older ones it passed over.
     pub passed: u64,
 }
@@ -133,11 +135,14 @@ impl Pictures {
             return None;
         }
         let taken = state.waiting.iter().take_while(|waiting| waiting.due(playout, now) <= now).count();
+        // Also of those that are passed over: what begins with them is first seen now.
+        let late = state.waiting.iter().take(taken).map(|waiting| now.nanos() - waiting.due(playout, now).nanos());
+        let late = late.sum::<i64>() / (taken as i64).max(1);
         let newest = state.waiting.drain(..taken).next_back()?;
         drop(state);
         self.room.notify_one();
         let waited = now.since(newest.due(playout, now).max(newest.ready));
-        Some(Taken { pictures: newest.pictures, waited, passed: taken as u64 - 1 })
+        Some(Taken { pictures: newest.pictures, waited, late, passed: taken as u64 - 1 })
     }
 }
 

@@ -10,6 +10,7 @@ use ff::{
 };
 use ffmpeg_next as ff;
 
+use super::tonal::Tonal;
 use crate::{
     link::{FromWorker, message::AudioSettings},
     media::{AudioCodec, Codec, Packet, Role, Timestamp},
@@ -29,6 +30,9 @@ const CONFIG: &[u8] = &[0x11, 0x90, 0x56, 0xE5, 0x00];
 /// does better at it: noise 4 dB lower on film and 14 dB on speech at 128 kbit/s, and on speech still lower at 32.
 const CODER: (&str, &str) = ("aac_coder", "fast");
 
+/// No temporal noise shaping: what FFmpeg's saves costs more than it gains, 0.8 dB on speech and nothing on film, and work.
+const NO_TNS: (&str, &str) = ("aac_tns", "0");
+
 /// Why there is no encoder.
 #[derive(Debug, thiserror::Error)]
 pub enum AacError {
@@ -43,6 +47,11 @@ pub enum AacError {
 /// The running encoder.
 pub struct AacEncoder {
     encoder: encoder::Audio,
+    /// Target rate, bit/s.
+    rate: u32,
+    tonal: Tonal,
+    /// Size of the last packet, bits.
+    last: usize,
     /// Samples of a frame that is not whole yet, left and right.
     waiting: [Vec<f32>; 2],
     /// Packets so far.
@@ -63,9 +72,10 @@ impl AacEncoder {
         encoder.set_format(Sample::F32(Type::Planar));
         encoder.set_bit_rate(settings.bitrate_kbps as usize * 1000);
         encoder.set_time_base((1, RATE as i32));
-        let encoder = encoder.open_as_with(codec, Dictionary::from_iter([CODER]))?;
+        let encoder = encoder.open_as_with(codec, Dictionary::from_iter([CODER, NO_TNS]))?;
         let waiting = [Vec::with_capacity(FRAME), Vec::with_capacity(FRAME)];
-        let aac = Self { encoder, waiting, count: 0, begin, sink };
+        let (rate, tonal) = (settings.bitrate_kbps * 1000, Tonal::default());
+        let aac = Self { encoder, rate, tonal, last: 0, waiting, count: 0, begin, sink };
         aac.send(Role::Config, begin, Bytes::from_static(CONFIG));
         Ok(aac)
     }
@@ -93,6 +103,10 @@ impl AacEncoder {
 
     fn encode(&mut self) -> Result<(), AacError> {
         let samples = self.waiting[0].len();
+        // FFmpeg reads the rate anew with every frame.
+        let usual = self.rate as usize * FRAME / RATE as usize;
+        let rate = self.tonal.next(&mut self.waiting, self.rate, self.last, usual);
+        self.encoder.set_bit_rate(rate as usize);
         let mut frame = frame::Audio::new(Sample::F32(Type::Planar), samples, ChannelLayout::STEREO);
         frame.set_rate(RATE);
         for (index, channel) in self.waiting.iter_mut().enumerate() {
@@ -113,6 +127,7 @@ impl AacEncoder {
             }
             let at = self.begin - PRIMING + self.count * FRAME as i64;
             self.count += 1;
+            self.last = 8 * packet.size();
             // Program time begins at zero, and what is before it is the priming's silence.
             if let Some(data) = packet.data().filter(|_| at >= 0) {
                 self.send(Role::Key, at, Bytes::copy_from_slice(data));

@@ -5,6 +5,7 @@
 
 mod aac;
 mod opus;
+mod tonal;
 mod video;
 
 pub use aac::{AacEncoder, AacError};

@@ -232,6 +232,7 @@ fn build(text: &str, canvas: &Canvas, settings: &VideoSettings) -> Result<gst::P
             ("bitrate_kbps", Value::Number(settings.bitrate_kbps.into())),
             ("bitrate_bps", Value::Number(u64::from(settings.bitrate_kbps) * 1000)),
             ("keyframe_frames", Value::Number(settings.keyframe_frames.into())),
+            ("buffer_ms", Value::Number(settings.buffer_ms.into())),
             ("threads", Value::Number(threads(canvas))),
         ],
     )?;

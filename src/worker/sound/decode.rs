@@ -23,6 +23,9 @@ pub const MAX_CONFIG: usize = 1024;
 const MAX_CHANNELS: u16 = 8;
 const RATES: std::ops::RangeInclusive<u32> = 7_350..=96_000;
 
+/// Rate of G.711, Hz.
+const TELEPHONE_RATE: i32 = 8000;
+
 /// Room in the resampler's output for what it held back, samples.
 const RESAMPLER_SLACK: usize = 1024;
 
@@ -121,11 +124,14 @@ impl Other {
             AudioCodec::Aac => Id::AAC,
             AudioCodec::Mp3 => Id::MP3,
             AudioCodec::Opus => Id::OPUS,
+            AudioCodec::Pcma => Id::PCM_ALAW,
+            AudioCodec::Pcmu => Id::PCM_MULAW,
         };
         let found = decoder::find(id).ok_or(ff::Error::DecoderNotFound)?;
         let mut context = Context::new_with_codec(found);
         match (codec, config) {
             (AudioCodec::Aac, None) => return Err(DecodeError::NoConfig),
+            (AudioCodec::Pcma | AudioCodec::Pcmu, _) => set_telephone(&mut context),
             (AudioCodec::Mp3, _) | (_, None) => {}
             (_, Some(config)) => set_extradata(&mut context, config)?,
         }
@@ -218,6 +224,17 @@ fn output_layout(frame: &frame::Audio) -> ChannelLayout {
 /// Takes what is no amplitude out of what a decoder made.
 pub fn tame(value: f32) -> f32 {
     if value.is_finite() { value.clamp(-MAX_AMPLITUDE, MAX_AMPLITUDE) } else { 0.0 }
+}
+
+/// Says what no byte of G.711 does: one channel at 8 kHz.
+fn set_telephone(context: &mut Context) {
+    // SAFETY: the context is owned and not yet open; its rate and its layout are plain fields that its user sets before. The
+    // layout is a valid one, which the call frees, and the new one owns no memory.
+    unsafe {
+        let context = context.as_mut_ptr();
+        (*context).sample_rate = TELEPHONE_RATE;
+        ff::ffi::av_channel_layout_default(&raw mut (*context).ch_layout, 1);
+    }
 }
 
 fn set_extradata(context: &mut Context, config: &[u8]) -> Result<(), DecodeError> {

@@ -5,7 +5,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{BLOCK, Block, RATE, SoundStats, limiter::Limiter, meter::Meter, sinc::Sinc, voice::Voice};
+use super::{
+    BLOCK, Block, RATE, SoundStats,
+    limiter::{AHEAD, Limiter},
+    meter::Meter,
+    sinc::Sinc,
+    time_of,
+    voice::Voice,
+};
 use crate::{
     base::ParticipantId,
     link::{Feed, Report, message::Participant},
@@ -121,6 +128,8 @@ impl Mixer {
     pub fn block(&mut self, at: Timestamp) -> (Block, Option<Report>) {
         let mut mix = SILENCE;
         self.minus.values_mut().for_each(|minus| minus.own = SILENCE);
+        // The limiters give back what they were given by so much earlier.
+        let at = at + time_of(AHEAD as i64).since(Timestamp::ZERO);
         for voice in self.voices.values_mut() {
             let share = voice.block(at, &self.sinc);
             add(&mut mix, &share);

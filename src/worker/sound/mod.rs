@@ -61,8 +61,8 @@ pub type Block = [Stereo; BLOCK];
 /// lines the two up by their stamps, so lips match whatever this is. A frame of AAC begins 21 ms before it is whole (43
 /// ms at 24 kHz) and leaves its encoder one frame later; RTMP senders hold it for the next picture besides: FFmpeg's
 /// comes up to 40 ms after the picture of its time. 80 ms has that in time without holding the picture, and is less
-/// than any player buffers.
-pub const LAG: Duration = Duration::from_millis(80);
+/// than any player buffers; 5 ms more are the limiter's ([`limiter::AHEAD`]).
+pub const LAG: Duration = Duration::from_millis(85);
 
 /// Most packets waiting for the thread: 2 s of sixteen feeds with 8 ms frames. It empties the queue every 20 ms.
 const MAX_WAITING: usize = 4096;

@@ -6,7 +6,7 @@ use super::{
     timeline::{FADE, Timeline},
 };
 
-/// Furthest the reading rate goes from 1: a twelfth of a semitone, heard by nobody. Crystals are off by 0.02 % at most,
+/// Furthest the reading rate goes from 1 as a rule: a twelfth of a semitone, heard by nobody. Crystals are off by 0.02 % at most,
 /// so nearly all of it is there to follow the playout clock's slews.
 const MAX_CORRECTION: f64 = 0.005;
 
@@ -19,20 +19,36 @@ const CORRECTION: f64 = 2.0 * RATE as f64;
 const SLACK: f64 = 0.002 * RATE as f64;
 const SETTLED: f64 = 0.000_2 * RATE as f64;
 
-/// An error beyond this is jumped over, samples: 40 ms is where lips are seen to be off (ITU-R BT.1359).
-const JUMP: f64 = 0.040 * RATE as f64;
+/// An error from this on is corrected twice as quickly, samples: 40 ms is where lips are seen to be off (ITU-R BT.1359).
+const SEEN: f64 = 0.040 * RATE as f64;
+
+/// An error from this on is made good at once in a pause of speech, where nobody hears it, samples: 5 ms.
+const PAUSED: f64 = 0.005 * RATE as f64;
+
+/// An error beyond this is jumped over, samples: 120 ms, more than what a camera's stamps stray or a picture's longer journey adds.
+/// Less takes 12 s at most, and as a rule the next pause.
+const JUMP: f64 = 0.12 * RATE as f64;
+
+/// How much less power than the loudest a pause has, 25 dB, and the power of one whatever was before, −60 dBFS.
+const PAUSE: f32 = 0.003;
+const SILENCE: f32 = 1e-6;
+
+/// Part of its power that the loudest loses in a block: 25 dB in 6 s.
+const FORGET: f32 = 0.01;
 
 /// Samples that must be there before sound begins or resumes, 20 ms: with less it would stutter while the playout clock
 /// makes room. The clock's allowance for sound leaves that much at every packet's arrival.
 const CUSHION: f64 = 2.0 * BLOCK as f64;
 
-/// Samples kept behind the place: what the filter and a fade look back at.
-const KEPT: i64 = (TAPS + FADE) as i64;
+/// Samples kept behind the place: what the filter and a fade look back at, and how far the place may go back.
+const KEPT: i64 = (TAPS + FADE) as i64 + JUMP as i64;
 
 /// A place in a timeline that moves on with every block.
 #[derive(Debug, Default)]
 pub struct Reader {
     place: Option<Place>,
+    /// Power of the loudest block, of late.
+    loudest: f32,
     scratch: Vec<Stereo>,
 }
 
@@ -67,7 +83,7 @@ impl Reader {
         let mut place = self.place.filter(|place| place.sounding).unwrap_or(fresh);
         let off = wanted - place.index;
         let read;
-        if off.abs() > JUMP {
+        if off.abs() > JUMP || off.abs() > PAUSED && self.pauses(timeline, place.index, wanted) {
             let mut target = Place { envelope: 1.0, sounding: true, ..fresh };
             let mut left = [[0.0; 2]; BLOCK];
             self.run(&mut place, 1.0, timeline, sinc, &mut left);
@@ -79,13 +95,32 @@ impl Reader {
             place = target;
         } else {
             place.correcting = off.abs() > if place.correcting { SETTLED } else { SLACK };
-            let correction = (off / CORRECTION).clamp(-MAX_CORRECTION, MAX_CORRECTION);
+            let most = if off.abs() > SEEN { 2.0 * MAX_CORRECTION } else { MAX_CORRECTION };
+            let correction = (off / CORRECTION).clamp(-most, most);
             let rate = if place.correcting { 1.0 + correction } else { 1.0 };
             read = self.run(&mut place, rate, timeline, sinc, out);
         }
+        self.loudest = power(out).max(self.loudest * (1.0 - FORGET));
         timeline.release(place.index as i64 - KEPT);
         self.place = Some(place);
         read
+    }
+
+    /// True from the first sound to the moment it runs dry.
+    pub fn sounds(&self) -> bool {
+        self.place.is_some_and(|place| place.sounding)
+    }
+
+    /// True if everything between two places, and the block after each, is a pause of speech.
+    fn pauses(&mut self, timeline: &Timeline, one: f64, other: f64) -> bool {
+        let (from, to) = (one.min(other) as i64, one.max(other) as i64 + BLOCK as i64);
+        if from < timeline.first() || to > timeline.next() {
+            return false;
+        }
+        self.scratch.resize((to - from) as usize, [0.0; 2]);
+        timeline.copy(from, &mut self.scratch);
+        let most = SILENCE.max(self.loudest * PAUSE);
+        self.scratch.chunks(BLOCK).all(|part| power(part) <= most)
     }
 
     fn run(&mut self, place: &mut Place, rate: f64, timeline: &Timeline, sinc: &Sinc, out: &mut Block) -> Read {
@@ -133,6 +168,18 @@ impl Reader {
             Read::Nothing
         }
     }
+}
+
+/// Mean square of both channels.
+fn power(samples: &[Stereo]) -> f32 {
+    // Sums side by side, which is the form the compiler turns into vectors.
+    let (chunks, rest) = samples.as_flattened().as_chunks::<8>();
+    let mut sums = [0.0_f32; 8];
+    for chunk in chunks {
+        sums.iter_mut().zip(chunk).for_each(|(sum, value)| *sum += value * value);
+    }
+    let sum = sums.iter().sum::<f32>() + rest.iter().map(|value| value * value).sum::<f32>();
+    sum / (2 * samples.len()).max(1) as f32
 }
 
 /// What is not negative, in parts of 2^32.

@@ -9,16 +9,18 @@ use crate::media::Timestamp;
 /// what is in the mixer, 3 s and 1.1 MB.
 const MAX_SAMPLES: usize = 3 * RATE as usize;
 
-/// Timestamps may stray this far from the count of samples and still be the same run of sound. RTMP rounds to 1 ms;
-/// senders that stamp sound by the picture's ticks stray by a whole one.
-const STRAY: u64 = 40_000_000;
+/// Timestamps may stray this far from the count of samples and still be the same run of sound, ns. RTMP rounds to 1 ms; senders
+/// that stamp sound by the picture's ticks stray by a whole one; cameras and phones stamp it when they come to it, or twice
+/// alike.
+const STRAY: u64 = 100_000_000;
 
 /// A hole in the timestamps up to this long is laid as silence; beyond it a new run begins.
 const MAX_HOLE: i64 = 1_000_000_000;
 
 /// Blocks over which the deviation of timestamps is averaged, and the run moved accordingly. RTMP's rounding averages
-/// out to 10 µs; a sender whose samples come 200 ppm faster than its timestamps say is followed within 0.3 ms.
-const FOLLOW: i64 = 64;
+/// out to 10 µs, and 100 ms by chance to 4 ms; a sender whose samples come 200 ppm faster than its timestamps say is followed
+/// within 0.6 ms.
+const FOLLOW: i64 = 128;
 
 /// Fade at the edges of a hole, samples: 5 ms is short, and no click.
 pub const FADE: usize = RATE as usize / 200;
@@ -33,6 +35,8 @@ pub struct Timeline {
     zero: Option<i64>,
     /// Blocks laid in this run, whose deviations were averaged.
     run: i64,
+    /// How much later than where it was laid the last block was stamped, ns.
+    stray: i64,
     /// True if it ends with the silence of lost sound.
     lost: bool,
 }
@@ -45,17 +49,25 @@ impl Timeline {
         let stray = pts.nanos().saturating_sub(zero.saturating_add(laid));
         if stray.unsigned_abs() <= STRAY {
             self.run += 1;
-            self.zero = Some(zero.saturating_add(stray / self.run.min(FOLLOW)));
+            let followed = stray / self.run.min(FOLLOW);
+            (self.zero, self.stray) = (Some(zero.saturating_add(followed)), stray - followed);
             return if self.lost { self.append_faded(samples) } else { self.append(samples) };
         }
         self.fade_out();
-        (self.zero, self.run) = (Some(zero), 1);
+        (self.zero, self.run, self.stray) = (Some(zero), 1, 0);
         if (0..=MAX_HOLE).contains(&stray) {
             self.append_silence((stray * i64::from(RATE) / 1_000_000_000) as usize);
         } else {
             self.zero = Some(zero.saturating_add(stray));
         }
         self.append_faded(samples);
+    }
+
+    /// Nothing is heard of it now: if its last block was stamped later than it lies, sound is missing before it, and the run
+    /// moves to its time all at once.
+    pub fn settle(&mut self) {
+        let late = std::mem::take(&mut self.stray).max(0);
+        self.zero = self.zero.map(|zero| zero.saturating_add(late));
     }
 
     /// Lays silence for sound that was lost, `count` samples of it.

@@ -204,7 +204,10 @@ impl Voice {
     }
 
     fn read(&mut self, at: Timestamp, sinc: &Sinc, block: &mut Block) -> Read {
-        let due = self.playout.lock().unwrap_or_else(PoisonError::into_inner).due(Timestamp::ZERO);
+        if !self.reader.sounds() {
+            self.timeline.settle();
+        }
+        let due = self.playout.lock().unwrap_or_else(PoisonError::into_inner).heard(Timestamp::ZERO);
         let wanted = due.and_then(|offset| {
             let media = Timestamp::from_nanos(at.nanos().saturating_sub(offset.nanos()));
             self.timeline.index(media)

@@ -1,7 +1,7 @@
 //! One participant's pictures as the stage shows them: the newest that is due, in all its sizes, until it is stale.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -26,8 +26,13 @@ pub struct Source {
 }
 
 impl Source {
-    /// Takes what is due at this tick. Returns how long a fresh picture was ready before.
-    pub fn update(&mut self, person: Option<&Person>, tick: Timestamp, out: &Out) -> Option<Duration> {
+    /// Takes what is due at this tick, for the frame of program time `pts`. Returns how long a fresh picture was ready before.
+    pub fn update(
+        &mut self,
+        person: Option<&Person>,
+        (tick, pts): (Timestamp, Timestamp),
+        out: &Out,
+    ) -> Option<Duration> {
         let video = person.and_then(|person| person.video.as_ref());
         if self.feed() != video.map(|video| video.feed) {
             self.leave(out);
@@ -42,6 +47,8 @@ impl Source {
             && let Some(taken) = video.pictures.take_due(&video.playout, tick)
         {
             video.counters.skipped.fetch_add(taken.passed, Ordering::Relaxed);
+            let late = taken.late + pts.nanos() - tick.nanos();
+            video.playout.lock().unwrap_or_else(PoisonError::into_inner).seen(late);
             self.shown = Some((taken.pictures, tick));
             waited = Some(taken.waited);
         }

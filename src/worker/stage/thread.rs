@@ -234,7 +234,7 @@ impl Thread {
         let (backdrop, transition) = (self.motion.backdrop(), self.motion.transition());
         self.ground.become_like(backdrop, transition, tick, &mut self.wardrobe)?;
         let placed = self.motion.placed(tick);
-        self.tiles.update(&placed, tick, &self.out, phase);
+        self.tiles.update(&placed, (tick, pts), &self.out, phase);
         self.contents.keep(placed.iter().filter_map(Placed::overlay));
         let utc = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() as i64);
         for placed in &placed {

@@ -47,8 +47,8 @@ impl Tiles {
         }
     }
 
-    /// Forgets who is gone, and takes the pictures that are due at this tick.
-    pub fn update(&mut self, placed: &[Placed<'_>], tick: Timestamp, out: &Out, phase: &mut Phase) {
+    /// Forgets who is gone, and takes the pictures that are due at this tick, for the frame of program time `pts`.
+    pub fn update(&mut self, placed: &[Placed<'_>], (tick, pts): (Timestamp, Timestamp), out: &Out, phase: &mut Phase) {
         let tiles = placed.iter().filter_map(Placed::tile);
         self.tiles.retain(|(id, copy), _| tiles.clone().any(|tile| tile.participant == *id && tile.copy == *copy));
         self.sources.retain(|id, source| {
@@ -67,7 +67,7 @@ impl Tiles {
             let moving = |placed: &&Placed<'_>| placed.tile().is_some_and(|tile| tile.participant == *id && !tile.card);
             let shown = placed.iter().filter(moving);
             let person = self.people.get(id).filter(|_| shown.clone().next().is_some());
-            if let Some(waited) = source.update(person, tick, out) {
+            if let Some(waited) = source.update(person, (tick, pts), out) {
                 let area = shown.map(|placed| f64::from(placed.rect.width) * f64::from(placed.rect.height)).sum();
                 phase.waited(waited, area);
             }

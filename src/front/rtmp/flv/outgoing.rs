@@ -83,6 +83,8 @@ fn audio_id(codec: AudioCodec) -> f64 {
     match codec {
         AudioCodec::Aac => 10.0,
         AudioCodec::Mp3 => 2.0,
+        AudioCodec::Pcma => 7.0,
+        AudioCodec::Pcmu => 8.0,
         AudioCodec::Opus => f64::from(u32::from_be_bytes(*b"Opus")),
     }
 }

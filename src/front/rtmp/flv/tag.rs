@@ -153,6 +153,8 @@ pub fn audio(mut tag: Bytes) -> Result<Option<Unit>, Unsupported> {
                 _ => None,
             })
         }
+        7 => Ok(unit(Codec::Audio(AudioCodec::Pcma), Role::Key, 0, tag)),
+        8 => Ok(unit(Codec::Audio(AudioCodec::Pcmu), Role::Key, 0, tag)),
         9 => enhanced_audio(first & 0x0f, tag),
         other => Err(Unsupported::Audio(legacy_audio_name(other))),
     }
@@ -273,7 +275,6 @@ fn legacy_audio_name(id: u8) -> String {
         0 | 3 => "PCM".to_owned(),
         1 => "ADPCM".to_owned(),
         4..=6 => "Nellymoser".to_owned(),
-        7 | 8 => "G.711".to_owned(),
         11 => "Speex".to_owned(),
         other => format!("FLV sound format {other}"),
     }

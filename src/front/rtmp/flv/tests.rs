@@ -69,6 +69,8 @@ fn sounds_of_every_kind_of_tag() {
         (Codec::Audio(AudioCodec::Aac), Codec::Audio(AudioCodec::Mp3), Codec::Audio(AudioCodec::Opus));
     assert_eq!(read_audio(&[0xaf, 0, 0x11, 0x90]), Some((aac, Role::Config, vec![0x11, 0x90])));
     assert_eq!(read_audio(&[0xa0, 1, 7]), Some((aac, Role::Key, vec![7])), "the rate bits say nothing");
+    assert_eq!(read_audio(&[0x72, 0xd5]), Some((Codec::Audio(AudioCodec::Pcma), Role::Key, vec![0xd5])));
+    assert_eq!(read_audio(&[0x82, 0xff]), Some((Codec::Audio(AudioCodec::Pcmu), Role::Key, vec![0xff])));
     assert_eq!(read_audio(&[0x22, 0xff]), Some((mp3, Role::Key, vec![0xff])), "5.5 kHz mono, it says");
     assert_eq!(read_audio(&[0xef, 0xff]), Some((mp3, Role::Key, vec![0xff])), "8 kHz");
     assert_eq!(read_audio(b"\x90Opus\x01"), Some((opus, Role::Config, vec![1])));
@@ -102,9 +104,10 @@ fn what_is_not_taken_is_named_with_what_is() {
 fn every_codec_is_read_as_it_was_written() {
     for codec in Codec::ALL {
         let reorders = matches!(codec, Codec::Video(VideoCodec::H264 | VideoCodec::Hevc));
+        let bare = matches!(codec, Codec::Audio(AudioCodec::Mp3 | AudioCodec::Pcma | AudioCodec::Pcmu));
         for role in [Role::Config, Role::Key, Role::Delta] {
-            if (codec == Codec::Audio(AudioCodec::Mp3) || role == Role::Delta) && role != Role::Key && !reorders {
-                continue; // MP3 has no config, and only pictures have deltas worth telling apart here.
+            if (bare || role == Role::Delta) && role != Role::Key && !reorders {
+                continue; // MP3 and G.711 have no config, and only pictures have deltas worth telling apart here.
             }
             let shift = if reorders && role != Role::Config { -40 } else { 0 };
             let (dts, pts) = (Timestamp::from_millis(100), Timestamp::from_millis(100 + shift));

@@ -59,6 +59,8 @@ fn audio(codec: AudioCodec, role: Role) -> Head {
     match codec {
         AudioCodec::Aac => Head::new(kind::AUDIO, &[&[0xaf, coded]]),
         AudioCodec::Mp3 => Head::new(kind::AUDIO, &[&[0x2f]]),
+        AudioCodec::Pcma => Head::new(kind::AUDIO, &[&[0x72]]),
+        AudioCodec::Pcmu => Head::new(kind::AUDIO, &[&[0x82]]),
         AudioCodec::Opus => Head::new(kind::AUDIO, &[&[0x90 | coded], b"Opus"]),
     }
 }

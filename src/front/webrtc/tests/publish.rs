@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use str0m::{
     Event,
     format::Codec as Format,
-    media::{Direction, MediaKind, Mid, Rid, Simulcast, SimulcastLayer},
+    media::{Direction, Frequency, MediaKind, MediaTime, Mid, Rid, Simulcast, SimulcastLayer},
 };
 
 use super::{
@@ -71,6 +71,23 @@ fn sound_and_picture_come_whole_in_order_and_on_one_time_line() {
     let (_, picture) = pictures.last().expect("pictures");
     let off = sounds.iter().map(|(_, sound)| (sound.pts.nanos() - picture.pts.nanos()).abs()).min().expect("sounds");
     assert!(off < 8_000_000, "lips are {off} ns apart");
+}
+
+#[test]
+fn a_gateway_that_has_no_opus_sends_g711_and_a_browser_goes_on_with_opus() {
+    let (mut talk, audio, _) = publisher();
+    talk.pass(Duration::from_secs(2));
+    for (format, codec) in [(Format::PCMU, AudioCodec::Pcmu), (Format::PCMA, AudioCodec::Pcma)] {
+        for frame in 0..25 {
+            talk.pass(Duration::from_millis(20));
+            let time = MediaTime::new(frame * 160, Frequency::EIGHT_KHZ);
+            talk.send(audio, None, format, time, &[0xd5; 160]);
+        }
+        talk.pass(Duration::from_millis(200));
+        let sounds = talk.packets(Track::Audio);
+        let own = sounds.iter().filter(|(_, packet)| packet.codec == Codec::Audio(codec) && packet.data.len() == 160);
+        assert!(own.count() > 20, "{codec:?}: {} packets", sounds.len());
+    }
 }
 
 fn longest_gap(talk: &Talk, track: Track, from: Duration) -> Duration {

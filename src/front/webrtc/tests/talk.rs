@@ -94,6 +94,8 @@ pub fn maker() -> Maker {
 pub fn offer(now: Instant, build: impl FnOnce(&mut SdpApi<'_>) -> Vec<Mid>) -> Offered {
     let config = Rtc::builder()
         .set_crypto_provider(std::sync::Arc::new(str0m::crypto::from_feature_flags()))
+        .enable_pcmu(true, false)
+        .enable_pcma(true, false)
         .set_reordering_size_video(200);
     let mut client = config.build(now);
     client.add_local_candidate(Candidate::host(THEIRS.into(), "udp").expect("a candidate"));

@@ -4,6 +4,7 @@ mod drift;
 mod encoder;
 mod listeners;
 mod opus;
+mod quality;
 mod tones;
 mod trouble;
 
@@ -42,6 +43,8 @@ fn encoded(sound: &str, args: &[&str], container: &str) -> Vec<Packet> {
         ff::codec::Id::AAC => AudioCodec::Aac,
         ff::codec::Id::MP3 => AudioCodec::Mp3,
         ff::codec::Id::OPUS => AudioCodec::Opus,
+        ff::codec::Id::PCM_ALAW => AudioCodec::Pcma,
+        ff::codec::Id::PCM_MULAW => AudioCodec::Pcmu,
         other => panic!("{other:?}"),
     });
     // SAFETY: the parameters are alive, and own `extradata_size` bytes at `extradata` unless it is null.
@@ -90,7 +93,7 @@ impl Room {
     }
 
     /// A feed whose packets take `journey(pts in ms)` ms to arrive.
-    fn join(&mut self, feed: u32, packets: Vec<Packet>, journey: impl Fn(i64) -> i64) {
+    fn join(&mut self, feed: u32, packets: Vec<Packet>, mut journey: impl FnMut(i64) -> i64) {
         let mut last = 0;
         let timed = packets.into_iter().map(|packet| {
             last = (packet.pts.millis() + journey(packet.pts.millis())).max(last);
@@ -106,7 +109,10 @@ impl Room {
 
     /// Runs to room time `until`, ms.
     fn run(&mut self, until: i64) {
-        while time_of(self.next) + LAG <= Timestamp::from_millis(until) {
+        // The limiter's look-ahead is part of the lag, and not of what is looked at.
+        while time_of(self.next) + LAG
+            <= Timestamp::from_millis(until) + time_of(limiter::AHEAD as i64).since(Timestamp::ZERO)
+        {
             let now = time_of(self.next) + LAG;
             for (feed, playout, packets) in &mut self.feeds {
                 while packets.as_slice().first().is_some_and(|(at, _)| *at <= now.millis()) {
@@ -144,9 +150,13 @@ fn settings() -> AudioSettings {
 
 /// The mix through the encoder: its packets.
 fn to_packets(mix: &[Stereo], begin: i64) -> Vec<Packet> {
+    to_packets_at(mix, begin, settings())
+}
+
+fn to_packets_at(mix: &[Stereo], begin: i64, settings: AudioSettings) -> Vec<Packet> {
     let (sender, receiver) = mpsc::channel();
     let sink: Sink = Arc::new(move |message| sender.send(message).expect("the test listens"));
-    let mut encoder = AacEncoder::start(&settings(), begin, sink).expect("starts");
+    let mut encoder = AacEncoder::start(&settings, begin, sink).expect("starts");
     for block in mix.as_chunks::<BLOCK>().0 {
         encoder.push(block).expect("encodes");
     }

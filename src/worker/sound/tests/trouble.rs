@@ -97,7 +97,7 @@ proptest! {
     #[test]
     fn whatever_is_sent_the_mix_goes_on(
         packets in prop::collection::vec(
-            (0..3_u32, 0..3_usize, any::<bool>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..200)),
+            (0..3_u32, 0..5_usize, any::<bool>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..200)),
             0..60,
         ),
     ) {
@@ -105,7 +105,9 @@ proptest! {
         mixer.participants((0..3).map(participant).collect());
         let playouts: Vec<Arc<Mutex<Playout>>> = (0..3).map(|_| Arc::default()).collect();
         for (i, (feed, codec, near, pts, data)) in packets.into_iter().enumerate() {
-            let codec = Codec::Audio([AudioCodec::Aac, AudioCodec::Mp3, AudioCodec::Opus][codec]);
+            let codecs =
+                [AudioCodec::Aac, AudioCodec::Mp3, AudioCodec::Opus, AudioCodec::Pcma, AudioCodec::Pcmu];
+            let codec = Codec::Audio(codecs[codec]);
             let pts = Timestamp::from_nanos(if near { pts % (3_000 * MS) } else { pts });
             let role = if data.first().is_some_and(|byte| *byte > 200) { Role::Config } else { Role::Key };
             let playout = &playouts[feed as usize];
@@ -116,4 +118,101 @@ proptest! {
             prop_assert!(block.as_flattened().iter().all(|s| s.abs() < 1.0));
         }
     }
+}
+
+#[test]
+fn sound_that_is_whole_is_heard_whole_whatever_its_stamps_do() {
+    let mut random = 5_u32;
+    let mut even = move |limit: u32| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        i64::from((random >> 8) % limit)
+    };
+    for (name, within, rate) in
+        [("by 20 ms", 20, 48_000), ("by 100 ms", 95, 48_000), ("in pairs", 0, 48_000), ("8 kHz", 60, 8_000)]
+    {
+        let sound = format!("aevalsrc='0.25*sin(1000*2*PI*t)':s={rate}:d=12");
+        let mut packets = encoded(&sound, &["-c:a", "aac", "-b:a", "48k"], "flv");
+        let late = 1_024_000 / rate;
+        let mut room = Room::new();
+        room.join(1, packets.clone(), |_| late);
+        room.mixer.participants(room.everyone());
+        room.run(7_000);
+        let plain = roughness(&room.left(4000, 6_500));
+        let mut last = Timestamp::ZERO;
+        // Each comes when its last sample is there, which what is stamped does not change.
+        let mut arrivals = Vec::new();
+        for (n, packet) in packets.iter_mut().enumerate() {
+            let own = packet.pts.millis();
+            let stamped = match within {
+                0 if n % 2 == 1 => last.millis(),
+                0 => own,
+                within => own + even(2 * within as u32 + 1) - within,
+            };
+            packet.pts = Timestamp::from_millis(stamped.max(0));
+            packet.dts = packet.pts;
+            last = packet.pts;
+            arrivals.push(own + late);
+        }
+        let mut room = Room::new();
+        let mut at = arrivals.into_iter();
+        room.join(1, packets, |pts| at.next().expect("one for each") - pts);
+        room.mixer.participants(room.everyone());
+        room.run(11_500);
+        let heard = room.left(4000, 11_000);
+        assert!(roughness(&heard) < plain * 1.1, "{name}: {} {plain}", roughness(&heard));
+        let quiet = heard.chunks(480).filter(|part| part.iter().all(|s| s.abs() < 0.2)).count();
+        assert_eq!(quiet, 0, "{name}: {} underruns", room.stats(1).underruns);
+    }
+}
+
+#[test]
+fn whoever_is_cast_is_heard_on_without_a_seam() {
+    let mut room = Room::new();
+    room.join(1, tone(1000, 0.25, 20), |_| 0);
+    room.mixer.participants(room.everyone());
+    room.run(8000);
+    // Now pictures come, which need 70 ms more.
+    let playout = Arc::clone(&room.feeds[0].1);
+    for at in (8000..18_000).step_by(40) {
+        playout.lock().expect("whole").arrived(
+            Track::Video,
+            Timestamp::from_millis(at - 70),
+            Timestamp::from_millis(at),
+        );
+        room.run(at);
+    }
+    let own = 0.25 * (std::f32::consts::TAU / 48.0).powi(2);
+    let heard = room.left(7000, 17_500);
+    // At most 1 % in pitch, and no step.
+    assert!(roughness(&heard) < own * 1.03, "{} {own}", roughness(&heard));
+    assert!(heard.chunks(480).all(|part| part.iter().any(|s| s.abs() > 0.24)));
+    let due = playout.lock().expect("whole").due(Timestamp::ZERO).expect("anchored");
+    assert!((60..80).contains(&due.millis()), "{due:?}");
+    let slow = room.left(9000, 10_000);
+    assert!(amplitude(&slow, 990.0) > 10.0 * amplitude(&slow, 1000.0), "a hundredth lower, until it is in place");
+}
+
+#[test]
+fn what_is_out_of_place_is_put_right_in_a_pause() {
+    let (mut timeline, mut reader, sinc) =
+        (timeline::Timeline::default(), reader::Reader::default(), sinc::Sinc::new());
+    // Words of 400 ms with pauses of 200 ms.
+    let wave =
+        |at: usize| if at % 28_800 < 19_200 { 0.25 * (at as f32 / 48.0 * std::f32::consts::TAU).sin() } else { 0.0 };
+    let mut places = Vec::new();
+    for n in 0..300 {
+        let samples: Vec<Stereo> = (0..BLOCK).map(|i| [wave(n * BLOCK + i); 2]).collect();
+        timeline.push(time_of((n * BLOCK) as i64), &samples);
+        let late = if n < 100 { 4800.0 } else { 8160.0 };
+        let mut block = [[0.0; 2]; BLOCK];
+        reader.read(&mut timeline, (n * BLOCK) as f64 - late, &sinc, &mut block);
+        places.extend(block.map(|s| s[0]));
+    }
+    let own = 0.25 * (std::f32::consts::TAU / 48.0).powi(2);
+    // A word ends and begins with a corner of its own.
+    assert!(roughness(&places[12_000..]) < 0.25 * std::f32::consts::TAU / 48.0 * 1.1, "{own}");
+    // Within the second after it has the new place, to the sample.
+    let word = &places[2 * 48_000..3 * 48_000 - BLOCK];
+    let off = word.iter().enumerate().map(|(i, s)| (s - wave(2 * 48_000 + i - 8160)).abs()).fold(0.0, f32::max);
+    assert!(off < 0.01, "{off}");
 }
