@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::{AssetHash, ParticipantId, RoomId},
     layout::{Canvas, Scene, Transition},
-    media::{Heard, Levels, Packet, Timestamp},
+    media::{ColorSpace, Heard, Levels, Packet, Timestamp},
 };
 
 /// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// Most mixes that may be listened to at once; a longer list is refused. Each costs half a hundredth of a core. A room has at
 /// most 64 participants, of whom each may want the sound without their own, and viewers want everyone's.
@@ -91,6 +91,14 @@ pub enum Control {
     Ping(u64),
     /// Finish what is in the encoders, then exit.
     Stop,
+    /// How the pictures of this feed are coloured where their bitstream does not say: applies like [`Control::Rotation`], and a
+    /// feed begins with nothing said.
+    Color {
+        /// Whose; known from [`Control::Participants`].
+        feed: Feed,
+        /// What the sender says.
+        space: ColorSpace,
+    },
 }
 
 /// Everything a worker must know before its first tick.

@@ -168,6 +168,11 @@ impl Room {
                     connection.turn(Turn::quarters(quarter_turns));
                 }
             }
+            Control::Color { feed, space } => {
+                if let Some(connection) = self.connections.get_mut(&feed) {
+                    connection.color(space);
+                }
+            }
             Control::Listeners(list) => self.sound.listeners(list),
             Control::VideoBitrate(kbps) => self.stage.tell(Command::Bitrate(kbps)),
             Control::Keyframe => self.stage.tell(Command::Keyframe),

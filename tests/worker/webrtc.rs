@@ -12,8 +12,8 @@ use crate::{
 };
 
 const WHOLE: Area = (0, 0, 640, 360);
-const GREEN: [u8; 3] = [82, 91, 81];
-const YELLOW: [u8; 3] = [210, 16, 146];
+const GREEN: [u8; 3] = [95, 85, 77];
+const YELLOW: [u8; 3] = [219, 16, 138];
 
 /// Each of the browsers' codecs, with what makes FFmpeg encode it as they do: without B-frames, one keyframe.
 const CODECS: [(&str, &[&str]); 3] = [

@@ -22,7 +22,7 @@ use crate::{
         Feed,
         message::{self, FeedStats},
     },
-    media::{Codec, GopCache, Heard, Packet, Role, Size, Track, VideoCodec, gop::MAX_PACKETS_ON_REQUEST},
+    media::{Codec, ColorSpace, GopCache, Heard, Packet, Role, Size, Track, VideoCodec, gop::MAX_PACKETS_ON_REQUEST},
 };
 
 /// A connection that brings nothing for this long is stalled: the time after which its tile shows a card.
@@ -109,6 +109,8 @@ pub(super) struct Live {
     demand: watch::Sender<Demand>,
     /// Quarters by which its pictures are to be turned clockwise.
     pub(super) turned: u8,
+    /// How its pictures are coloured where their bitstream does not say.
+    pub(super) color: ColorSpace,
     /// True while media arrive damaged.
     weak: bool,
 }
@@ -135,6 +137,7 @@ impl Live {
             stats: None,
             demand: watch::Sender::default(),
             turned: 0,
+            color: ColorSpace::default(),
             weak: false,
         }
     }
@@ -341,6 +344,14 @@ impl People {
     pub(super) fn turned(&mut self, feed: Feed, quarters: u8) -> bool {
         self.live(feed).is_some_and(|live| {
             live.turned = quarters;
+            true
+        })
+    }
+
+    /// Takes note of how a connection's pictures are coloured; false when its sender lost the seat.
+    pub(super) fn colored(&mut self, feed: Feed, space: ColorSpace) -> bool {
+        self.live(feed).is_some_and(|live| {
+            live.color = space;
             true
         })
     }

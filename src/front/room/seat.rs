@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     link::Feed,
-    media::{Packet, Size},
+    media::{ColorSpace, Packet, Size},
 };
 
 /// How media came in.
@@ -38,6 +38,8 @@ pub(super) enum Arrival {
     Packet(Feed, Packet),
     /// Pictures of the feed from here on are to be turned clockwise by so many quarters.
     Turned(Feed, u8),
+    /// Pictures of the feed from here on are coloured so where their bitstream does not say.
+    Colored(Feed, ColorSpace),
     /// The feed ended: its seat was given up.
     End(Feed, Parting),
 }
@@ -82,6 +84,14 @@ impl Seat {
             return Err(Evicted);
         }
         self.arrivals.send(Arrival::Turned(self.feed, quarters)).await.map_err(|_| Evicted)
+    }
+
+    /// Says how the pictures that follow are coloured where their bitstream does not; waits like [`Seat::send`]. Cancel safe.
+    pub async fn color(&self, space: ColorSpace) -> Result<(), Evicted> {
+        if self.evicted.is_cancelled() {
+            return Err(Evicted);
+        }
+        self.arrivals.send(Arrival::Colored(self.feed, space)).await.map_err(|_| Evicted)
     }
 
     /// What the room can use now, and every change of it.
@@ -135,7 +145,7 @@ pub(crate) mod detached {
         pub async fn packet(&mut self) -> Option<Packet> {
             match self.arrivals.recv().await? {
                 Arrival::Packet(_, packet) => Some(packet),
-                Arrival::Turned(..) | Arrival::End(..) => None,
+                Arrival::Turned(..) | Arrival::Colored(..) | Arrival::End(..) => None,
             }
         }
 

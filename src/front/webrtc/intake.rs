@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     front::room::Demand,
-    media::{AudioCodec, Codec, Packet, Role, Size, Timestamp, Track, VideoCodec},
+    media::{AudioCodec, Codec, ColorSpace, Packet, Role, Size, Timestamp, Track, VideoCodec},
 };
 
 /// What a tile's picture is worth, bit/s: a sixth of a bit for each pixel of each of 30 frames a second, at which every codec
@@ -71,6 +71,8 @@ pub enum Media {
     Packet(Packet),
     /// Pictures from here on are to be turned clockwise by so many quarters.
     Turned(u8),
+    /// Pictures from here on are coloured so where their bitstream does not say.
+    Colored(ColorSpace),
 }
 
 /// See the module.
@@ -90,6 +92,7 @@ pub struct Intake {
     /// The last `avcC` record that went out.
     config: Option<Bytes>,
     turned: u8,
+    color: ColorSpace,
     /// Where the picture and the sound stand.
     last: [Option<Timestamp>; 2],
     ready: VecDeque<Media>,
@@ -118,6 +121,7 @@ impl Intake {
             probe: None,
             config: None,
             turned: 0,
+            color: ColorSpace::default(),
             last: [None; 2],
             ready: VecDeque::new(),
         }
@@ -289,6 +293,7 @@ impl Intake {
             return self.keyframes.want();
         }
         self.turn(&data);
+        self.color(&data, key);
         self.configure(layer, codec, pts);
         self.push(Codec::Video(codec), if key { Role::Key } else { Role::Delta }, pts, payload);
     }
@@ -299,6 +304,19 @@ impl Intake {
         if turned != self.turned {
             self.turned = turned;
             self.ready.push_back(Media::Turned(turned));
+        }
+    }
+
+    /// A change of colours. Senders tell them with keyframes and whenever they change.
+    fn color(&mut self, data: &MediaData, key: bool) {
+        let space = match data.ext_vals.user_values.get::<ColorSpace>() {
+            Some(space) => *space,
+            None if key => ColorSpace::default(),
+            None => return,
+        };
+        if space != self.color {
+            self.color = space;
+            self.ready.push_back(Media::Colored(space));
         }
     }
 

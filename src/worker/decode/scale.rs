@@ -6,7 +6,9 @@ use ffmpeg_next::{ffi, format::Pixel};
 
 use super::{
     codec::Frame,
+    color::Meaning,
     halve::{Rows, halve},
+    recolor::Recolor,
     shrink::Shrink,
     turn::Turn,
 };
@@ -16,7 +18,7 @@ use crate::{
         Color, Fit,
         fit::{Area, Plan, Wish, plan},
     },
-    media::{Rect, Size},
+    media::{ColorSpace, Rect, Size},
     worker::i420::{Picture, Planes, Pool},
 };
 
@@ -37,7 +39,7 @@ struct Key {
     picture: Size,
     aspect: f64,
     format: Pixel,
-    full_range: bool,
+    meaning: Option<Meaning>,
     turn: Turn,
     target: Target,
 }
@@ -65,6 +67,8 @@ pub struct Scaler {
 struct Ready {
     key: Key,
     method: Method,
+    /// Done last, when there is least of it.
+    recolor: Option<Recolor>,
     plan: Plan,
     /// Of finished tiles.
     pool: Pool,
@@ -89,6 +93,7 @@ impl Ready {
         // Everything up to the turn is done as the picture lies.
         let plan = plan(key.picture, key.aspect, turn.size(target.size), turn.wish(target.wish));
         let method = Method::of(&key, plan)?;
+        let recolor = key.meaning.and_then(Recolor::of);
         let (pool, lying) = before.map_or((None, None), |before| (Some(before.pool), before.lying));
         let reuse = |pool: Option<Pool>, size| match pool {
             Some(pool) if pool.size() == size => Ok(pool),
@@ -96,22 +101,26 @@ impl Ready {
         };
         let pool = reuse(pool, target.size)?;
         let lying = if turn == Turn::None { None } else { Some(reuse(lying, turn.size(target.size))?) };
-        Ok(Self { key, method, plan, pool, lying })
+        Ok(Self { key, method, recolor, plan, pool, lying })
     }
 
     fn scale(&mut self, frame: &Frame) -> Result<Picture, ScaleError> {
-        let Self { key, method, plan, pool, lying } = self;
+        let Self { key, method, recolor, plan, pool, lying } = self;
         let mut draw = |planes: &mut Planes| {
             let Area { x, y, size } = plan.target;
             let bars = size != key.turn.size(key.target.size);
             let blurred = bars && key.target.wish.fit == Fit::Blur;
-            if bars && !blurred {
-                planes.fill_around((x, y), size, key.target.background);
-            }
             match method {
                 Method::Halve => halve_planes(frame, planes)?,
                 Method::Shrink(both) => shrink_planes(both, frame, plan, planes)?,
                 Method::Scale(context) => context.run(frame, plan, planes)?,
+            }
+            if let Some(recolor) = recolor {
+                recolor.run(&mut planes.surface(), plan.target);
+            }
+            // Only now: swscale's widest stores reach beyond the picture.
+            if bars && !blurred {
+                planes.fill_around((x, y), size, key.target.background);
             }
             if blurred {
                 let inside = Rect { x: x as i32, y: y as i32, width: size.width, height: size.height };
@@ -147,7 +156,7 @@ impl Method {
     fn of(key: &Key, plan: Plan) -> Result<Self, ScaleError> {
         let twice = Size { width: plan.target.size.width * 2, height: plan.target.size.height * 2 };
         let whole = plan.source.size == key.picture && plan.target.size == key.turn.size(key.target.size);
-        if key.format == Pixel::YUV420P && !key.full_range {
+        if key.format == Pixel::YUV420P {
             if key.picture == twice && whole {
                 return Ok(Self::Halve);
             }
@@ -197,10 +206,21 @@ fn shrink_planes(both: &mut [Shrink; 2], frame: &Frame, plan: &Plan, planes: &mu
 
 impl Key {
     fn of(frame: &Frame, target: Target) -> Self {
-        let (picture, aspect, format) = (frame.size(), frame.aspect(), frame.format());
-        // Formats whose name alone says full range.
-        let named = matches!(format, Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P | Pixel::YUVJ440P);
-        Self { picture, aspect, format, full_range: named || frame.full_range(), turn: frame.turn, target }
+        let (picture, aspect) = (frame.size(), frame.aspect());
+        // Formats whose name alone says full range. swscale would convert them by itself.
+        let (format, named) = match frame.format() {
+            Pixel::YUVJ420P => (Pixel::YUV420P, true),
+            Pixel::YUVJ422P => (Pixel::YUV422P, true),
+            Pixel::YUVJ444P => (Pixel::YUV444P, true),
+            Pixel::YUVJ440P => (Pixel::YUV440P, true),
+            Pixel::YUVJ411P => (Pixel::YUV411P, true),
+            format => (format, false),
+        };
+        let coded = ColorSpace { full_range: named || frame.color().full_range, ..frame.color() };
+        let meaning = Meaning::of(coded, frame.aside.color, frame.codec, frame.high);
+        // What is no luma and chroma becomes that of the stage by swscale.
+        let meaning = (!is_rgb(format)).then_some(meaning);
+        Self { picture, aspect, format, meaning, turn: frame.aside.turn, target }
     }
 }
 
@@ -233,10 +253,9 @@ impl Context {
                 ptr::null(),
             );
             let sws = ptr::NonNull::new(sws).ok_or(unsupported)?;
-            // The same matrix on both sides: only the range is ever converted.
-            let matrix = ffi::sws_getCoefficients(ffi::SWS_CS_ITU709);
-            let (from, one) = (i32::from(key.full_range), 1 << 16);
-            ffi::sws_setColorspaceDetails(sws.as_ptr(), matrix, from, matrix, 0, 0, one, one);
+            // The same on both sides: nothing is converted but red, green and blue.
+            let (matrix, one) = (ffi::sws_getCoefficients(ffi::SWS_CS_ITU709), 1 << 16);
+            ffi::sws_setColorspaceDetails(sws.as_ptr(), matrix, 0, matrix, 0, 0, one, one);
             Ok(Self { sws, planes })
         }
     }
@@ -286,6 +305,12 @@ impl Drop for Context {
         // SAFETY: made by sws_getContext, freed once.
         unsafe { ffi::sws_freeContext(self.sws.as_ptr()) }
     }
+}
+
+fn is_rgb(format: Pixel) -> bool {
+    // SAFETY: descriptors are static tables of libavutil.
+    let descriptor = format.descriptor().and_then(|descriptor| unsafe { descriptor.as_ptr().as_ref() });
+    descriptor.is_some_and(|descriptor| descriptor.flags & ffi::AV_PIX_FMT_FLAG_RGB as u64 != 0)
 }
 
 /// Bytes a sample and halvings of each plane, or `None` for formats without plain planes.

@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    FeedVideo,
+    Aside, FeedVideo,
     codec::{Decoder, Frame},
+    color::is_high,
     drift::Drift,
     inbox::{Inbox, Work},
     pictures,
     scale::{Scaler, Targets},
-    turn::Turn,
 };
 use crate::{
     media::{Codec, Packet, Role, Size, Timestamp, VideoCodec},
@@ -83,7 +83,7 @@ impl Thread {
         loop {
             let patience = self.held.is_some().then_some(BURST_PAUSE);
             match self.inbox.next(patience) {
-                Work::Packet { replay, turn, packet, next } => self.packet(replay, turn, packet, next),
+                Work::Packet { replay, aside, packet, next } => self.packet(replay, aside, packet, next),
                 Work::Targets(targets) => self.retarget(targets),
                 Work::Idle => self.publish_held(),
                 Work::Closed => return,
@@ -91,7 +91,7 @@ impl Thread {
         }
     }
 
-    fn packet(&mut self, replay: bool, turn: Turn, packet: Packet, next: Option<Packet>) {
+    fn packet(&mut self, replay: bool, aside: Aside, packet: Packet, next: Option<Packet>) {
         let Codec::Video(codec) = packet.codec else { return };
         if packet.role == Role::Config {
             if self.config.as_ref().is_none_or(|old| old.data != packet.data || old.codec != packet.codec) {
@@ -123,7 +123,7 @@ impl Thread {
             match decoder.receive() {
                 Ok(Some(mut frame)) => {
                     // Whoever turns pictures sends them in the order in which they are shown, so it is this packet's.
-                    frame.turn = turn;
+                    frame.aside = aside;
                     self.decoded(frame, replay, next.as_ref());
                 }
                 Ok(None) => return,
@@ -156,7 +156,7 @@ impl Thread {
         }
     }
 
-    fn decoded(&mut self, frame: Frame, replay: bool, next: Option<&Packet>) {
+    fn decoded(&mut self, mut frame: Frame, replay: bool, next: Option<&Packet>) {
         let counters = &self.video.counters;
         counters.decoded.fetch_add(1, Ordering::Relaxed);
         if frame.damaged() {
@@ -167,8 +167,9 @@ impl Thread {
             self.video.note(format!("its pictures of {}x{} px cannot be shown", size.width, size.height));
             return;
         }
-        let size = frame.turn.size(frame.size());
+        let size = frame.aside.turn.size(frame.size());
         counters.size.store(u64::from(size.width) << 32 | u64::from(size.height), Ordering::Relaxed);
+        frame.high = *self.video.high.get_or_init(|| is_high(size));
         let now = self.clock.now();
         let behind = next.is_some_and(|next| self.is_past(next.pts, now)) && now.since(self.published) < MAX_UNSHOWN;
         // The end of a replay: its newest picture is to be seen until this one's time comes.

@@ -10,7 +10,7 @@ use crate::{
     },
     layout::{Layout, Meeting, Tile, Transition},
     link::{Control, Feed},
-    media::{Packet, Role, Track},
+    media::{ColorSpace, Packet, Role, Track},
 };
 
 impl Actor {
@@ -43,6 +43,10 @@ impl Actor {
             if live.turned != 0 {
                 let (feed, quarter_turns) = (live.feed, live.turned);
                 self.production.control(Control::Rotation { feed, quarter_turns });
+            }
+            if live.color != ColorSpace::default() {
+                let (feed, space) = (live.feed, live.color);
+                self.production.control(Control::Color { feed, space });
             }
             for config in live.cache.configs().filter(|packet| packet.track() == Track::Audio) {
                 self.production.media(live.feed, true, config.clone());

@@ -333,6 +333,11 @@ impl Actor {
                     self.production.control(Control::Rotation { feed, quarter_turns });
                 }
             }
+            Arrival::Colored(feed, space) => {
+                if self.people.colored(feed, space) {
+                    self.production.control(Control::Color { feed, space });
+                }
+            }
             Arrival::End(feed, parting) => {
                 if let Some(id) = self.people.ended(feed, parting, Instant::now()) {
                     let switch = self.floor.left(self.began.elapsed(), &id);
