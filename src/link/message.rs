@@ -99,6 +99,9 @@ pub enum Control {
         /// What the sender says.
         space: ColorSpace,
     },
+    /// The pictures of these feeds are decoded though nobody sees them, so that there is one when somebody does: they have keyframes too
+    /// seldom to wait for one. Replaces the list before; a worker begins with none.
+    Warm(Vec<Feed>),
 }
 
 /// Everything a worker must know before its first tick.

@@ -7,6 +7,7 @@ pub mod fanout;
 pub mod geometry;
 pub mod gop;
 pub mod levels;
+pub mod nal;
 pub mod packet;
 pub mod time;
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::{
     clock::Clock,
-    decode::{Aside, Decoding, FeedVideo, Lost, Targets, Turn},
+    decode::{Aside, Decoding, FeedVideo, Lost, Targets, Turn, pace::Pace},
     leavers::Leavers,
     sound::Sound,
 };
@@ -38,6 +38,7 @@ pub struct Connection {
     config: Option<Packet>,
     /// What is said of its next pictures.
     aside: Aside,
+    pace: Pace,
     corrupt_told: u64,
     told: Option<Timestamp>,
 }
@@ -53,6 +54,7 @@ impl Connection {
             lost: 0,
             config: None,
             aside: Aside::default(),
+            pace: Pace::default(),
             corrupt_told: 0,
             told: None,
         }
@@ -139,6 +141,9 @@ impl Connection {
         if packet.role == Role::Config {
             // A copy: the slice would hold on to everything that was read with it.
             self.config = Some(Packet { data: Bytes::copy_from_slice(&packet.data), ..packet.clone() });
+        } else {
+            self.pace.came(packet.dts);
+            self.video.steady.store(self.pace.is_steady(), Ordering::Relaxed);
         }
         self.decoding.as_ref().is_none_or(|decoding| decoding.push(replay, self.aside, packet))
     }

@@ -3,7 +3,7 @@
 use tilecast::{
     layout::{Fit, Scene, Transition},
     link::{Control, Feed, Report},
-    media::{ColorSpace, Packet, Role},
+    media::{ColorSpace, Packet, Role, Timestamp},
 };
 
 use crate::{
@@ -55,6 +55,44 @@ fn who_falls_silent_is_shown_as_a_card() {
     // Back with the next keyframe.
     front.packets(1, true, &color("blue"));
     front.frame(|frame| frame.shows(LEFT, BLUE));
+}
+
+#[test]
+fn slides_stay_until_the_next() {
+    let mut front = room_of_two();
+    let later = |n: i64| Timestamp::from_millis(n * 4000);
+    // Of pictures that come every 4 s the last is seen for longer than a camera's would be.
+    let [config, key] =
+        [Role::Config, Role::Key].map(|role| color("red").into_iter().find(|packet| packet.role == role));
+    front.packets(1, true, &config.into_iter().collect::<Vec<_>>());
+    for n in 0..8 {
+        let slide = key.clone().map(|key| Packet { pts: later(n), dts: later(n), ..key });
+        front.packets(1, true, &slide.into_iter().collect::<Vec<_>>());
+    }
+    front.frame(|frame| frame.shows(LEFT, RED));
+    let begun = front.stats().map_or(0, |stats| stats.frames);
+    front.until(|front| (front.stats()?.frames > begun + 90).then_some(()));
+    front.frame(|frame| frame.shows(LEFT, RED));
+    assert!(!front.reports.contains(&Report::Showing { feed: Feed(1), showing: false }));
+}
+
+#[test]
+fn who_is_kept_warm_has_a_picture_the_moment_they_are_seen() {
+    let mut front = Front::start(settings(640, 360, 30));
+    front.control(Control::Participants(vec![person(0, Some(1)), person(1, Some(2))]));
+    front.control(Control::Warm(vec![Feed(1)]));
+    front.packets(1, false, &color("red"));
+    front.until(|front| front.stats()?.feeds.iter().any(|feed| feed.decoded >= 15).then_some(()));
+    front.cut(&[(0, LEFT)]);
+    front.frame(|frame| frame.shows(LEFT, RED));
+    // Not so who is neither seen nor kept warm.
+    front.packets(2, false, &color("blue"));
+    front.control(Control::Warm(Vec::new()));
+    front.cut(&[(1, RIGHT)]);
+    front.until(|front| (front.stats()?.frames > 60).then_some(()));
+    assert!(
+        front.stats().is_some_and(|stats| stats.feeds.iter().all(|feed| feed.feed != Feed(2) || feed.decoded == 0))
+    );
 }
 
 #[test]
@@ -204,7 +242,7 @@ fn colours_come_out_as_they_were_painted() {
     let x264 = &["-c:v", "libx264", "-preset", "ultrafast"][..];
     let vp9 = &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"][..];
     let mut front = room_of_two();
-    for (codec, size, matrix, range, format, flagged) in [
+    for (feed, (codec, size, matrix, range, format, flagged)) in (3..).zip([
         // At the tile's own size, at twice that, smaller, larger; flagged, and not.
         (x264, "320x180", "bt601", "tv", "yuv420p", true),
         (x264, "640x360", "bt709", "tv", "yuv420p", true),
@@ -216,7 +254,8 @@ fn colours_come_out_as_they_were_painted() {
         (x264, "320x180", "bt601", "pc", "yuv420p10le", true),
         (vp9, "320x180", "bt709", "pc", "yuv420p", true),
         (vp9, "640x360", "bt601", "tv", "yuv420p", true),
-    ] {
+    ]) {
+        front.control(Control::Participants(vec![person(0, Some(feed)), person(1, Some(2))]));
         let paint = format!("format=rgb24,scale=out_color_matrix={matrix}:out_range={range},format={format}");
         let name = match matrix {
             "bt601" => "smpte170m",
@@ -227,9 +266,9 @@ fn colours_come_out_as_they_were_painted() {
         if flagged {
             encode.extend(["-colorspace", name, "-color_range", range]);
         }
-        front.packets(1, true, &clip(&format!("color=0xd02020:s={size}:r=30:d=0.2,{paint}"), &encode));
+        front.packets(feed, true, &clip(&format!("color=0xd02020:s={size}:r=30:d=0.2,{paint}"), &encode));
         comes_out(&mut front, [208, 32, 32]);
-        front.packets(1, true, &clip(&format!("color=0x20b020:s={size}:r=30:d=0.2,{paint}"), &encode));
+        front.packets(feed, true, &clip(&format!("color=0x20b020:s={size}:r=30:d=0.2,{paint}"), &encode));
         comes_out(&mut front, [32, 176, 32]);
     }
 }

@@ -113,7 +113,8 @@ fn pictures_on_their_side_are_stood_up() {
         [YELLOW, GREEN, BLUE, RED],
         [BLUE, YELLOW, RED, GREEN],
     ];
-    let h264: &[&str] = &["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"];
+    let h264: &[&str] =
+        &["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-colorspace", "smpte170m"];
     // Pictures that are scaled up, and such as come to their tile by halving.
     for (encode, size, turns) in [
         (CODECS[0].1, (320, 180), &[0, 1, 2, 3, 0, 5][..]),

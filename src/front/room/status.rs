@@ -117,11 +117,11 @@ pub enum MediaState {
     Absent,
     /// Not connected: the connection broke less than 5 s ago.
     Lost,
-    /// Connected, nothing shown or heard yet.
+    /// Connected, nothing shown or heard yet; or its picture never decoded, and `last_error` says why.
     Joining,
     /// Packets flow.
     Live,
-    /// Connected, but nothing has come for 2 s.
+    /// Connected, but nothing has come for 2 s, and nothing of it is on the program. Slides that come more seldom are live.
     Stalled,
 }
 

@@ -39,6 +39,9 @@ const MOST_RATE: u64 = 6_000_000;
 /// The share of the sound, and of headers, bit/s.
 const SOUND_RATE: u64 = 80_000;
 
+/// Furthest that a picture goes back for being reordered: 16 pictures, the most that H.264 has, at 24 fps.
+const REORDERED: Duration = Duration::from_millis(670);
+
 /// How often a layer whose size is unknown is asked for a keyframe, which tells it: its first was lost.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
@@ -337,10 +340,13 @@ impl Intake {
     fn push(&mut self, codec: Codec, role: Role, pts: Timestamp, data: Bytes) {
         let last = &mut self.last[usize::from(codec.track() == Track::Audio)];
         // Layers agree on the time to within a few ms, so a change of layer may seem to go back.
-        let pts = last.map_or(pts, |last| last.max(pts));
-        *last = Some(pts);
-        // Senders here never reorder pictures, so they are decoded when they are shown.
-        self.ready.push_back(Media::Packet(Packet { codec, role, pts, dts: pts, data }));
+        let newest = last.map_or(pts, |last| last.max(pts));
+        *last = Some(newest);
+        // Encoders that are no browsers reorder pictures of H.264: one that is shown before those that it is made of goes back. When it is
+        // to be decoded RTP does not say; that is never earlier than what came before it.
+        let reorders = codec == Codec::Video(VideoCodec::H264) && role == Role::Delta;
+        let pts = if reorders && newest.since(pts) <= REORDERED { pts } else { newest };
+        self.ready.push_back(Media::Packet(Packet { codec, role, pts, dts: newest, data }));
     }
 
     /// The number of a layer; `None` when a sender has too many.

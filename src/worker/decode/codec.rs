@@ -3,7 +3,7 @@
 use ff::ffi;
 use ffmpeg_next as ff;
 
-use super::Aside;
+use super::{Aside, siting::Siting};
 use crate::media::{ColorSpace, Packet, Size, VideoCodec};
 
 /// Largest picture decoded, px: 4K. A stream that claims more is refused before anything is allocated for it.
@@ -152,6 +152,10 @@ impl Frame {
 
     /// What the bitstream says of its colours.
     pub fn color(&self) -> ColorSpace {
+        if self.codec == VideoCodec::Vp8 {
+            // VP8 has no words for it. libav says BT.601 all the same, and takes the type of clamping for the range.
+            return ColorSpace::default();
+        }
         let full_range = self.inner.color_range() == ff::color::Range::JPEG;
         // SAFETY: reads plain fields of a frame we own. libav numbers them as H.273 does.
         let (primaries, transfer, matrix) = unsafe {
@@ -159,6 +163,15 @@ impl Frame {
             ((*raw).color_primaries as u8, (*raw).color_trc as u8, (*raw).colorspace as u8)
         };
         ColorSpace { primaries, transfer, matrix, full_range }
+    }
+
+    /// Where its chroma lies.
+    pub fn siting(&self) -> Siting {
+        // SAFETY: reads a plain field of a frame we own.
+        let location = unsafe { (*self.inner.as_ptr()).chroma_location as u32 };
+        // VP8 comes from browsers, and has no words for it.
+        let usual = if self.codec == VideoCodec::Vp8 { Siting::CENTER } else { Siting::LEFT };
+        Siting::named(location).unwrap_or(usual)
     }
 
     /// Bytes from row to row of a plane, and its rows; `None` for a plane it does not have.

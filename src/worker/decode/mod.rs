@@ -5,11 +5,13 @@
 //! packets are counted, and cost at most the pictures up to the next keyframe. One that hangs or panics is noticed by
 //! [`Decoding::look`], and left alone.
 
+mod cadence;
 mod codec;
 mod color;
 mod drift;
 mod halve;
 mod inbox;
+pub mod pace;
 mod pictures;
 mod recolor;
 mod scale;
@@ -19,12 +21,12 @@ mod shrink;
 mod shrink {
     //! Elsewhere swscale does it all.
 
-    use super::halve::Rows;
+    use super::{halve::Rows, siting::Shift};
 
     pub enum Shrink {}
 
     impl Shrink {
-        pub fn new(_: (usize, usize), _: (usize, usize)) -> Option<Self> {
+        pub fn new(_: (usize, usize), _: (usize, usize), _: (Shift, Shift)) -> Option<Self> {
             None
         }
 
@@ -33,6 +35,7 @@ mod shrink {
         }
     }
 }
+mod siting;
 mod thread;
 pub mod trial;
 mod turn;
@@ -97,6 +100,8 @@ pub struct FeedVideo {
     /// Whether its first picture was of high definition, by which colours are guessed of which nothing is said. A sender that changes
     /// its size does not change its colours.
     high: OnceLock<bool>,
+    /// Its pictures come often enough that their absence tells something.
+    pub steady: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
 
@@ -132,6 +137,7 @@ impl FeedVideo {
             counters: Counters::default(),
             halved: AtomicBool::new(false),
             high: OnceLock::new(),
+            steady: AtomicBool::new(false),
             trouble: Mutex::default(),
         }
     }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Aside, FeedVideo,
+    cadence::Cadence,
     codec::{Decoder, Frame},
     color::is_high,
     drift::Drift,
@@ -48,8 +49,9 @@ pub struct Thread {
     /// The newest scaled, kept for a change of the tile's shape. It is the decoder's reference picture anyway.
     newest: Option<Frame>,
     published: Timestamp,
-    /// Pictures so far, to tell every other one.
-    count: u64,
+    /// The last picture was left out, so this one is not.
+    spared: bool,
+    cadence: Cadence,
 }
 
 struct Held {
@@ -74,7 +76,8 @@ impl Thread {
             held: None,
             newest: None,
             published: Timestamp::ZERO,
-            count: 0,
+            spared: false,
+            cadence: Cadence::default(),
         }
     }
 
@@ -177,16 +180,19 @@ impl Thread {
             self.publish_held();
         }
         self.drop_held();
-        self.count += 1;
-        if self.count % 2 == 1 && !replay && self.video.halved.load(Ordering::Relaxed) {
-            self.video.counters.skipped.fetch_add(1, Ordering::Relaxed);
+        let pts = frame.pts().map(Timestamp::from_nanos);
+        if replay {
+            self.held = Some(Held { frame, replay });
             return;
         }
-        if replay || behind {
+        let placed = pts.map(|pts| self.cadence.place(pts));
+        self.spared = !self.spared && self.cadence.is_quick() && self.video.halved.load(Ordering::Relaxed);
+        if self.spared {
+            self.video.counters.skipped.fetch_add(1, Ordering::Relaxed);
+        } else if behind {
             self.held = Some(Held { frame, replay });
         } else {
-            let pts = frame.pts().map(Timestamp::from_nanos);
-            self.publish(frame, pts);
+            self.publish(frame, placed);
         }
     }
 
@@ -219,6 +225,11 @@ impl Thread {
     }
 
     fn publish(&mut self, frame: Frame, pts: Option<Timestamp>) {
+        if self.targets.is_empty() {
+            // Nobody sees it, and somebody may at any time.
+            self.newest = Some(frame);
+            return;
+        }
         let scaled = self.scalers.iter_mut().zip(&*self.targets).map(|(scaler, target)| scaler.scale(&frame, *target));
         match scaled.collect::<Result<Vec<_>, _>>() {
             Ok(pictures) => {

@@ -129,6 +129,18 @@ impl Actor {
     /// there is a picture before the next keyframe.
     fn forward_the_visible(&mut self) {
         let replay = self.production.trusts_replay(Instant::now());
+        let (mut changed, mut warm) = (false, Vec::new());
+        for (_, person) in self.people.iter_mut() {
+            let Some(live) = &mut person.live else { continue };
+            changed |= live.keeps_warm() != live.warm;
+            live.warm = live.keeps_warm();
+            if live.warm {
+                warm.push(live.feed);
+            }
+        }
+        if changed {
+            self.production.control(Control::Warm(warm));
+        }
         for (id, person) in self.people.iter_mut() {
             let Some(live) = &mut person.live else { continue };
             let tiles = self
@@ -139,7 +151,7 @@ impl Actor {
                 .map(|tile| tile.rect.size());
             let largest = tiles.max_by_key(|size| u64::from(size.width) * u64::from(size.height));
             live.show_in(largest);
-            let seen = largest.is_some();
+            let seen = largest.is_some() || live.warm;
             if seen && !live.forwarded {
                 let cached = live.cache.replay().filter(|packet| packet.track() == Track::Video);
                 let cached: Vec<Packet> = if replay {
@@ -151,6 +163,9 @@ impl Actor {
                 if !whole || !replay || !live.cache.has_picture() {
                     live.lost();
                 }
+            }
+            if !seen {
+                live.blind = None;
             }
             live.forwarded = seen;
         }
@@ -169,13 +184,22 @@ impl Actor {
 
     /// Sound always goes to the worker, video only while its participant is on the program.
     pub(super) fn forward(&mut self, feed: Feed, packet: Packet) {
-        let Some(live) = self.people.arrived(feed, &packet, Instant::now()) else { return };
-        let video = packet.track() == Track::Video;
-        if video && !(live.forwarded && live.decodable(&packet)) {
-            return;
+        let now = Instant::now();
+        let Some((live, packets)) = self.people.arrived(feed, packet, now) else { return };
+        for packet in packets.into_iter().flatten() {
+            let video = packet.track() == Track::Video;
+            if video && !(live.forwarded && live.decodable(&packet)) {
+                continue;
+            }
+            if video && packet.role != Role::Config {
+                live.sent_on(now);
+            }
+            if !self.production.media(feed, false, packet) && video {
+                live.lost();
+            }
         }
-        if !self.production.media(feed, false, packet) && video {
-            live.lost();
+        if live.keeps_warm() != live.warm {
+            self.forward_the_visible();
         }
     }
 }

@@ -461,7 +461,7 @@ impl Actor {
         // Pages turn, silence lasts, cameras come and go.
         self.recast();
         for (participant, state) in self.people.changes(now) {
-            let reason = self.people.why(&participant, state);
+            let reason = self.people.why(&participant, state, now);
             self.say(Event::Participant { participant, state, reason });
         }
         for (output, state, reason) in self.outputs.changes() {
