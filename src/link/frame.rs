@@ -249,6 +249,7 @@ mod tests {
             ToWorker::Asset { hash: AssetHash::of(b"file"), file: Bytes::from_static(b"file") },
             ToWorker::Control(Control::Snapshot(9)),
             ToWorker::Control(Control::Rotation { feed: Feed(7), quarter_turns: 3 }),
+            ToWorker::Control(Control::Color { feed: Feed(7), space: crate::media::ColorSpace::default() }),
             ToWorker::Control(Control::Listeners(vec![
                 Listener { id: 1, without: None },
                 Listener { id: 2, without: Some("alice".parse().expect("an id")) },

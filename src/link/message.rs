@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::{AssetHash, ParticipantId, RoomId},
     layout::{Canvas, Scene, Transition},
-    media::{Heard, Levels, Packet, Timestamp},
+    media::{ColorSpace, Heard, Levels, Packet, Timestamp},
 };
 
 /// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
@@ -91,6 +91,17 @@ pub enum Control {
     Ping(u64),
     /// Finish what is in the encoders, then exit.
     Stop,
+    /// How the pictures of this feed are coloured where their bitstream does not say: applies like [`Control::Rotation`], and a
+    /// feed begins with nothing said.
+    Color {
+        /// Whose; known from [`Control::Participants`].
+        feed: Feed,
+        /// What the sender says.
+        space: ColorSpace,
+    },
+    /// The pictures of these feeds are decoded though nobody sees them, so that there is one when somebody does: they have keyframes too
+    /// seldom to wait for one. Replaces the list before; a worker begins with none.
+    Warm(Vec<Feed>),
 }
 
 /// Everything a worker must know before its first tick.

@@ -21,6 +21,8 @@ pub struct GopCache {
     packets: Vec<Packet>,
     bytes: usize,
     most: usize,
+    /// The group since the last keyframe did not fit.
+    overran: bool,
 }
 
 impl Default for GopCache {
@@ -37,7 +39,7 @@ impl GopCache {
 
     /// An empty cache of at most so many packets.
     pub fn of(most: usize) -> Self {
-        Self { video_config: None, audio_config: None, packets: Vec::new(), bytes: 0, most }
+        Self { video_config: None, audio_config: None, packets: Vec::new(), bytes: 0, most, overran: false }
     }
 
     /// Takes the next packet of the stream.
@@ -66,6 +68,7 @@ impl GopCache {
     fn append(&mut self, packet: &Packet) {
         if self.bytes + packet.data.len() > MAX_BYTES || self.packets.len() >= self.most {
             self.clear_packets();
+            self.overran = true;
             return;
         }
         self.bytes += packet.data.len();
@@ -75,6 +78,7 @@ impl GopCache {
     fn clear_packets(&mut self) {
         self.packets.clear();
         self.bytes = 0;
+        self.overran = false;
     }
 
     /// Forgets everything, when the stream ends.
@@ -85,6 +89,17 @@ impl GopCache {
     /// True when a newcomer would see a picture from [`GopCache::replay`] alone.
     pub fn has_picture(&self) -> bool {
         !self.packets.is_empty()
+    }
+
+    /// True when the group of pictures will not fit for much longer, or does not: three quarters of it are used. A newcomer may then see
+    /// nothing before the next keyframe, if there is ever one.
+    pub fn is_long(&self) -> bool {
+        self.overran || self.bytes >= MAX_BYTES / 4 * 3 || self.packets.len() >= self.most / 4 * 3
+    }
+
+    /// The picture's latest config.
+    pub fn video_config(&self) -> Option<&Packet> {
+        self.video_config.as_ref()
     }
 
     /// Configs first, then the packets since the last keyframe.
@@ -147,5 +162,13 @@ mod tests {
         assert!(!cache.has_picture());
         cache.push(&packet(V, Role::Delta, 3));
         assert!(!cache.has_picture(), "a delta alone starts nothing");
+        assert!(cache.is_long());
+        cache.push(&packet(V, Role::Key, 1));
+        assert!(!cache.is_long());
+        for _ in 0..MAX_PACKETS / 4 * 3 {
+            assert!(cache.has_picture());
+            cache.push(&packet(V, Role::Delta, 2));
+        }
+        assert!(cache.is_long() && cache.has_picture(), "it says so while it holds everything still");
     }
 }

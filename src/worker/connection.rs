@@ -13,13 +13,13 @@ use bytes::Bytes;
 
 use super::{
     clock::Clock,
-    decode::{Decoding, FeedVideo, Lost, Targets, Turn},
+    decode::{Aside, Decoding, FeedVideo, Lost, Targets, Turn, pace::Pace},
     leavers::Leavers,
     sound::Sound,
 };
 use crate::{
     link::{Feed, message::FeedStats},
-    media::{Packet, Role, Timestamp},
+    media::{ColorSpace, Packet, Role, Timestamp},
 };
 
 /// Time between two faults of one feed: often enough for an operator who watches, seldom enough for the log.
@@ -36,8 +36,9 @@ pub struct Connection {
     lost: u32,
     /// The latest configuration, for a decoder that starts later.
     config: Option<Packet>,
-    /// How its next pictures are to be turned.
-    turn: Turn,
+    /// What is said of its next pictures.
+    aside: Aside,
+    pace: Pace,
     corrupt_told: u64,
     told: Option<Timestamp>,
 }
@@ -52,7 +53,8 @@ impl Connection {
             targets: None,
             lost: 0,
             config: None,
-            turn: Turn::None,
+            aside: Aside::default(),
+            pace: Pace::default(),
             corrupt_told: 0,
             told: None,
         }
@@ -73,7 +75,7 @@ impl Connection {
         let Some(targets) = &self.targets else { return Ok(()) };
         let decoding = Decoding::start(Arc::clone(&self.video), targets.clone(), clock)?;
         if let Some(config) = &self.config {
-            decoding.push(false, self.turn, config.clone());
+            decoding.push(false, self.aside, config.clone());
         }
         self.decoding = Some(decoding);
         Ok(())
@@ -126,7 +128,12 @@ impl Connection {
 
     /// Turns the pictures of the packets from here on.
     pub fn turn(&mut self, turn: Turn) {
-        self.turn = turn;
+        self.aside.turn = turn;
+    }
+
+    /// What is said of the colours of the packets from here on.
+    pub fn color(&mut self, space: ColorSpace) {
+        self.aside.color = space;
     }
 
     /// Takes a packet of video; false when packets were dropped, and nothing decodes before the next keyframe.
@@ -134,8 +141,11 @@ impl Connection {
         if packet.role == Role::Config {
             // A copy: the slice would hold on to everything that was read with it.
             self.config = Some(Packet { data: Bytes::copy_from_slice(&packet.data), ..packet.clone() });
+        } else {
+            self.pace.came(packet.dts);
+            self.video.steady.store(self.pace.is_steady(), Ordering::Relaxed);
         }
-        self.decoding.as_ref().is_none_or(|decoding| decoding.push(replay, self.turn, packet))
+        self.decoding.as_ref().is_none_or(|decoding| decoding.push(replay, self.aside, packet))
     }
 
     /// What is wrong with it, if that is worth telling the operator again.

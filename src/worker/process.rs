@@ -11,16 +11,15 @@ use rustix::{
 /// for others misses ticks.
 const NICE: i32 = 1;
 
-/// Priority of decoders, below the stage's and the encoder's: a late picture costs its own tile, a late tick the program.
-const NICE_OF_DECODERS: i32 = 4;
+/// How far the priority of decoders lies below the stage's and the encoder's: a late picture costs its own tile, a late tick the program.
+const NICE_OF_DECODERS: i32 = 3;
 
 /// Whom the kernel ends first when memory runs out: a worker is replaced within a second, the front holds every room.
 const OOM_SCORE: &str = "500";
 
 /// Yields to the front. Threads started after this inherit it. Failing costs only that.
 pub fn step_back() {
-    let now = getpriority_process(None).unwrap_or(0);
-    if let Err(error) = setpriority_process(None, now.max(NICE)) {
+    if let Err(error) = step_down(NICE) {
         tracing::warn!(%error, "the worker keeps its priority");
     }
     if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
@@ -31,9 +30,16 @@ pub fn step_back() {
 /// Puts the calling thread below the stage. On Linux priority 0's owner is the calling thread (setpriority(2), "C
 /// library/kernel differences").
 pub fn yield_to_stage() {
-    if let Err(error) = setpriority_process(None, NICE_OF_DECODERS) {
+    if let Err(error) = step_down(NICE_OF_DECODERS) {
         tracing::warn!(%error, "a decoder keeps its priority");
     }
+}
+
+/// From where it is: whoever starts the service may have given it any priority.
+fn step_down(steps: i32) -> rustix::io::Result<()> {
+    const LEAST: i32 = 19;
+    let now = getpriority_process(None)?;
+    setpriority_process(None, (now + steps).min(LEAST))
 }
 
 /// Has memory allocated so that what is freed can be given back. To be called before there are threads.
@@ -128,6 +134,20 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decoders_are_below_the_stage_wherever_that_is() {
+        // A thread's own, which its end takes along.
+        let priorities = thread::spawn(|| {
+            let nice = || getpriority_process(None).expect("the kernel tells");
+            setpriority_process(None, nice().max(10)).expect("down is allowed");
+            let stage = nice();
+            yield_to_stage();
+            (stage, nice())
+        });
+        let (stage, decoder) = priorities.join().expect("no panic");
+        assert_eq!(decoder, (stage + NICE_OF_DECODERS).min(19));
+    }
 
     #[test]
     fn what_is_used_is_told_as_long_as_it_is_asked() {

@@ -61,6 +61,8 @@ pub struct Room {
     /// Decoders that are about to end.
     leavers: Leavers,
     seen: Seen,
+    /// Feeds that are decoded though nobody sees them.
+    warm: HashSet<Feed>,
     usage: Usage,
     stats_due: Timestamp,
     look_due: Timestamp,
@@ -93,6 +95,7 @@ impl Room {
             connections,
             leavers,
             seen,
+            warm: HashSet::new(),
             usage,
             stats_due,
             look_due,
@@ -168,6 +171,15 @@ impl Room {
                     connection.turn(Turn::quarters(quarter_turns));
                 }
             }
+            Control::Color { feed, space } => {
+                if let Some(connection) = self.connections.get_mut(&feed) {
+                    connection.color(space);
+                }
+            }
+            Control::Warm(list) => {
+                self.warm = list.into_iter().take(MAX_PARTICIPANTS).collect();
+                self.decode_what_is_seen();
+            }
             Control::Listeners(list) => self.sound.listeners(list),
             Control::VideoBitrate(kbps) => self.stage.tell(Command::Bitrate(kbps)),
             Control::Keyframe => self.stage.tell(Command::Keyframe),
@@ -233,7 +245,7 @@ impl Room {
         self.stage.tell(Command::Scene { scene, transition, at });
     }
 
-    /// Starts, reshapes and ends decoders, so that exactly the visible feeds have one.
+    /// Starts, reshapes and ends decoders, so that exactly the visible feeds have one, and those that are to be kept warm.
     fn decode_what_is_seen(&mut self) {
         let targets = self.seen.targets();
         let of = |person: &Participant| {
@@ -242,7 +254,9 @@ impl Room {
         };
         let mut targets: HashMap<Feed, Targets> = self.participants.iter().filter_map(of).collect();
         for (feed, connection) in &mut self.connections {
-            if let Err(error) = connection.set_targets(targets.remove(feed), self.clock, &mut self.leavers) {
+            let unseen = || self.warm.contains(feed).then(|| Targets::from([]));
+            let targets = targets.remove(feed).or_else(unseen);
+            if let Err(error) = connection.set_targets(targets, self.clock, &mut self.leavers) {
                 tracing::error!(feed = feed.0, %error, "no thread for a decoder");
             }
         }

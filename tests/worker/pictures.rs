@@ -3,7 +3,7 @@
 use tilecast::{
     layout::{Fit, Scene, Transition},
     link::{Control, Feed, Report, message::Participant},
-    media::{Packet, Role},
+    media::{ColorSpace, Packet, Role, Timestamp},
 };
 
 use crate::{
@@ -11,9 +11,9 @@ use crate::{
     media::{clip, h264},
 };
 
-// What ffmpeg's lavfi makes of these names in BT.601, which is what it codes RGB sources in.
-pub const RED: [u8; 3] = [81, 90, 240];
-pub const BLUE: [u8; 3] = [41, 240, 110];
+// The program's samples of these colours, BT.709. ffmpeg's lavfi codes its sources in BT.601 and says nothing of it.
+pub const RED: [u8; 3] = [63, 102, 240];
+pub const BLUE: [u8; 3] = [32, 240, 118];
 const CANVAS: [u8; 3] = [33, 130, 126];
 
 const LEFT: Area = (0, 90, 320, 180);
@@ -55,6 +55,44 @@ fn who_falls_silent_is_shown_as_a_card() {
     // Back with the next keyframe.
     front.packets(1, true, &color("blue"));
     front.frame(|frame| frame.shows(LEFT, BLUE));
+}
+
+#[test]
+fn slides_stay_until_the_next() {
+    let mut front = room_of_two();
+    let later = |n: i64| Timestamp::from_millis(n * 4000);
+    // Of pictures that come every 4 s the last is seen for longer than a camera's would be.
+    let [config, key] =
+        [Role::Config, Role::Key].map(|role| color("red").into_iter().find(|packet| packet.role == role));
+    front.packets(1, true, &config.into_iter().collect::<Vec<_>>());
+    for n in 0..8 {
+        let slide = key.clone().map(|key| Packet { pts: later(n), dts: later(n), ..key });
+        front.packets(1, true, &slide.into_iter().collect::<Vec<_>>());
+    }
+    front.frame(|frame| frame.shows(LEFT, RED));
+    let begun = front.stats().map_or(0, |stats| stats.frames);
+    front.until(|front| (front.stats()?.frames > begun + 90).then_some(()));
+    front.frame(|frame| frame.shows(LEFT, RED));
+    assert!(!front.reports.contains(&Report::Showing { feed: Feed(1), showing: false }));
+}
+
+#[test]
+fn who_is_kept_warm_has_a_picture_the_moment_they_are_seen() {
+    let mut front = Front::start(settings(640, 360, 30));
+    front.control(Control::Participants(vec![person(0, Some(1)), person(1, Some(2))]));
+    front.control(Control::Warm(vec![Feed(1)]));
+    front.packets(1, false, &color("red"));
+    front.until(|front| front.stats()?.feeds.iter().any(|feed| feed.decoded >= 15).then_some(()));
+    front.cut(&[(0, LEFT)]);
+    front.frame(|frame| frame.shows(LEFT, RED));
+    // Not so who is neither seen nor kept warm.
+    front.packets(2, false, &color("blue"));
+    front.control(Control::Warm(Vec::new()));
+    front.cut(&[(1, RIGHT)]);
+    front.until(|front| (front.stats()?.frames > 60).then_some(()));
+    assert!(
+        front.stats().is_some_and(|stats| stats.feeds.iter().all(|feed| feed.feed != Feed(2) || feed.decoded == 0))
+    );
 }
 
 #[test]
@@ -180,17 +218,95 @@ fn every_codec_is_decoded() {
 
 #[test]
 fn every_pixel_format_keeps_its_colour() {
+    let mut front = room_of_two();
     for format in ["yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "yuvj444p"] {
-        let mut front = room_of_two();
         let encode = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", format];
-        front.packets(1, true, &clip("color=green:s=320x180:r=30:d=0.2", &encode));
-        // lavfi's "green" is half as bright as pure green.
-        let green = [82.0, 91.0, 81.0];
-        front.frame(|frame| {
-            let mean = frame.mean((40, 120, 240, 120));
-            mean.iter().zip(green).all(|(mean, wanted): (&f64, f64)| (mean - wanted).abs() < 6.0)
-        });
+        front.packets(1, true, &clip("color=0x008000:s=320x180:r=30:d=0.2", &encode));
+        comes_out(&mut front, [0, 128, 0]);
+        front.packets(1, true, &color("red"));
+        front.frame(|frame| frame.shows(LEFT, RED));
     }
+}
+
+/// Waits until the left tile is of this colour, give or take 3.
+fn comes_out(front: &mut Front, wanted: [u8; 3]) {
+    front.frame(|frame| {
+        let mean = frame.mean((40, 120, 240, 120)).map(|sample| sample.round() as u8);
+        let shown = tilecast::worker::i420::rgb(mean);
+        shown.iter().zip(wanted).all(|(shown, wanted)| shown.abs_diff(wanted) <= 3)
+    });
+}
+
+#[test]
+fn colours_come_out_as_they_were_painted() {
+    let x264 = &["-c:v", "libx264", "-preset", "ultrafast"][..];
+    let vp9 = &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"][..];
+    let mut front = room_of_two();
+    for (feed, (codec, size, matrix, range, format, flagged)) in (3..).zip([
+        // At the tile's own size, at twice that, smaller, larger; flagged, and not.
+        (x264, "320x180", "bt601", "tv", "yuv420p", true),
+        (x264, "640x360", "bt709", "tv", "yuv420p", true),
+        (x264, "640x360", "bt601", "tv", "yuv420p", false),
+        (x264, "1280x720", "bt709", "tv", "yuv420p", false),
+        (x264, "160x90", "bt2020", "pc", "yuv420p", true),
+        (x264, "320x180", "bt709", "pc", "yuv420p", true),
+        (x264, "480x270", "bt709", "pc", "yuv420p10le", true),
+        (x264, "320x180", "bt601", "pc", "yuv420p10le", true),
+        (vp9, "320x180", "bt709", "pc", "yuv420p", true),
+        (vp9, "640x360", "bt601", "tv", "yuv420p", true),
+    ]) {
+        front.control(Control::Participants(vec![person(0, Some(feed)), person(1, Some(2))]));
+        let paint = format!("format=rgb24,scale=out_color_matrix={matrix}:out_range={range},format={format}");
+        let name = match matrix {
+            "bt601" => "smpte170m",
+            "bt2020" => "bt2020nc",
+            name => name,
+        };
+        let mut encode = codec.to_vec();
+        if flagged {
+            encode.extend(["-colorspace", name, "-color_range", range]);
+        }
+        front.packets(feed, true, &clip(&format!("color=0xd02020:s={size}:r=30:d=0.2,{paint}"), &encode));
+        comes_out(&mut front, [208, 32, 32]);
+        front.packets(feed, true, &clip(&format!("color=0x20b020:s={size}:r=30:d=0.2,{paint}"), &encode));
+        comes_out(&mut front, [32, 176, 32]);
+    }
+}
+
+#[test]
+fn what_the_sender_says_of_its_colours_counts_where_the_bitstream_is_silent() {
+    let mut front = room_of_two();
+    let says = |matrix, full_range| Control::Color {
+        feed: Feed(1),
+        space: ColorSpace { matrix, full_range, ..ColorSpace::default() },
+    };
+    for (matrix, range, said) in
+        [("bt709", "tv", says(1, false)), ("bt601", "pc", says(6, true)), ("bt601", "tv", says(2, false))]
+    {
+        let paint = format!(
+            "format=rgb24,scale=out_color_matrix={matrix}:out_range={range},format=yuv420p,setparams=range=unknown"
+        );
+        front.control(said);
+        for (name, wanted) in [("0xd02020", [208, 32, 32]), ("0x20b020", [32, 176, 32])] {
+            let source = format!("color={name}:s=320x180:r=30:d=0.2,{paint}");
+            front.packets(1, true, &clip(&source, &["-c:v", "libvpx", "-deadline", "realtime"]));
+            comes_out(&mut front, wanted);
+        }
+    }
+}
+
+#[test]
+fn bars_beside_a_picture_are_clean_to_its_edge() {
+    let mut front = Front::start(settings(1280, 720, 30));
+    front.control(Control::Participants(vec![person(0, Some(1))]));
+    let mut contained = scene(&[(0, (0, 0, 1280, 720))]);
+    contained.tiles[0].fit = Fit::Contain;
+    front.control(Control::Scene { scene: contained, transition: Transition::CUT, at: None });
+    front.packets(1, true, &h264("color=red:s=360x640:r=30:d=0.3"));
+    let frame = front.frame(|frame| frame.shows((440, 0, 404, 720), RED));
+    // The encoder rings by a few steps; a picture that reaches over is off by a hundred.
+    let bar = frame.mean((846, 100, 4, 500));
+    assert!(bar.iter().zip(CANVAS).all(|(mean, canvas)| (mean - f64::from(canvas)).abs() < 12.0), "{bar:?}");
 }
 
 #[test]

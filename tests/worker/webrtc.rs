@@ -12,8 +12,8 @@ use crate::{
 };
 
 const WHOLE: Area = (0, 0, 640, 360);
-const GREEN: [u8; 3] = [82, 91, 81];
-const YELLOW: [u8; 3] = [210, 16, 146];
+const GREEN: [u8; 3] = [95, 85, 77];
+const YELLOW: [u8; 3] = [219, 16, 138];
 
 /// Each of the browsers' codecs, with what makes FFmpeg encode it as they do: without B-frames, one keyframe.
 const CODECS: [(&str, &[&str]); 3] = [
@@ -113,7 +113,8 @@ fn pictures_on_their_side_are_stood_up() {
         [YELLOW, GREEN, BLUE, RED],
         [BLUE, YELLOW, RED, GREEN],
     ];
-    let h264: &[&str] = &["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"];
+    let h264: &[&str] =
+        &["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-colorspace", "smpte170m"];
     // Pictures that are scaled up, and such as come to their tile by halving.
     for (encode, size, turns) in [
         (CODECS[0].1, (320, 180), &[0, 1, 2, 3, 0, 5][..]),

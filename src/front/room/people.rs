@@ -24,11 +24,17 @@ use crate::{
         Feed,
         message::{self, FeedStats},
     },
-    media::{Codec, GopCache, Heard, Packet, Role, Size, Track, VideoCodec, gop::MAX_PACKETS_ON_REQUEST},
+    media::{
+        Codec, ColorSpace, GopCache, Heard, Packet, Role, Size, Track, VideoCodec, gop::MAX_PACKETS_ON_REQUEST, nal,
+    },
 };
 
 /// A connection that brings nothing for this long is stalled: the time after which its tile shows a card.
 const STALL: Duration = Duration::from_secs(2);
+
+/// A stream whose pictures reach the worker for this long and never decode has something wrong: encoders send a keyframe every 2 to 4 s, and
+/// some every 10.
+const BLIND: Duration = Duration::from_secs(12);
 
 /// How often a feed's cache is replayed because a worker asks for it, at most: decoders hang seldom, and a cache is large.
 const REPLAY_EVERY: Duration = Duration::from_secs(2);
@@ -112,6 +118,10 @@ pub(super) struct Live {
     pub(super) forwarded: bool,
     /// True when the worker lost a packet of this feed: nothing decodes before the next keyframe.
     awaits_keyframe: bool,
+    /// Its pictures are decoded though nobody sees them.
+    pub(super) warm: bool,
+    /// Video has gone to the worker since then, without a picture of it ever.
+    pub(super) blind: Option<Instant>,
     /// When a worker last asked for the cache.
     replayed: Option<Instant>,
     showing: bool,
@@ -125,6 +135,8 @@ pub(super) struct Live {
     demand: watch::Sender<Demand>,
     /// Quarters by which its pictures are to be turned clockwise.
     pub(super) turned: u8,
+    /// How its pictures are coloured where their bitstream does not say.
+    pub(super) color: ColorSpace,
     /// True while media arrive damaged.
     weak: bool,
     tracks: Tracks,
@@ -143,6 +155,8 @@ impl Live {
             },
             forwarded: false,
             awaits_keyframe: false,
+            warm: false,
+            blind: None,
             replayed: None,
             showing: false,
             seen: false,
@@ -153,6 +167,7 @@ impl Live {
             stats: None,
             demand: watch::Sender::default(),
             turned: 0,
+            color: ColorSpace::default(),
             weak: false,
             tracks: Tracks::default(),
         }
@@ -172,6 +187,45 @@ impl Live {
     fn is_another(&self, door: Door, from: Option<IpAddr>, now: Instant) -> bool {
         let patience = if (self.door, self.from) == (door, from) { FLOWING } else { STALL };
         now.duration_since(self.heard_at) < patience
+    }
+
+    /// A packet as it really is: what a picture is to a decoder stands in its bytes, whatever its sender marks. With it the parameters
+    /// that belong before it, where a sender of H.264 has them in its pictures alone.
+    fn judged(&self, mut packet: Packet) -> (Option<Packet>, Packet) {
+        let Codec::Video(codec) = packet.codec else { return (None, packet) };
+        if packet.role == Role::Config || !matches!(self.door, Door::Rtmp | Door::Pull) {
+            return (None, packet);
+        }
+        let known = self.cache.video_config().filter(|config| config.codec == packet.codec);
+        let record = known.map(|config| &config.data[..]);
+        packet.role = match nal::begins(codec, record, &packet.data) {
+            Some(true) => Role::Key,
+            Some(false) => Role::Delta,
+            None => packet.role,
+        };
+        let missing = codec == VideoCodec::H264 && known.is_none() && packet.role == Role::Key;
+        let config = missing.then(|| nal::record_within(&packet.data)).flatten();
+        (config.map(|data| Packet { role: Role::Config, data, ..packet.clone() }), packet)
+    }
+
+    /// Video goes to the worker.
+    pub(super) fn sent_on(&mut self, now: Instant) {
+        let decoded = self.stats.as_ref().is_some_and(|stats| stats.decoded > 0);
+        if !decoded {
+            self.blind.get_or_insert(now);
+        }
+    }
+
+    /// True when its pictures are to be decoded though nobody sees them: whoever sees them later would wait for a keyframe that may never
+    /// come, and its sender cannot be asked for one.
+    pub(super) fn keeps_warm(&self) -> bool {
+        matches!(self.door, Door::Rtmp | Door::Pull) && self.cache.is_long()
+    }
+
+    /// What is wrong with its picture, if its stream runs and nothing of it was ever decoded.
+    fn fault(&self, now: Instant) -> Option<&'static str> {
+        let blind = self.blind.is_some_and(|since| now.duration_since(since) >= BLIND);
+        blind.then_some("its picture cannot be decoded: none came that decoding can begin with; set the encoder's keyframe interval to 2 s")
     }
 
     /// True when a video packet is worth sending on, given that some before it may have been lost.
@@ -208,9 +262,9 @@ impl Live {
     }
 
     fn state(&self, now: Instant) -> MediaState {
-        if !self.seen || !self.tracks.are_usable() {
+        if !self.seen || !self.tracks.are_usable() || self.fault(now).is_some() {
             MediaState::Joining
-        } else if now.duration_since(self.heard_at) >= STALL {
+        } else if now.duration_since(self.heard_at) >= STALL && !self.showing {
             MediaState::Stalled
         } else {
             MediaState::Live
@@ -250,6 +304,10 @@ impl Person {
             None if self.is_lost(now) => MediaState::Lost,
             None => MediaState::Absent,
         }
+    }
+
+    fn fault(&self, now: Instant) -> Option<&'static str> {
+        self.live.as_ref()?.fault(now)
     }
 
     fn is_lost(&self, now: Instant) -> bool {
@@ -388,17 +446,25 @@ impl People {
         Some(id)
     }
 
-    /// Takes note of a packet and returns its connection; `None` when its sender lost the seat.
-    pub(super) fn arrived(&mut self, feed: Feed, packet: &Packet, now: Instant) -> Option<&mut Live> {
+    /// Takes note of a packet and returns its connection with what is to be sent on: the packet as it really is, and parameters that belong
+    /// before it. `None` when its sender lost the seat.
+    pub(super) fn arrived(
+        &mut self,
+        feed: Feed,
+        packet: Packet,
+        now: Instant,
+    ) -> Option<(&mut Live, [Option<Packet>; 2])> {
         let id = self.by_feed.get(&feed)?;
         let person = self.by_id.get_mut(id)?;
         let live = person.live.as_mut()?;
+        let (config, packet) = live.judged(packet);
+        let packets = [config, Some(packet)];
         let seen = live.seen;
-        live.arrived(packet, now);
+        packets.iter().flatten().for_each(|packet| live.arrived(packet, now));
         if !seen && live.seen {
             person.refused = None;
         }
-        Some(live)
+        Some((live, packets))
     }
 
     /// Something of a track of a connection is left out; whom to tell it of, if that is news.
@@ -422,6 +488,14 @@ impl People {
         })
     }
 
+    /// Takes note of how a connection's pictures are coloured; false when its sender lost the seat.
+    pub(super) fn colored(&mut self, feed: Feed, space: ColorSpace) -> bool {
+        self.live(feed).is_some_and(|live| {
+            live.color = space;
+            true
+        })
+    }
+
     /// A connection, unless it has ended.
     pub(super) fn live(&mut self, feed: Feed) -> Option<&mut Live> {
         self.by_id.get_mut(self.by_feed.get(&feed)?)?.live.as_mut()
@@ -439,6 +513,8 @@ impl People {
         for live in self.by_id.values_mut().filter_map(|person| person.live.as_mut()) {
             live.showing = false;
             live.forwarded = false;
+            live.warm = false;
+            live.blind = None;
             live.awaits_keyframe = false;
         }
     }
@@ -460,6 +536,9 @@ impl People {
                     live.want_keyframe();
                 }
                 live.weak = stats.corrupt > corrupt.unwrap_or(0);
+                if stats.decoded > 0 {
+                    live.blind = None;
+                }
                 live.stats = Some(stats.clone());
             }
         }
@@ -568,10 +647,11 @@ impl People {
 
     /// Why somebody's media are in this state, where there is a reason to tell: what brought whom nobody added by hand, why a
     /// pull is not connected, why a connection was cut off, or what of it cannot be used.
-    pub(super) fn why(&self, id: &ParticipantId, state: MediaState) -> Option<String> {
+    pub(super) fn why(&self, id: &ParticipantId, state: MediaState, now: Instant) -> Option<String> {
         let person = self.by_id.get(id)?;
         let by_srs = person.elsewhere.is_some() || person.wanted.brought_by == Some(BroughtBy::Srs);
         match state {
+            _ if person.fault(now).is_some() => person.fault(now).map(str::to_owned),
             MediaState::Joining | MediaState::Live if by_srs => Some("its stream is published to SRS".to_owned()),
             MediaState::Absent | MediaState::Lost if person.refused.is_some() => person.refused.clone(),
             _ => {
@@ -610,6 +690,7 @@ fn status(person: &Person, now: Instant) -> ParticipantStatus {
         }
     }
     status.last_refusal.clone_from(&person.refused);
-    status.last_error = person.pull.as_ref().and_then(|pull| pull.report.borrow().last_error.clone());
+    let pulled = person.pull.as_ref().and_then(|pull| pull.report.borrow().last_error.clone());
+    status.last_error = pulled.or_else(|| person.fault(now).map(str::to_owned));
     status
 }

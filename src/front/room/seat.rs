@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     link::Feed,
-    media::{Packet, Size, Track},
+    media::{ColorSpace, Packet, Size, Track},
 };
 
 /// How media came in.
@@ -51,6 +51,8 @@ pub(super) enum Arrival {
     Turned(Feed, u8),
     /// Something of this track of the feed is left out, for this reason.
     Unusable(Feed, Track, String),
+    /// Pictures of the feed from here on are coloured so where their bitstream does not say.
+    Colored(Feed, ColorSpace),
     /// The feed ended: its seat was given up, for this reason where it was cut off.
     End(Feed, Parting, Option<String>),
 }
@@ -105,6 +107,14 @@ impl Seat {
             return Err(Evicted);
         }
         self.arrivals.send(Arrival::Unusable(self.feed, track, reason)).await.map_err(|_| Evicted)
+    }
+
+    /// Says how the pictures that follow are coloured where their bitstream does not; waits like [`Seat::send`]. Cancel safe.
+    pub async fn color(&self, space: ColorSpace) -> Result<(), Evicted> {
+        if self.evicted.is_cancelled() {
+            return Err(Evicted);
+        }
+        self.arrivals.send(Arrival::Colored(self.feed, space)).await.map_err(|_| Evicted)
     }
 
     /// What the room can use now, and every change of it.
@@ -163,7 +173,7 @@ pub(crate) mod detached {
         pub async fn packet(&mut self) -> Option<Packet> {
             match self.arrivals.recv().await? {
                 Arrival::Packet(_, packet) => Some(packet),
-                Arrival::Turned(..) | Arrival::Unusable(..) | Arrival::End(..) => None,
+                Arrival::Turned(..) | Arrival::Colored(..) | Arrival::Unusable(..) | Arrival::End(..) => None,
             }
         }
 

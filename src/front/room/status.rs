@@ -119,11 +119,11 @@ pub enum MediaState {
     Absent,
     /// Not connected: the connection broke less than 5 s ago.
     Lost,
-    /// Connected, and nothing of it can be shown or heard: nothing came yet, or what comes cannot be used.
+    /// Connected, and nothing of it can be shown or heard: nothing came yet, or what comes cannot be used; `last_error` says why.
     Joining,
     /// Packets flow.
     Live,
-    /// Connected, but nothing has come for 2 s.
+    /// Connected, but nothing has come for 2 s, and nothing of it is on the program. Slides that come more seldom are live.
     Stalled,
 }
 

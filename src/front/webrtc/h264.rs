@@ -2,14 +2,13 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::media::Role;
+use crate::media::{Role, nal};
 
 /// Most parameter sets of one kind that are kept: `avcC` counts the sequence ones in five bits, and senders use one or two.
 const MAX_SETS: usize = 16;
 
 /// NAL unit types (ITU-T H.264 table 7-1).
-mod nal {
-    pub const IDR: u8 = 5;
+mod kind {
     pub const SPS: u8 = 7;
     pub const PPS: u8 = 8;
     pub const DELIMITER: u8 = 9;
@@ -21,7 +20,7 @@ const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// A coded picture as our packets carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
-    /// Key for an IDR picture.
+    /// Key for a picture that decoding can begin with.
     pub role: Role,
     /// Units with four-byte lengths, without parameter sets, delimiters and filler.
     pub data: Bytes,
@@ -43,11 +42,11 @@ impl FromAnnexB {
         let (mut sps, mut pps) = (Vec::new(), Vec::new());
         for unit in units(access_unit) {
             match unit[0] & 0x1f {
-                nal::SPS if unit.len() >= 4 && sps.len() < MAX_SETS => sps.push(unit.to_vec()),
-                nal::PPS if pps.len() < MAX_SETS => pps.push(unit.to_vec()),
-                nal::SPS | nal::PPS | nal::DELIMITER | nal::FILLER => {}
-                kind => {
-                    if kind == nal::IDR {
+                kind::SPS if unit.len() >= 4 && sps.len() < MAX_SETS => sps.push(unit.to_vec()),
+                kind::PPS if pps.len() < MAX_SETS => pps.push(unit.to_vec()),
+                kind::SPS | kind::PPS | kind::DELIMITER | kind::FILLER => {}
+                _ => {
+                    if nal::h264_begins(unit) {
                         role = Role::Key;
                     }
                     data.put_u32(unit.len() as u32);
@@ -63,7 +62,7 @@ impl FromAnnexB {
             if !pps.is_empty() {
                 self.pps = pps;
             }
-            self.config = record(&self.sps, &self.pps);
+            self.config = nal::avc_record(&self.sps, &self.pps);
         }
         let known = self.config.is_some();
         (known && !data.is_empty()).then(|| Unit { role, data: data.freeze() })
@@ -78,24 +77,6 @@ impl FromAnnexB {
     pub fn size(&self) -> Option<(u32, u32)> {
         super::frame::h264_size(self.sps.first()?)
     }
-}
-
-/// The `avcC` record (ISO/IEC 14496-15 §5.3.3.1); `None` while either kind of set is missing or too long for it.
-fn record(sps: &[Vec<u8>], pps: &[Vec<u8>]) -> Option<Bytes> {
-    let first = sps.first()?;
-    if pps.is_empty() || sps.iter().chain(pps).any(|set| set.len() > usize::from(u16::MAX)) {
-        return None;
-    }
-    let mut record = BytesMut::new();
-    record.put_slice(&[1, first[1], first[2], first[3], 0xff, 0xe0 | sps.len() as u8]);
-    let put = |record: &mut BytesMut, set: &Vec<u8>| {
-        record.put_u16(set.len() as u16);
-        record.put_slice(set);
-    };
-    sps.iter().for_each(|set| put(&mut record, set));
-    record.put_u8(pps.len() as u8);
-    pps.iter().for_each(|set| put(&mut record, set));
-    Some(record.freeze())
 }
 
 /// To Annex B; remembers the `avcC` record.

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     front::room::Demand,
-    media::{AudioCodec, Codec, Packet, Role, Size, Timestamp, Track, VideoCodec},
+    media::{AudioCodec, Codec, ColorSpace, Packet, Role, Size, Timestamp, Track, VideoCodec},
 };
 
 /// What a tile's picture is worth, bit/s: a sixth of a bit for each pixel of each of 30 frames a second, at which every codec
@@ -38,6 +38,9 @@ const LEAST_RATE: u64 = 200_000;
 const MOST_RATE: u64 = 6_000_000;
 /// The share of the sound, and of headers, bit/s.
 const SOUND_RATE: u64 = 80_000;
+
+/// Furthest that a picture goes back for being reordered: 16 pictures, the most that H.264 has, at 24 fps.
+const REORDERED: Duration = Duration::from_millis(670);
 
 /// How often a layer whose size is unknown is asked for a keyframe, which tells it: its first was lost.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -71,6 +74,8 @@ pub enum Media {
     Packet(Packet),
     /// Pictures from here on are to be turned clockwise by so many quarters.
     Turned(u8),
+    /// Pictures from here on are coloured so where their bitstream does not say.
+    Colored(ColorSpace),
 }
 
 /// See the module.
@@ -90,6 +95,7 @@ pub struct Intake {
     /// The last `avcC` record that went out.
     config: Option<Bytes>,
     turned: u8,
+    color: ColorSpace,
     /// Where the picture and the sound stand.
     last: [Option<Timestamp>; 2],
     ready: VecDeque<Media>,
@@ -118,6 +124,7 @@ impl Intake {
             probe: None,
             config: None,
             turned: 0,
+            color: ColorSpace::default(),
             last: [None; 2],
             ready: VecDeque::new(),
         }
@@ -295,6 +302,7 @@ impl Intake {
             return self.keyframes.want();
         }
         self.turn(&data);
+        self.color(&data, key);
         self.configure(layer, codec, pts);
         self.push(Codec::Video(codec), if key { Role::Key } else { Role::Delta }, pts, payload);
     }
@@ -305,6 +313,19 @@ impl Intake {
         if turned != self.turned {
             self.turned = turned;
             self.ready.push_back(Media::Turned(turned));
+        }
+    }
+
+    /// A change of colours. Senders tell them with keyframes and whenever they change.
+    fn color(&mut self, data: &MediaData, key: bool) {
+        let space = match data.ext_vals.user_values.get::<ColorSpace>() {
+            Some(space) => *space,
+            None if key => ColorSpace::default(),
+            None => return,
+        };
+        if space != self.color {
+            self.color = space;
+            self.ready.push_back(Media::Colored(space));
         }
     }
 
@@ -325,10 +346,13 @@ impl Intake {
     fn push(&mut self, codec: Codec, role: Role, pts: Timestamp, data: Bytes) {
         let last = &mut self.last[usize::from(codec.track() == Track::Audio)];
         // Layers agree on the time to within a few ms, so a change of layer may seem to go back.
-        let pts = last.map_or(pts, |last| last.max(pts));
-        *last = Some(pts);
-        // Senders here never reorder pictures, so they are decoded when they are shown.
-        self.ready.push_back(Media::Packet(Packet { codec, role, pts, dts: pts, data }));
+        let newest = last.map_or(pts, |last| last.max(pts));
+        *last = Some(newest);
+        // Encoders that are no browsers reorder pictures of H.264: one that is shown before those that it is made of goes back. When it is
+        // to be decoded RTP does not say; that is never earlier than what came before it.
+        let reorders = codec == Codec::Video(VideoCodec::H264) && role == Role::Delta;
+        let pts = if reorders && newest.since(pts) <= REORDERED { pts } else { newest };
+        self.ready.push_back(Media::Packet(Packet { codec, role, pts, dts: newest, data }));
     }
 
     /// The number of a layer; `None` when a sender has too many.

@@ -9,6 +9,7 @@
 
 mod bucket;
 mod client;
+mod color;
 mod door;
 mod error;
 mod fragment;

@@ -3,7 +3,7 @@
 //! The stack keeps whatever an offer names for as long as the session lasts. So what is of no use here is left out: candidates,
 //! since an agent that is ICE-lite begins no checks (RFC 8445 §2.5), and data channels, which are rejected.
 
-use super::Error;
+use super::{Error, color};
 
 /// Most media sections of an offer. One of each kind is used; browsers that reuse a connection leave a few dead ones.
 const MAX_SECTIONS: usize = 16;
@@ -63,15 +63,17 @@ impl Offer {
                 text.extend([line, "\r\n"]);
             }
         }
+        let text = color::for_stack(&text);
         Ok(Self { text, rejected })
     }
 
     /// The answer to the whole offer, out of the stack's answer to what it saw.
     pub fn answered(&self, answer: &str) -> String {
+        let answer = color::for_client(answer);
         if self.rejected.is_empty() {
-            return answer.to_owned();
+            return answer;
         }
-        let (session, sections) = split(answer);
+        let (session, sections) = split(&answer);
         let mut sections: Vec<String> = sections.iter().map(|section| lines(section)).collect();
         for (place, section) in &self.rejected {
             sections.insert((*place).min(sections.len()), section.clone());

@@ -19,6 +19,7 @@ use str0m::{
 use super::{
     CallError, Error,
     bucket::Bucket,
+    color,
     fragment::MAX_CANDIDATES,
     offer::{self, Offer},
 };
@@ -179,7 +180,8 @@ impl Maker {
             true => format!("{line}\r\na=end-of-candidates\r\n"),
             false => format!("{line}\r\n"),
         };
-        let offer = offer.to_sdp_string().lines().map(complete).collect();
+        let offer: String = offer.to_sdp_string().lines().map(complete).collect();
+        let offer = color::for_client(&offer);
         Offering { rtc, role, pending, offer }
     }
 
@@ -210,6 +212,7 @@ impl Maker {
                 .set_reordering_size_audio(LONGEST_SOUND_GAP)
                 .set_reordering_timeout_audio(Some(SOUND_PATIENCE))
                 .set_stats_interval(Some(MEASURE_EVERY))
+                .set_extension(color::ID, color::extension())
         } else {
             // The program is made of these two, whatever else a client could take.
             config.set_rtcp_report_interval_audio(REPORT_EVERY).set_rtcp_report_interval_video(REPORT_EVERY)
@@ -238,6 +241,7 @@ impl Offering {
         let (candidates, rest): (Vec<&str>, Vec<&str>) =
             answer.lines().map(str::trim_end).partition(|line| line.starts_with("a=candidate:"));
         let rest: String = rest.iter().flat_map(|line| [line, "\r\n"]).collect();
+        let rest = color::for_stack(&rest);
         // Our offer has two.
         if offer::sections(&rest) > 2 {
             return Err(CallError::NotSdp("it has more media sections than the offer".to_owned()));

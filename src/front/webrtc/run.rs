@@ -171,6 +171,7 @@ impl Connection {
                     let sent = match media {
                         Media::Packet(packet) => seat.send(packet).await,
                         Media::Turned(quarters) => seat.turn(quarters).await,
+                        Media::Colored(space) => seat.color(space).await,
                     };
                     sent.map_err(|evicted| End::Cut(evicted.to_string()))?;
                 }

@@ -3,8 +3,8 @@
 use ff::ffi;
 use ffmpeg_next as ff;
 
-use super::turn::Turn;
-use crate::media::{Packet, Size, VideoCodec};
+use super::{Aside, siting::Siting};
+use crate::media::{ColorSpace, Packet, Size, VideoCodec};
 
 /// Largest picture decoded, px: 4K. A stream that claims more is refused before anything is allocated for it.
 const MAX_PIXELS: i64 = 3840 * 2160;
@@ -26,6 +26,7 @@ pub enum OpenError {
 /// One open decoder.
 pub struct Decoder {
     inner: ff::decoder::Video,
+    codec: VideoCodec,
 }
 
 fn name(codec: VideoCodec) -> &'static str {
@@ -69,7 +70,7 @@ impl Decoder {
                 (*raw).extradata_size = config.len() as i32;
             }
         }
-        Ok(Self { inner: context.decoder().open_as(decoder)?.video()? })
+        Ok(Self { inner: context.decoder().open_as(decoder)?.video()?, codec })
     }
 
     /// From the next packet on, leaves out the loop filter or not: a quarter to a third less work with H.264, H.265 and VP8.
@@ -94,7 +95,7 @@ impl Decoder {
     pub fn receive(&mut self) -> Result<Option<Frame>, ff::Error> {
         let mut frame = ff::frame::Video::empty();
         match self.inner.receive_frame(&mut frame) {
-            Ok(()) => Ok(Some(Frame { inner: frame, turn: Turn::None })),
+            Ok(()) => Ok(Some(Frame { inner: frame, codec: self.codec, aside: Aside::default(), high: false })),
             Err(ff::Error::Other { errno: ff::error::EAGAIN } | ff::Error::Eof) => Ok(None),
             Err(error) => Err(error),
         }
@@ -104,8 +105,12 @@ impl Decoder {
 /// One decoded picture, still in the decoder's format and memory.
 pub struct Frame {
     inner: ff::frame::Video,
-    /// How it is to be turned before it is shown.
-    pub turn: Turn,
+    /// How it was coded.
+    pub codec: VideoCodec,
+    /// What is said of it beside the bitstream.
+    pub aside: Aside,
+    /// Its feed is taken for one of high definition.
+    pub high: bool,
 }
 
 impl Frame {
@@ -145,9 +150,28 @@ impl Frame {
         self.inner.format()
     }
 
-    /// True when the stream says that its samples use all of 0 to 255.
-    pub fn full_range(&self) -> bool {
-        self.inner.color_range() == ff::color::Range::JPEG
+    /// What the bitstream says of its colours.
+    pub fn color(&self) -> ColorSpace {
+        if self.codec == VideoCodec::Vp8 {
+            // VP8 has no words for it. libav says BT.601 all the same, and takes the type of clamping for the range.
+            return ColorSpace::default();
+        }
+        let full_range = self.inner.color_range() == ff::color::Range::JPEG;
+        // SAFETY: reads plain fields of a frame we own. libav numbers them as H.273 does.
+        let (primaries, transfer, matrix) = unsafe {
+            let raw = self.inner.as_ptr();
+            ((*raw).color_primaries as u8, (*raw).color_trc as u8, (*raw).colorspace as u8)
+        };
+        ColorSpace { primaries, transfer, matrix, full_range }
+    }
+
+    /// Where its chroma lies.
+    pub fn siting(&self) -> Siting {
+        // SAFETY: reads a plain field of a frame we own.
+        let location = unsafe { (*self.inner.as_ptr()).chroma_location as u32 };
+        // VP8 comes from browsers, and has no words for it.
+        let usual = if self.codec == VideoCodec::Vp8 { Siting::CENTER } else { Siting::LEFT };
+        Siting::named(location).unwrap_or(usual)
     }
 
     /// Bytes from row to row of a plane, and its rows; `None` for a plane it does not have.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{scale::Targets, turn::Turn};
+use super::{Aside, scale::Targets};
 use crate::{
     media::{Packet, Role},
     worker::watch::Beat,
@@ -29,8 +29,8 @@ pub enum Work {
     Packet {
         /// From a GOP cache, late by design.
         replay: bool,
-        /// How its picture is to be turned.
-        turn: Turn,
+        /// What is said of its picture.
+        aside: Aside,
         /// The packet.
         packet: Packet,
         /// The packet after it, if that is waiting already.
@@ -56,7 +56,7 @@ pub struct Inbox {
 #[derive(Debug, Clone)]
 struct Waiting {
     replay: bool,
-    turn: Turn,
+    aside: Aside,
     packet: Packet,
 }
 
@@ -94,9 +94,9 @@ impl Inbox {
 
     /// Adds a packet; never waits. When there is no room everything waiting is dropped, and what follows up to the next
     /// keyframe: then it returns false, for a keyframe to be asked for.
-    pub fn push(&self, replay: bool, turn: Turn, packet: Packet) -> bool {
+    pub fn push(&self, replay: bool, aside: Aside, packet: Packet) -> bool {
         let mut state = self.lock();
-        let whole = state.push(Waiting { replay, turn, packet });
+        let whole = state.push(Waiting { replay, aside, packet });
         self.beat.waits(state.packets.len());
         drop(state);
         self.wake.notify_one();
@@ -130,13 +130,13 @@ impl Inbox {
             if let Some(targets) = state.targets.take() {
                 return Work::Targets(targets);
             }
-            if let Some(Waiting { replay, turn, packet }) = state.packets.pop_front() {
+            if let Some(Waiting { replay, aside, packet }) = state.packets.pop_front() {
                 state.bytes -= packet.data.len();
                 state.live -= usize::from(!replay);
                 self.beat.beat();
                 self.beat.waits(state.packets.len());
                 let next = state.packets.front().map(|next| next.packet.clone());
-                return Work::Packet { replay, turn, packet, next };
+                return Work::Packet { replay, aside, packet, next };
             }
             state = match patience {
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -237,7 +237,7 @@ mod tests {
     fn begins_at_a_keyframe_and_keeps_the_latest_config() {
         let inbox = Inbox::new(targets());
         for role in [Role::Config, Role::Config, Role::Delta, Role::Key, Role::Delta] {
-            inbox.push(false, Turn::None, packet(role, 1));
+            inbox.push(false, Aside::default(), packet(role, 1));
         }
         assert_eq!(drain(&inbox), [Role::Config, Role::Key, Role::Delta]);
     }
@@ -245,13 +245,13 @@ mod tests {
     #[test]
     fn a_slow_decoder_goes_on_at_the_next_keyframe() {
         let inbox = Inbox::new(targets());
-        inbox.push(false, Turn::None, packet(Role::Config, 1));
-        inbox.push(false, Turn::None, packet(Role::Key, 1));
-        let whole = (0..MAX_LIVE).filter(|_| inbox.push(false, Turn::None, packet(Role::Delta, 1))).count();
+        inbox.push(false, Aside::default(), packet(Role::Config, 1));
+        inbox.push(false, Aside::default(), packet(Role::Key, 1));
+        let whole = (0..MAX_LIVE).filter(|_| inbox.push(false, Aside::default(), packet(Role::Delta, 1))).count();
         assert_eq!(whole, MAX_LIVE - 1, "what was lost is told once");
         assert!(inbox.starves() && !inbox.starves(), "and again while packets come in vain");
-        inbox.push(false, Turn::None, packet(Role::Key, 1));
-        inbox.push(false, Turn::None, packet(Role::Delta, 1));
+        inbox.push(false, Aside::default(), packet(Role::Key, 1));
+        inbox.push(false, Aside::default(), packet(Role::Delta, 1));
         assert_eq!(drain(&inbox), [Role::Config, Role::Key, Role::Delta]);
         let state = inbox.lock();
         assert_eq!((state.bytes, state.live), (0, 0));
@@ -260,11 +260,11 @@ mod tests {
     #[test]
     fn a_long_replay_is_kept_whole() {
         let inbox = Inbox::new(targets());
-        inbox.push(true, Turn::None, packet(Role::Key, 1));
+        inbox.push(true, Aside::default(), packet(Role::Key, 1));
         for _ in 0..crate::media::gop::MAX_PACKETS {
-            inbox.push(true, Turn::None, packet(Role::Delta, 1));
+            inbox.push(true, Aside::default(), packet(Role::Delta, 1));
         }
-        inbox.push(false, Turn::None, packet(Role::Delta, 1));
+        inbox.push(false, Aside::default(), packet(Role::Delta, 1));
         assert_eq!(drain(&inbox).len(), crate::media::gop::MAX_PACKETS + 2);
     }
 }

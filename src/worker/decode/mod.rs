@@ -5,11 +5,15 @@
 //! packets are counted, and cost at most the pictures up to the next keyframe. One that hangs or panics is noticed by
 //! [`Decoding::look`], and left alone.
 
+mod cadence;
 mod codec;
+mod color;
 mod drift;
 mod halve;
 mod inbox;
+pub mod pace;
 mod pictures;
+mod recolor;
 mod scale;
 #[cfg(target_arch = "x86_64")]
 mod shrink;
@@ -17,12 +21,12 @@ mod shrink;
 mod shrink {
     //! Elsewhere swscale does it all.
 
-    use super::halve::Rows;
+    use super::{halve::Rows, siting::Shift};
 
     pub enum Shrink {}
 
     impl Shrink {
-        pub fn new(_: (usize, usize), _: (usize, usize)) -> Option<Self> {
+        pub fn new(_: (usize, usize), _: (usize, usize), _: (Shift, Shift)) -> Option<Self> {
             None
         }
 
@@ -31,6 +35,7 @@ mod shrink {
         }
     }
 }
+mod siting;
 mod thread;
 pub mod trial;
 mod turn;
@@ -38,7 +43,7 @@ mod turn;
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     thread::JoinHandle,
@@ -53,7 +58,7 @@ pub use self::{
 };
 use crate::{
     link::Feed,
-    media::{Packet, Timestamp},
+    media::{ColorSpace, Packet, Timestamp},
     worker::{
         clock::Clock,
         leavers::Leavers,
@@ -70,6 +75,15 @@ const HUNG: Duration = Duration::from_secs(2);
 /// One that does not go on for so long hangs whatever it does: no packet takes that long to decode.
 const ENDLESS: Duration = Duration::from_secs(10);
 
+/// What the sender of a picture says beside the bitstream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// How it is to be turned.
+    pub turn: Turn,
+    /// How it is coloured, where the bitstream does not say.
+    pub color: ColorSpace,
+}
+
 /// What is known of one feed's picture, shared by the link's reader, the decoder and the tick.
 #[derive(Debug)]
 pub struct FeedVideo {
@@ -83,6 +97,11 @@ pub struct FeedVideo {
     pub counters: Counters,
     /// Every other picture is decoded only, for a machine that is too slow for all.
     pub halved: AtomicBool,
+    /// Whether its first picture was of high definition, by which colours are guessed of which nothing is said. A sender that changes
+    /// its size does not change its colours.
+    high: OnceLock<bool>,
+    /// Its pictures come often enough that their absence tells something.
+    pub steady: AtomicBool,
     trouble: Mutex<Option<String>>,
     /// Why none of its packets is decoded now.
     unusable: Mutex<Option<String>>,
@@ -119,6 +138,8 @@ impl FeedVideo {
             pictures: Pictures::default(),
             counters: Counters::default(),
             halved: AtomicBool::new(false),
+            high: OnceLock::new(),
+            steady: AtomicBool::new(false),
             trouble: Mutex::default(),
             unusable: Mutex::default(),
         }
@@ -183,10 +204,10 @@ impl Decoding {
         Ok(Self { inbox, video, number, thread, id, suspect: Suspect::new(clock.now()) })
     }
 
-    /// Hands over the feed's next video packet, whose picture is to be turned so. Never waits; false when packets were
+    /// Hands over the feed's next video packet, and what is said of its picture. Never waits; false when packets were
     /// dropped, and nothing decodes before the next keyframe.
-    pub fn push(&self, replay: bool, turn: Turn, packet: Packet) -> bool {
-        self.inbox.push(replay, turn, packet)
+    pub fn push(&self, replay: bool, aside: Aside, packet: Packet) -> bool {
+        self.inbox.push(replay, aside, packet)
     }
 
     /// True when packets came since this was last asked of which none decodes before the next keyframe.

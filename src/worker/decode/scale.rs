@@ -6,8 +6,11 @@ use ffmpeg_next::{ffi, format::Pixel};
 
 use super::{
     codec::Frame,
+    color::Meaning,
     halve::{Rows, halve},
+    recolor::Recolor,
     shrink::Shrink,
+    siting::{Place, Shift, Siting},
     turn::Turn,
 };
 use crate::{
@@ -16,7 +19,7 @@ use crate::{
         Color, Fit,
         fit::{Area, Plan, Wish, plan},
     },
-    media::{Rect, Size},
+    media::{ColorSpace, Rect, Size},
     worker::i420::{Picture, Planes, Pool},
 };
 
@@ -37,7 +40,8 @@ struct Key {
     picture: Size,
     aspect: f64,
     format: Pixel,
-    full_range: bool,
+    meaning: Option<Meaning>,
+    siting: Siting,
     turn: Turn,
     target: Target,
 }
@@ -65,6 +69,8 @@ pub struct Scaler {
 struct Ready {
     key: Key,
     method: Method,
+    /// Done last, when there is least of it.
+    recolor: Option<Recolor>,
     plan: Plan,
     /// Of finished tiles.
     pool: Pool,
@@ -90,6 +96,7 @@ impl Ready {
         // Everything up to the turn is done as the picture lies.
         let plan = plan(key.picture, key.aspect, turn.size(target.size), turn.wish(target.wish));
         let method = Method::of(&key, plan)?;
+        let recolor = key.meaning.and_then(Recolor::of);
         let (pool, lying) = before.map_or((None, None), |before| (Some(before.pool), before.lying));
         let reuse = |pool: Option<Pool>, size| match pool {
             Some(pool) if pool.size() == size => Ok(pool),
@@ -97,7 +104,7 @@ impl Ready {
         };
         let pool = reuse(pool, target.size)?;
         let lying = if turn == Turn::None { None } else { Some(reuse(lying, turn.size(target.size))?) };
-        Ok(Self { key, method, plan, pool, lying })
+        Ok(Self { key, method, recolor, plan, pool, lying })
     }
 
     /// What of a finished tile is not bars, upright. A picture lies in the middle of its bars, whichever way it is turned.
@@ -111,18 +118,22 @@ impl Ready {
     }
 
     fn scale(&mut self, frame: &Frame) -> Result<Picture, ScaleError> {
-        let Self { key, method, plan, pool, lying } = self;
+        let Self { key, method, recolor, plan, pool, lying } = self;
         let mut draw = |planes: &mut Planes| {
             let Area { x, y, size } = plan.target;
             let bars = size != key.turn.size(key.target.size);
             let blurred = bars && key.target.wish.fit == Fit::Blur;
-            if bars && !blurred {
-                planes.fill_around((x, y), size, key.target.background);
-            }
             match method {
-                Method::Halve => halve_planes(frame, planes)?,
+                Method::Halve(chroma) => halve_planes(chroma, frame, planes)?,
                 Method::Shrink(both) => shrink_planes(both, frame, plan, planes)?,
                 Method::Scale(context) => context.run(frame, plan, planes)?,
+            }
+            if let Some(recolor) = recolor {
+                recolor.run(&mut planes.surface(), plan.target);
+            }
+            // Only now: swscale's widest stores reach beyond the picture.
+            if bars && !blurred {
+                planes.fill_around((x, y), size, key.target.background);
             }
             if blurred {
                 let inside = Rect { x: x as i32, y: y as i32, width: size.width, height: size.height };
@@ -146,8 +157,8 @@ impl Ready {
 
 /// How pictures of one kind become tiles.
 enum Method {
-    /// The whole picture has the tile's format and twice its size.
-    Halve,
+    /// The whole picture has the tile's format and twice its size. Chroma is moved as well.
+    Halve(Box<Shrink>),
     /// What is seen has the tile's format and is larger: luma, and either plane of chroma.
     Shrink(Box<[Shrink; 2]>),
     /// Anything else.
@@ -158,29 +169,35 @@ impl Method {
     fn of(key: &Key, plan: Plan) -> Result<Self, ScaleError> {
         let twice = Size { width: plan.target.size.width * 2, height: plan.target.size.height * 2 };
         let whole = plan.source.size == key.picture && plan.target.size == key.turn.size(key.target.size);
-        if key.format == Pixel::YUV420P && !key.full_range {
-            if key.picture == twice && whole {
-                return Ok(Self::Halve);
-            }
-            if let Some(both) = shrinks(plan) {
-                return Ok(Self::Shrink(both));
+        if key.format == Pixel::YUV420P {
+            match shrinks(key, plan) {
+                Some(both) if key.picture == twice && whole => {
+                    let [_, chroma] = *both;
+                    return Ok(Self::Halve(Box::new(chroma)));
+                }
+                Some(both) => return Ok(Self::Shrink(both)),
+                None => {}
             }
         }
         Context::new(key, plan).map(Self::Scale)
     }
 }
 
-fn halve_planes(frame: &Frame, planes: &mut Planes) -> Result<(), ScaleError> {
+fn halve_planes(chroma: &mut Shrink, frame: &Frame, planes: &mut Planes) -> Result<(), ScaleError> {
     for index in 0..3 {
         let plane = planes.plane(index);
-        let (stride, rows) = frame.plane(index).ok_or(ScaleError::Format(frame.format()))?;
-        halve(Rows { data: rows, stride }, plane.data, plane.stride, plane.width, plane.height);
+        let (stride, data) = frame.plane(index).ok_or(ScaleError::Format(frame.format()))?;
+        let source = Rows { data, stride };
+        match index {
+            0 => halve(source, plane.data, plane.stride, plane.width, plane.height),
+            _ => chroma.run(source, plane.data, plane.stride),
+        }
     }
     Ok(())
 }
 
 /// For luma and for chroma, if the plan makes both smaller.
-fn shrinks(plan: Plan) -> Option<Box<[Shrink; 2]>> {
+fn shrinks(key: &Key, plan: Plan) -> Option<Box<[Shrink; 2]>> {
     let (from, to) = (plan.source.size, plan.target.size);
     // As large as it is, swscale copies it.
     if from == to {
@@ -189,7 +206,11 @@ fn shrinks(plan: Plan) -> Option<Box<[Shrink; 2]>> {
     let sides = |size: Size| (size.width as usize, size.height as usize);
     let half = |(width, height): (usize, usize)| (width.div_ceil(2), height.div_ceil(2));
     let (from, to) = (sides(from), sides(to));
-    Some(Box::new([Shrink::new(from, to)?, Shrink::new(half(from), half(to))?]))
+    let (source, target) = (key.siting, Siting::before(key.turn));
+    let across = Shift { from: source.across, to: target.across };
+    let down = Shift { from: source.down, to: target.down };
+    let still = (Shift::default(), Shift::default());
+    Some(Box::new([Shrink::new(from, to, still)?, Shrink::new(half(from), half(to), (across, down))?]))
 }
 
 fn shrink_planes(both: &mut [Shrink; 2], frame: &Frame, plan: &Plan, planes: &mut Planes) -> Result<(), ScaleError> {
@@ -208,12 +229,26 @@ fn shrink_planes(both: &mut [Shrink; 2], frame: &Frame, plan: &Plan, planes: &mu
 
 impl Key {
     fn of(frame: &Frame, target: Target) -> Self {
-        let (picture, aspect, format) = (frame.size(), frame.aspect(), frame.format());
-        // Formats whose name alone says full range.
-        let named = matches!(format, Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P | Pixel::YUVJ440P);
-        Self { picture, aspect, format, full_range: named || frame.full_range(), turn: frame.turn, target }
+        let (picture, aspect) = (frame.size(), frame.aspect());
+        // Formats whose name alone says full range. swscale would convert them by itself.
+        let (format, named) = match frame.format() {
+            Pixel::YUVJ420P => (Pixel::YUV420P, true),
+            Pixel::YUVJ422P => (Pixel::YUV422P, true),
+            Pixel::YUVJ444P => (Pixel::YUV444P, true),
+            Pixel::YUVJ440P => (Pixel::YUV440P, true),
+            Pixel::YUVJ411P => (Pixel::YUV411P, true),
+            format => (format, false),
+        };
+        let coded = ColorSpace { full_range: named || frame.color().full_range, ..frame.color() };
+        let meaning = Meaning::of(coded, frame.aside.color, frame.codec, frame.high);
+        // What is no luma and chroma becomes that of the stage by swscale.
+        let meaning = (!is_rgb(format)).then_some(meaning);
+        Self { picture, aspect, format, meaning, siting: frame.siting(), turn: frame.aside.turn, target }
     }
 }
+
+/// For swscale: nothing is said of where chroma lies.
+const UNSAID: i64 = -513;
 
 /// An `SwsContext` and what cropping needs to know of the source format. Stays on the thread that made it.
 struct Context {
@@ -227,28 +262,42 @@ impl Context {
         let unsupported = ScaleError::Format(key.format);
         let planes = source_planes(key.format).ok_or(ScaleError::Format(key.format))?;
         let (source, target) = (plan.source.size, plan.target.size);
-        // SAFETY: sizes are positive and bounded (Frame::sane, the scene's check); null filters and parameters are allowed.
-        // The coefficient tables are static.
+        let pixels = |format: ffi::AVPixelFormat| format as i64;
+        // In 256ths of the distance of two samples of luma; of planes as large as luma's nothing is said.
+        let place = |place: Place, halved: bool| if halved { 128 * (place + 1) } else { UNSAID };
+        let halved = planes.get(1).map_or((false, false), |(_, across, down)| (*across == 1, *down == 1));
+        let lies = Siting::before(key.turn);
+        let options = [
+            (c"srcw", i64::from(source.width)),
+            (c"srch", i64::from(source.height)),
+            (c"src_format", pixels(key.format.into())),
+            (c"dstw", i64::from(target.width)),
+            (c"dsth", i64::from(target.height)),
+            (c"dst_format", pixels(ffi::AVPixelFormat::AV_PIX_FMT_YUV420P)),
+            // Area is the quickest of the good ones when shrinking, and is bilinear when growing.
+            (c"sws_flags", i64::from(ffi::SWS_AREA)),
+            (c"src_h_chr_pos", place(key.siting.across, halved.0)),
+            (c"src_v_chr_pos", place(key.siting.down, halved.1)),
+            (c"dst_h_chr_pos", place(lies.across, true)),
+            (c"dst_v_chr_pos", place(lies.down, true)),
+        ];
+        // SAFETY: the context is allocated and ours alone; options are set before it is initialised, as libswscale wants them. Sizes are
+        // positive and bounded (Frame::sane, the scene's check); null filters are allowed. The coefficient tables are static.
         unsafe {
-            let sws = ffi::sws_getContext(
-                source.width as i32,
-                source.height as i32,
-                key.format.into(),
-                target.width as i32,
-                target.height as i32,
-                ffi::AVPixelFormat::AV_PIX_FMT_YUV420P,
-                // Area is the quickest of the good ones when shrinking, and is bilinear when growing.
-                ffi::SWS_AREA,
-                ptr::null_mut(),
-                ptr::null_mut(),
-                ptr::null(),
-            );
-            let sws = ptr::NonNull::new(sws).ok_or(unsupported)?;
-            // The same matrix on both sides: only the range is ever converted.
-            let matrix = ffi::sws_getCoefficients(ffi::SWS_CS_ITU709);
-            let (from, one) = (i32::from(key.full_range), 1 << 16);
-            ffi::sws_setColorspaceDetails(sws.as_ptr(), matrix, from, matrix, 0, 0, one, one);
-            Ok(Self { sws, planes })
+            let sws = ptr::NonNull::new(ffi::sws_alloc_context()).ok_or(ScaleError::Format(key.format))?;
+            let made = Self { sws, planes };
+            for (name, value) in options {
+                if ffi::av_opt_set_int(sws.as_ptr().cast(), name.as_ptr(), value, 0) < 0 {
+                    return Err(unsupported);
+                }
+            }
+            if ffi::sws_init_context(sws.as_ptr(), ptr::null_mut(), ptr::null_mut()) < 0 {
+                return Err(unsupported);
+            }
+            // The same on both sides: nothing is converted but red, green and blue.
+            let (matrix, one) = (ffi::sws_getCoefficients(ffi::SWS_CS_ITU709), 1 << 16);
+            ffi::sws_setColorspaceDetails(sws.as_ptr(), matrix, 0, matrix, 0, 0, one, one);
+            Ok(made)
         }
     }
 
@@ -297,6 +346,12 @@ impl Drop for Context {
         // SAFETY: made by sws_getContext, freed once.
         unsafe { ffi::sws_freeContext(self.sws.as_ptr()) }
     }
+}
+
+fn is_rgb(format: Pixel) -> bool {
+    // SAFETY: descriptors are static tables of libavutil.
+    let descriptor = format.descriptor().and_then(|descriptor| unsafe { descriptor.as_ptr().as_ref() });
+    descriptor.is_some_and(|descriptor| descriptor.flags & ffi::AV_PIX_FMT_FLAG_RGB as u64 != 0)
 }
 
 /// Bytes a sample and halvings of each plane, or `None` for formats without plain planes.

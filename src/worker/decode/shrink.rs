@@ -5,7 +5,7 @@
 
 use std::{arch::x86_64::*, array};
 
-use super::halve::Rows;
+use super::{halve::Rows, siting::Shift};
 
 /// Most rows or columns that one sample covers: up to seven to one.
 const MOST: usize = 8;
@@ -70,19 +70,19 @@ struct Singles {
 type Half = [i64; 2];
 
 impl Shrink {
-    /// From planes of `from` samples across and down to `to`; `None` if swscale is to do it: where planes grow, shrink to less than a
+    /// From planes of `from` samples across and down to `to`, moved so; `None` if swscale is to do it: where planes grow, shrink to less than a
     /// seventh or are too wide, and on processors without AVX2.
-    pub fn new(from: (usize, usize), to: (usize, usize)) -> Option<Self> {
+    pub fn new(from: (usize, usize), to: (usize, usize), (across, down): (Shift, Shift)) -> Option<Self> {
         if !std::arch::is_x86_feature_detected!("avx2") || from.0 > WIDEST {
             return None;
         }
-        let across = spans(from.0, to.0, COLUMNS_ONE)?;
+        let across = spans((from.0, to.0), across, COLUMNS_ONE)?;
         let columns = if across.iter().all(|span| span.count <= FEW) {
             Columns::Few(across.chunks(8).map(Pairs::of).collect())
         } else {
             Columns::Many(across.chunks(8).map(Singles::of).collect())
         };
-        let rows = spans(from.1, to.1, ROWS_ONE)?;
+        let rows = spans((from.1, to.1), down, ROWS_ONE)?;
         Some(Self { width: from.0, rows, columns, line: Box::new([0; WIDEST + MOST]), out_width: to.0 })
     }
 
@@ -108,27 +108,32 @@ impl Shrink {
 }
 
 /// What each of `to` samples covers of `from`; `None` if that is less than one or more than [`MOST`].
-fn spans(from: usize, to: usize, one: usize) -> Option<Vec<Span>> {
-    if from < to {
+fn spans((from, to): (usize, usize), shift: Shift, one: usize) -> Option<Vec<Span>> {
+    if from < to || to == 0 {
         return None;
     }
-    // Places are counted in parts of a sample, of which `to` make one.
-    let span = |at: usize| {
-        let (begin, end) = (at * from, (at + 1) * from);
-        let first = begin / to;
-        let count = end.div_ceil(to) - first;
-        let mut span = Span { first, count, ..Span::default() };
-        let (mut covered, mut given) = (0, 0);
-        for (weight, sample) in span.weights.get_mut(..count)?.iter_mut().zip(first..) {
-            covered += end.min((sample + 1) * to) - begin.max(sample * to);
+    // Places are counted in parts of a sample, of which four times `to` make one.
+    let (sample, width, one) = (4 * to as i64, 4 * from as i64, one as i64);
+    let moved = shift.to * from as i64 - shift.from * to as i64;
+    let last = from as i64 - 1;
+    let span = |at: i64| {
+        let (begin, end) = (at * width + moved, (at + 1) * width + moved);
+        // What lies beyond the plane is like its edge.
+        let first = begin.div_euclid(sample).clamp(0, last);
+        let beyond = (end + sample - 1).div_euclid(sample).clamp(first + 1, last + 1);
+        let count = (beyond - first) as usize;
+        let mut span = Span { first: first as usize, count, ..Span::default() };
+        let mut given = 0;
+        for (weight, at) in span.weights.get_mut(..count)?.iter_mut().zip(first..) {
+            let covered = if at + 1 == beyond { width } else { (at + 1) * sample - begin };
             // Rounded in sum, so that nothing is lost.
-            let sum = (2 * covered * one + from) / (2 * from);
+            let sum = (2 * covered * one + width) / (2 * width);
             *weight = (sum - given) as u16;
             given = sum;
         }
         Some(span)
     };
-    (0..to).map(span).collect()
+    (0..to as i64).map(span).collect()
 }
 
 impl Span {
@@ -282,7 +287,7 @@ mod tests {
         let noise: Vec<_> = noise.collect();
         let source = Rows { data: &noise, stride };
         let mut out = vec![77; out_stride * to.1];
-        Shrink::new(from, to)?.run(source, &mut out, out_stride);
+        Shrink::new(from, to, (Shift::default(), Shift::default()))?.run(source, &mut out, out_stride);
         let mut worst = 0.0f64;
         for (y, row) in out.chunks(out_stride).enumerate() {
             assert!(row[to.0..].iter().all(|beside| *beside == 77), "{from:?} to {to:?}: row {y} is too long");
@@ -292,6 +297,8 @@ mod tests {
         }
         Some(worst)
     }
+
+    const STILL: (Shift, Shift) = (Shift { from: 0, to: 0 }, Shift { from: 0, to: 0 });
 
     /// Only where this code is used at all.
     fn has_avx2() -> bool {
@@ -315,6 +322,28 @@ mod tests {
         }
     }
 
+    /// A slope of chroma has the value of its place on luma's grid, before and after.
+    #[test]
+    fn chroma_stays_where_it_belongs() {
+        if !has_avx2() {
+            return;
+        }
+        for (width, to, shift) in [(320, 160, (-1, -1)), (320, 160, (0, -1)), (320, 213, (-1, -1)), (320, 92, (-1, 1)), (320, 320, (0, -1))] {
+            let shift = Shift { from: shift.0, to: shift.1 };
+            // Luma's grid; half a px from the middle of two of it.
+            let place = |at: usize, shift: i64| 2.0 * at as f64 + 0.5 + shift as f64 / 2.0;
+            let row: Vec<u8> = (0..width).map(|at| (20.0 + place(at, shift.from) / 3.2).round() as u8).collect();
+            let mut out = vec![0; to];
+            let mut shrink = Shrink::new((width, 1), (to, 1), (shift, Shift::default())).expect("smaller");
+            shrink.run(Rows { data: &row, stride: width }, &mut out, to);
+            let ratio = width as f64 / to as f64;
+            for (at, sample) in out.iter().enumerate().take(to - 2).skip(2) {
+                let wanted = 20.0 + ((place(at, shift.to) + 0.5) * ratio - 0.5) / 3.2;
+                assert!((f64::from(*sample) - wanted).abs() < 1.1, "{width} to {to}, {shift:?}: {at} is {sample}, not {wanted}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_flat_stays_as_it_is() {
         if !has_avx2() {
@@ -322,7 +351,7 @@ mod tests {
         }
         for value in [0, 16, 128, 235, 255] {
             let (source, mut out) = (vec![value; 100 * 60], vec![1; 43 * 26]);
-            let mut shrink = Shrink::new((100, 60), (43, 26)).expect("less than half");
+            let mut shrink = Shrink::new((100, 60), (43, 26), STILL).expect("less than half");
             shrink.run(Rows { data: &source, stride: 100 }, &mut out, 43);
             assert!(out.iter().all(|sample| *sample == value), "{value}");
         }
@@ -330,10 +359,10 @@ mod tests {
 
     #[test]
     fn what_grows_or_lacks_rows_is_left_alone() {
-        assert!(Shrink::new((100, 60), (102, 60)).is_none());
-        assert!(Shrink::new((100, 60), (60, 62)).is_none());
-        assert!(Shrink::new((WIDEST + 2, 60), (WIDEST / 2, 30)).is_none());
-        let Some(mut shrink) = Shrink::new((16, 6), (8, 3)) else { return };
+        assert!(Shrink::new((100, 60), (102, 60), STILL).is_none());
+        assert!(Shrink::new((100, 60), (60, 62), STILL).is_none());
+        assert!(Shrink::new((WIDEST + 2, 60), (WIDEST / 2, 30), STILL).is_none());
+        let Some(mut shrink) = Shrink::new((16, 6), (8, 3), STILL) else { return };
         let mut out = [7; 24];
         shrink.run(Rows { data: &[1; 16 * 4], stride: 16 }, &mut out, 8);
         assert_eq!(out, *[[1; 16].as_slice(), &[7; 8]].concat());

@@ -6,13 +6,14 @@ use std::{
 };
 
 use super::{
-    FeedVideo,
+    Aside, FeedVideo,
+    cadence::Cadence,
     codec::{Decoder, Frame},
+    color::is_high,
     drift::Drift,
     inbox::{Inbox, Work},
     pictures,
     scale::{Scaler, Targets},
-    turn::Turn,
 };
 use crate::{
     media::{Codec, Packet, Role, Size, Timestamp, VideoCodec},
@@ -50,8 +51,9 @@ pub struct Thread {
     /// The newest scaled, kept for a change of the tile's shape. It is the decoder's reference picture anyway.
     newest: Option<Frame>,
     published: Timestamp,
-    /// Pictures so far, to tell every other one.
-    count: u64,
+    /// The last picture was left out, so this one is not.
+    spared: bool,
+    cadence: Cadence,
 }
 
 struct Held {
@@ -78,7 +80,8 @@ impl Thread {
             held: None,
             newest: None,
             published: Timestamp::ZERO,
-            count: 0,
+            spared: false,
+            cadence: Cadence::default(),
         }
     }
 
@@ -87,7 +90,7 @@ impl Thread {
         loop {
             let patience = self.held.is_some().then_some(BURST_PAUSE);
             match self.inbox.next(patience) {
-                Work::Packet { replay, turn, packet, next } => self.packet(replay, turn, packet, next),
+                Work::Packet { replay, aside, packet, next } => self.packet(replay, aside, packet, next),
                 Work::Targets(targets) => self.retarget(targets),
                 Work::Idle => self.publish_held(),
                 Work::Closed => return,
@@ -95,7 +98,7 @@ impl Thread {
         }
     }
 
-    fn packet(&mut self, replay: bool, turn: Turn, packet: Packet, next: Option<Packet>) {
+    fn packet(&mut self, replay: bool, aside: Aside, packet: Packet, next: Option<Packet>) {
         let Codec::Video(codec) = packet.codec else { return };
         if packet.role == Role::Config {
             if self.config.as_ref().is_none_or(|old| old.data != packet.data || old.codec != packet.codec) {
@@ -127,7 +130,7 @@ impl Thread {
             match decoder.receive() {
                 Ok(Some(mut frame)) => {
                     // Whoever turns pictures sends them in the order in which they are shown, so it is this packet's.
-                    frame.turn = turn;
+                    frame.aside = aside;
                     self.decoded(frame, replay, next.as_ref());
                 }
                 Ok(None) => return,
@@ -175,7 +178,7 @@ impl Thread {
         }
     }
 
-    fn decoded(&mut self, frame: Frame, replay: bool, next: Option<&Packet>) {
+    fn decoded(&mut self, mut frame: Frame, replay: bool, next: Option<&Packet>) {
         let counters = &self.video.counters;
         counters.decoded.fetch_add(1, Ordering::Relaxed);
         if frame.damaged() {
@@ -189,8 +192,9 @@ impl Thread {
         if std::mem::take(&mut self.unusable) {
             self.video.set_unusable(None);
         }
-        let size = frame.turn.size(frame.size());
+        let size = frame.aside.turn.size(frame.size());
         counters.size.store(u64::from(size.width) << 32 | u64::from(size.height), Ordering::Relaxed);
+        frame.high = *self.video.high.get_or_init(|| is_high(size));
         let now = self.clock.now();
         let behind = next.is_some_and(|next| self.is_past(next.pts, now)) && now.since(self.published) < MAX_UNSHOWN;
         // The end of a replay: its newest picture is to be seen until this one's time comes.
@@ -198,16 +202,19 @@ impl Thread {
             self.publish_held();
         }
         self.drop_held();
-        self.count += 1;
-        if self.count % 2 == 1 && !replay && self.video.halved.load(Ordering::Relaxed) {
-            self.video.counters.skipped.fetch_add(1, Ordering::Relaxed);
+        let pts = frame.pts().map(Timestamp::from_nanos);
+        if replay {
+            self.held = Some(Held { frame, replay });
             return;
         }
-        if replay || behind {
+        let placed = pts.map(|pts| self.cadence.place(pts));
+        self.spared = !self.spared && self.cadence.is_quick() && self.video.halved.load(Ordering::Relaxed);
+        if self.spared {
+            self.video.counters.skipped.fetch_add(1, Ordering::Relaxed);
+        } else if behind {
             self.held = Some(Held { frame, replay });
         } else {
-            let pts = frame.pts().map(Timestamp::from_nanos);
-            self.publish(frame, pts);
+            self.publish(frame, placed);
         }
     }
 
@@ -240,6 +247,11 @@ impl Thread {
     }
 
     fn publish(&mut self, frame: Frame, pts: Option<Timestamp>) {
+        if self.targets.is_empty() {
+            // Nobody sees it, and somebody may at any time.
+            self.newest = Some(frame);
+            return;
+        }
         let scaled = self.scalers.iter_mut().zip(&*self.targets).map(|(scaler, target)| scaler.scale(&frame, *target));
         match scaled.collect::<Result<Vec<_>, _>>() {
             Ok(pictures) => {

@@ -12,7 +12,8 @@ use crate::{
     worker::{decode::FeedVideo, i420::Picture, out::Out},
 };
 
-/// A picture is shown for this long at most; then the card tells that the camera is off or lost.
+/// A picture is shown for this long at most where pictures used to come; then the card tells that the camera is off or lost. Slides come
+/// when they come: their picture stays while they are connected.
 const STALE: Duration = Duration::from_secs(2);
 
 /// What a participant's tiles show.
@@ -52,7 +53,8 @@ impl Source {
             self.shown = Some((taken.pictures, tick));
             waited = Some(taken.waited);
         }
-        if self.shown.as_ref().is_some_and(|(_, since)| tick.since(*since) >= STALE) {
+        let steady = self.video.as_ref().is_none_or(|video| video.steady.load(Ordering::Relaxed));
+        if steady && self.shown.as_ref().is_some_and(|(_, since)| tick.since(*since) >= STALE) {
             self.shown = None;
         }
         self.tell(waited.is_some(), out);

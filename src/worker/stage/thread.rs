@@ -64,6 +64,8 @@ pub struct Thread {
     timings: Arc<Mutex<Timings>>,
     pulse: Arc<Pulse>,
     looked: Timestamp,
+    /// Frames since the last keyframe was asked for at half the rate.
+    since_keyframe: u32,
 }
 
 impl Thread {
@@ -110,6 +112,7 @@ impl Thread {
             timings,
             pulse,
             looked: clock.now(),
+            since_keyframe: 0,
         })
     }
 
@@ -165,7 +168,7 @@ impl Thread {
             Command::Scene { scene, transition, at } => self.motion.plan(scene, transition, at),
             Command::Bitrate(kbps) => {
                 self.recipe.settings.bitrate_kbps = kbps;
-                self.encoder.set_bitrate(kbps);
+                self.encoder.set_bitrate(self.rate());
             }
             Command::Keyframe => self.encoder.force_keyframe(),
             Command::Snapshot(id) => self.snapshots.take(id, self.newest.as_ref()),
@@ -203,9 +206,27 @@ impl Thread {
         match step {
             Step::SmallTiles => self.tiles.spare = self.ladder.has(step),
             Step::Preset => self.change_encoder(self.ladder.has(step)),
-            Step::Rate => {}
+            Step::Rate => self.encoder.set_bitrate(self.rate()),
         }
         self.out.report(Report::Eased { level: self.ladder.level() as u32, text });
+    }
+
+    /// What the encoder is told to make, kbit/s: it divides it among all frames that it is told of, of which half come at half the rate.
+    fn rate(&self) -> u32 {
+        let kbps = self.recipe.settings.bitrate_kbps;
+        if self.ladder.has(Step::Rate) { kbps.saturating_mul(2) } else { kbps }
+    }
+
+    /// Keyframes come as often in time at half the rate, of which the encoder knows nothing.
+    fn keep_keyframes(&mut self) {
+        if !self.ladder.has(Step::Rate) {
+            return;
+        }
+        self.since_keyframe += 1;
+        if self.since_keyframe >= self.recipe.settings.keyframe_frames / 2 {
+            self.since_keyframe = 0;
+            self.encoder.force_keyframe();
+        }
     }
 
     /// Goes on with an encoder of the quicker preset or of the room's own.
@@ -215,6 +236,7 @@ impl Thread {
                 // What the present one still holds leaves first; the next begins with a keyframe.
                 self.encoder.finish();
                 self.encoder = next;
+                self.encoder.set_bitrate(self.rate());
             }
             Err(error) => {
                 let text = format!("the program goes on with the preset it has: {error}");
@@ -255,6 +277,7 @@ impl Thread {
         self.stamp(&mut composed, pts);
         self.newest = Some(composed.clone());
         let now = self.clock.now();
+        self.keep_keyframes();
         self.encoder.push(composed, pts, now)?;
         self.ladder.made();
         let (took, encoded) = (now.since(tick), self.encoder.take_times());

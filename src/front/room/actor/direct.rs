@@ -10,7 +10,7 @@ use crate::{
     },
     layout::{Layout, Meeting, Tile, Transition},
     link::{Control, Feed},
-    media::{Packet, Role, Track},
+    media::{ColorSpace, Packet, Role, Track},
 };
 
 /// How long before its moment a scene is told to the worker at most.
@@ -46,6 +46,10 @@ impl Actor {
             if live.turned != 0 {
                 let (feed, quarter_turns) = (live.feed, live.turned);
                 self.production.control(Control::Rotation { feed, quarter_turns });
+            }
+            if live.color != ColorSpace::default() {
+                let (feed, space) = (live.feed, live.color);
+                self.production.control(Control::Color { feed, space });
             }
             for config in live.cache.configs().filter(|packet| packet.track() == Track::Audio) {
                 self.production.media(live.feed, true, config.clone());
@@ -132,11 +136,24 @@ impl Actor {
         }
     }
 
-    /// Forwards the video of those on the program, and of those who are leaving it as long as they are seen, and of nobody else.
-    /// Who is newly seen begins with the cached GOP, so that there is a picture before the next keyframe.
+    /// Forwards the video of those on the program, of those who are leaving it as long as they are seen, and of those whom a newcomer's
+    /// sight would find without a keyframe. Who is newly seen begins with the cached GOP, so that there is a picture before the next
+    /// keyframe.
     pub(super) fn forward_the_visible(&mut self) {
         let now = Instant::now();
         let (replay, fades) = (self.production.trusts_replay(now), now < self.fades_until);
+        let (mut changed, mut warm) = (false, Vec::new());
+        for (_, person) in self.people.iter_mut() {
+            let Some(live) = &mut person.live else { continue };
+            changed |= live.keeps_warm() != live.warm;
+            live.warm = live.keeps_warm();
+            if live.warm {
+                warm.push(live.feed);
+            }
+        }
+        if changed {
+            self.production.control(Control::Warm(warm));
+        }
         for (id, person) in self.people.iter_mut() {
             let Some(live) = &mut person.live else { continue };
             let tiles = self
@@ -147,7 +164,7 @@ impl Actor {
                 .map(|tile| tile.rect.size());
             let largest = tiles.max_by_key(|size| u64::from(size.width) * u64::from(size.height));
             live.show_in(largest);
-            let seen = largest.is_some();
+            let seen = largest.is_some() || live.warm;
             if seen && !live.forwarded {
                 let cached = live.cache.replay().filter(|packet| packet.track() == Track::Video);
                 let cached: Vec<Packet> = if replay {
@@ -159,6 +176,9 @@ impl Actor {
                 if !whole || !replay || !live.cache.has_picture() {
                     live.lost();
                 }
+            }
+            if !seen {
+                live.blind = None;
             }
             live.forwarded = seen || (live.forwarded && fades);
         }
@@ -177,13 +197,22 @@ impl Actor {
 
     /// Sound always goes to the worker, video only while its participant is on the program.
     pub(super) fn forward(&mut self, feed: Feed, packet: Packet) {
-        let Some(live) = self.people.arrived(feed, &packet, Instant::now()) else { return };
-        let video = packet.track() == Track::Video;
-        if video && !(live.forwarded && live.decodable(&packet)) {
-            return;
+        let now = Instant::now();
+        let Some((live, packets)) = self.people.arrived(feed, packet, now) else { return };
+        for packet in packets.into_iter().flatten() {
+            let video = packet.track() == Track::Video;
+            if video && !(live.forwarded && live.decodable(&packet)) {
+                continue;
+            }
+            if video && packet.role != Role::Config {
+                live.sent_on(now);
+            }
+            if !self.production.media(feed, false, packet) && video {
+                live.lost();
+            }
         }
-        if !self.production.media(feed, false, packet) && video {
-            live.lost();
+        if live.keeps_warm() != live.warm {
+            self.forward_the_visible();
         }
     }
 }

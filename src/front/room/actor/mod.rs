@@ -378,6 +378,11 @@ impl Actor {
                     self.fault(Some(id), reason);
                 }
             }
+            Arrival::Colored(feed, space) => {
+                if self.people.colored(feed, space) {
+                    self.production.control(Control::Color { feed, space });
+                }
+            }
             Arrival::End(feed, parting, why) => {
                 if let Some(id) = self.people.ended(feed, parting, why, Instant::now()) {
                     let switch = self.floor.left(self.began.elapsed(), &id);
@@ -507,7 +512,7 @@ impl Actor {
         self.recast();
         self.forward_the_visible();
         for (participant, state) in self.people.changes(now) {
-            let reason = self.people.why(&participant, state);
+            let reason = self.people.why(&participant, state, now);
             self.say(Event::Participant { participant, state, reason });
         }
         for (output, state, reason) in self.outputs.changes() {

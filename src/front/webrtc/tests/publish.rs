@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     front::room::Demand,
-    media::{AudioCodec, Codec, Role as Part, Size, Track, VideoCodec},
+    media::{AudioCodec, Codec, ColorSpace, Role as Part, Size, Track, VideoCodec},
 };
 
 const TICK: Duration = Duration::from_millis(1);
@@ -234,11 +234,31 @@ fn a_phone_that_is_turned_is_told_with_the_picture_in_each_codec() {
             .iter()
             .filter_map(|(_, media)| match media {
                 Media::Turned(quarters) => Some(*quarters),
-                Media::Packet(_) => None,
+                Media::Packet(_) | Media::Colored(_) => None,
             })
             .collect();
         assert_eq!(turns, [3, 1], "{format:?}");
     }
+}
+
+#[test]
+fn what_a_client_says_of_its_colours_comes_before_the_pictures_it_is_said_of() {
+    let (mut talk, _, video) = publisher();
+    let camera = ColorSpace { primaries: 6, transfer: 6, matrix: 6, full_range: false };
+    let screen = ColorSpace { primaries: 1, transfer: 13, matrix: 1, full_range: true };
+    let mut time = 0;
+    for color in [camera, screen] {
+        for _ in 0..25 {
+            let key = talk.requests() > 0 || talk.connected.is_none();
+            talk.send_colored(video, color, Format::Vp8, at_90khz(time), &vp8(key, 320, 180, 3_000));
+            time += 40;
+            talk.pass(Duration::from_millis(40));
+        }
+    }
+    let told = talk.media.iter().filter(|(_, media)| !matches!(media, Media::Packet(_)));
+    let told: Vec<&Media> = told.map(|(_, media)| media).collect();
+    assert_eq!(told, [&Media::Colored(camera), &Media::Colored(screen)]);
+    assert_eq!(talk.media.first().map(|(_, media)| media), Some(&Media::Colored(camera)));
 }
 
 #[test]
@@ -342,7 +362,7 @@ fn the_layer_follows_the_tile() {
         }
         let packets = talk.media[from..].iter().filter_map(|(_, media)| match media {
             Media::Packet(packet) => Some(packet.data.len()),
-            Media::Turned(_) => None,
+            Media::Turned(_) | Media::Colored(_) => None,
         });
         packets.collect()
     };

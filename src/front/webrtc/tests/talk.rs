@@ -17,12 +17,12 @@ use str0m::{
 };
 
 use super::super::{
-    End,
+    End, color,
     intake::Media,
     peer::{Maker, Role},
     session::{Output, Session},
 };
-use crate::media::Packet;
+use crate::media::{ColorSpace, Packet};
 
 /// How the network treats a datagram: the delay, or loss.
 pub type Network = Box<dyn FnMut(Duration) -> Option<Duration>>;
@@ -96,6 +96,7 @@ pub fn offer(now: Instant, build: impl FnOnce(&mut SdpApi<'_>) -> Vec<Mid>) -> O
         .set_crypto_provider(std::sync::Arc::new(str0m::crypto::from_feature_flags()))
         .enable_pcmu(true, false)
         .enable_pcma(true, false)
+        .set_extension(color::ID, color::extension())
         .set_reordering_size_video(200);
     let mut client = config.build(now);
     client.add_local_candidate(Candidate::host(THEIRS.into(), "udp").expect("a candidate"));
@@ -108,9 +109,9 @@ pub fn offer(now: Instant, build: impl FnOnce(&mut SdpApi<'_>) -> Vec<Mid>) -> O
 impl Talk {
     pub fn begin(role: Role, offered: Offered, now: Instant) -> (Self, Vec<Mid>) {
         let Offered { mut client, offer, pending, mids } = offered;
-        let offer = offer.to_sdp_string();
+        let offer = color::for_client(&offer.to_sdp_string());
         let made = maker().answer(role, &offer, now).expect("an answer");
-        let accepted = SdpAnswer::from_sdp_string(&made.answer).expect("our answer reads");
+        let accepted = SdpAnswer::from_sdp_string(&color::for_stack(&made.answer)).expect("our answer reads");
         let session = Session::new(role, made, &offer, now);
         client.sdp_api().accept_answer(pending, accepted).expect("our answer fits");
         let talk = Self {
@@ -231,6 +232,15 @@ impl Talk {
         let params = writer.payload_params().find(|params| params.spec().codec == format).map(|params| params.pt());
         let Some(pt) = params else { return };
         writer.video_orientation(turned).write(pt, self.now, time, data.to_vec()).expect("written");
+        self.settle();
+    }
+
+    /// The client sends a picture that is coloured so, if it says how.
+    pub fn send_colored(&mut self, mid: Mid, color: ColorSpace, format: Format, time: MediaTime, data: &[u8]) {
+        let Some(writer) = self.client.writer(mid) else { return };
+        let params = writer.payload_params().find(|params| params.spec().codec == format).map(|params| params.pt());
+        let Some(pt) = params else { return };
+        writer.user_extension_value(color).write(pt, self.now, time, data.to_vec()).expect("written");
         self.settle();
     }
 
