@@ -328,7 +328,9 @@ mod tests {
         if !has_avx2() {
             return;
         }
-        for (width, to, shift) in [(320, 160, (-1, -1)), (320, 160, (0, -1)), (320, 213, (-1, -1)), (320, 92, (-1, 1)), (320, 320, (0, -1))] {
+        for (width, to, shift) in
+            [(320, 160, (-1, -1)), (320, 160, (0, -1)), (320, 213, (-1, -1)), (320, 92, (-1, 1)), (320, 320, (0, -1))]
+        {
             let shift = Shift { from: shift.0, to: shift.1 };
             // Luma's grid; half a px from the middle of two of it.
             let place = |at: usize, shift: i64| 2.0 * at as f64 + 0.5 + shift as f64 / 2.0;
@@ -339,7 +341,10 @@ mod tests {
             let ratio = width as f64 / to as f64;
             for (at, sample) in out.iter().enumerate().take(to - 2).skip(2) {
                 let wanted = 20.0 + ((place(at, shift.to) + 0.5) * ratio - 0.5) / 3.2;
-                assert!((f64::from(*sample) - wanted).abs() < 1.1, "{width} to {to}, {shift:?}: {at} is {sample}, not {wanted}");
+                assert!(
+                    (f64::from(*sample) - wanted).abs() < 1.1,
+                    "{width} to {to}, {shift:?}: {at} is {sample}, not {wanted}"
+                );
             }
         }
     }

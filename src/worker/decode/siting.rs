@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn left_is_where_the_turn_brings_it() {
-        for (turn, across, down) in [(Turn::Right, 0, 1), (Turn::Half, 1, 0), (Turn::Left, 0, -1), (Turn::None, -1, 0)] {
+        for (turn, across, down) in [(Turn::Right, 0, 1), (Turn::Half, 1, 0), (Turn::Left, 0, -1), (Turn::None, -1, 0)]
+        {
             assert_eq!(Siting::before(turn), Siting { across, down });
         }
         assert_eq!(Siting::named(1), Some(Siting::LEFT));
