@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// The one clock of a worker. Program packets, ticks and playout clocks all count from its start. Copies agree.
 #[derive(Debug, Clone, Copy)]

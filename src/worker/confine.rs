@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
+use tilecast_core::{
     draw,
     link::message::Settings,
     sandbox::{self, Calls, Files},
@@ -144,7 +144,7 @@ fn kinds(launch: &str) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::launch;
+    use tilecast_core::link::launch;
 
     #[test]
     fn encoders_in_software_have_no_devices() {

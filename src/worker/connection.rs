@@ -17,7 +17,7 @@ use super::{
     leavers::Leavers,
     sound::Sound,
 };
-use crate::{
+use tilecast_core::{
     link::{Feed, message::FeedStats},
     media::{ColorSpace, Packet, Role, Timestamp},
 };

@@ -19,7 +19,7 @@ use super::{
     leavers,
     watch::{Beat, Suspect, Threads, effort, this_thread},
 };
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// A job may take this long while its thread neither runs nor waits for a CPU: a font on a slow disk takes less.
 const HUNG: Duration = Duration::from_secs(2);

@@ -4,8 +4,8 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::{VideoBufferPoolConfig, prelude::*};
 
-pub use crate::draw::{rgb, yuv};
-use crate::{
+pub use tilecast_core::draw::{rgb, yuv};
+use tilecast_core::{
     draw::{self, Format, PlaneMut, PlaneRef, Surface, View},
     layout::Color,
     media::{Rect, Size},

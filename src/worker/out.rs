@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::leavers;
-use crate::link::{FromWorker, Report, frame::Frame};
+use tilecast_core::link::{FromWorker, Report, frame::Frame};
 
 /// Most bytes waiting for the front: 4 s of the fastest program there is (4K at 30 Mbit/s). A front that far behind is gone.
 const MAX_WAITING_BYTES: usize = 16 << 20;

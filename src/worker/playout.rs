@@ -8,7 +8,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use crate::media::{Timestamp, Track};
+use tilecast_core::media::{Timestamp, Track};
 
 /// Transits are judged over this much arrival time: long enough that a keyframe's longer journey shows in it, short
 /// enough that a clock 200 ppm off moves less than 2 ms within it.

@@ -9,7 +9,7 @@ use std::{
 use bytes::BytesMut;
 
 use super::Error;
-use crate::link::ToWorker;
+use tilecast_core::link::ToWorker;
 
 /// How long a read waits before the caller may do something else; a quarter of what a report is apart.
 const QUIET: Duration = Duration::from_millis(250);

@@ -20,7 +20,7 @@ use super::{
     stage::{self, Command, People, Person, Stage},
     watch::{Pulse, Watch},
 };
-use crate::{
+use tilecast_core::{
     base::ParticipantId,
     layout::{Canvas, Scene, Transition},
     link::{
@@ -239,7 +239,7 @@ impl Room {
         if let Err(error) = stage::check(&scene, &self.canvas) {
             return self.fault(None, format!("the scene is refused: {error}"));
         }
-        transition.ms = transition.ms.min(crate::layout::choice::MAX_TRANSITION_MS);
+        transition.ms = transition.ms.min(tilecast_core::layout::choice::MAX_TRANSITION_MS);
         self.seen.plan(scene.clone(), transition, at, self.clock.now());
         self.decode_what_is_seen();
         self.stage.tell(Command::Scene { scene, transition, at });

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::decode::Target;
-use crate::{
+use tilecast_core::{
     base::ParticipantId,
     layout::{Scene, Transition, fit::Wish},
     media::Timestamp,
@@ -62,7 +62,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use tilecast_core::{
         layout::{Fit, Tile},
         media::Rect,
     };

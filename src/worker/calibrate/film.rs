@@ -1,9 +1,7 @@
 //! Pictures that are as much work as a camera's: texture of every size, a slow pan, people who move before it, and noise.
 
-use crate::{
-    media::Size,
-    worker::i420::{Picture, Plane, Pool},
-};
+use crate::i420::{Picture, Plane, Pool};
+use tilecast_core::media::Size;
 
 /// Sides of the texture, px, powers of two.
 const TEXTURE: (usize, usize) = (2048, 1024);

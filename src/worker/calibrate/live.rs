@@ -14,7 +14,7 @@ use super::{
     material::{Material, PROGRAM_KBPS},
     usage::{Account, FEEDER, READER, ROOM, Usage},
 };
-use crate::{
+use tilecast_core::{
     base::ParticipantId,
     layout::{Arguments, Canvas, Face, Layout, Meeting, Person, Scene, Transition, builtin},
     link::{
@@ -51,7 +51,7 @@ impl Show {
     /// Runs it.
     pub fn run(&self, material: &Material) -> Result<Usage, CalibrateError> {
         let (front, link) = UnixStream::pair()?;
-        let room = Builder::new().name(ROOM.to_owned()).spawn(move || crate::worker::run(link))?;
+        let room = Builder::new().name(ROOM.to_owned()).spawn(move || crate::run(link))?;
         let reader = read(front.try_clone()?)?;
         let (mut feeder, work) = (Feeder::new(front.try_clone()?, material, self.people), self.opening()?);
         let feeder: JoinHandle<io::Result<()>> = Builder::new().name(FEEDER.to_owned()).spawn(move || {

@@ -13,19 +13,19 @@ use gstreamer as gst;
 
 use super::{CANVAS, CalibrateError, FPS, usage};
 use crate::{
+    clock::Clock,
+    encode::{AacEncoder, Video},
+    i420::Picture,
+    out::Writer,
+    sound::{BLOCK, Block},
+};
+use tilecast_core::{
     layout::Canvas,
     link::{
         FromWorker,
         message::{AudioSettings, VideoSettings},
     },
     media::{Packet, Role, Timestamp, Track},
-    worker::{
-        clock::Clock,
-        encode::{AacEncoder, Video},
-        i420::Picture,
-        out::Writer,
-        sound::{BLOCK, Block},
-    },
 };
 
 /// Pictures in the loop that every participant sends: one GOP.

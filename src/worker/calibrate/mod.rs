@@ -20,7 +20,7 @@ use super::{
     decode::trial::{Trial, trial},
     encode::AacError,
 };
-use crate::{layout::Canvas, link::launch, media::Size};
+use tilecast_core::{layout::Canvas, link::launch, media::Size};
 
 /// Program and participants: what most meetings have.
 const CANVAS: Size = Size { width: 1280, height: 720 };

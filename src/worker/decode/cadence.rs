@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// Steps that the rate is the mean of.
 const STEPS: usize = 16;

@@ -4,7 +4,7 @@ use ff::ffi;
 use ffmpeg_next as ff;
 
 use super::{Aside, siting::Siting};
-use crate::media::{ColorSpace, Packet, Size, VideoCodec};
+use tilecast_core::media::{ColorSpace, Packet, Size, VideoCodec};
 
 /// Largest picture decoded, px: 4K. A stream that claims more is refused before anything is allocated for it.
 const MAX_PIXELS: i64 = 3840 * 2160;

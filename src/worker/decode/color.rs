@@ -4,7 +4,7 @@
 //! the convention: VP8 is BT.601 (RFC 6386 §9.2), and so is what is smaller than high definition; the rest is BT.709.
 //! Primaries and curves stay as they are: those of BT.601 and BT.709 are meant for the same screens.
 
-use crate::media::{ColorSpace, Size, VideoCodec, color::UNSPECIFIED};
+use tilecast_core::media::{ColorSpace, Size, VideoCodec, color::UNSPECIFIED};
 
 /// A matrix of red, green and blue: the shares of red and of blue in luma, ten-thousandths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,20 +7,18 @@ use std::{
 };
 
 use super::{Aside, scale::Targets};
-use crate::{
-    media::{Packet, Role},
-    worker::watch::Beat,
-};
+use crate::watch::Beat;
+use tilecast_core::media::{Packet, Role};
 
 /// Most bytes waiting: the largest GOP cache the front replays.
-const MAX_BYTES: usize = crate::media::gop::MAX_BYTES + (1 << 20);
+const MAX_BYTES: usize = tilecast_core::media::gop::MAX_BYTES + (1 << 20);
 
 /// Most packets waiting that are not of a replay: the longest playout delay, 1 s at 60 fps, and as much again while a long
 /// replay is decoded. A decoder that is further behind is too slow for its stream.
 const MAX_LIVE: usize = 150;
 
 /// Most packets waiting: the longest GOP cache and what is live behind it.
-const MAX_PACKETS: usize = crate::media::gop::MAX_PACKETS + MAX_LIVE;
+const MAX_PACKETS: usize = tilecast_core::media::gop::MAX_PACKETS + MAX_LIVE;
 
 /// What a decoder has to do next.
 #[derive(Debug)]
@@ -207,7 +205,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::{super::scale::Target, *};
-    use crate::{
+    use tilecast_core::{
         layout::{Color, fit::Wish},
         media::{Codec, Size, Timestamp, VideoCodec},
     };
@@ -261,10 +259,10 @@ mod tests {
     fn a_long_replay_is_kept_whole() {
         let inbox = Inbox::new(targets());
         inbox.push(true, Aside::default(), packet(Role::Key, 1));
-        for _ in 0..crate::media::gop::MAX_PACKETS {
+        for _ in 0..tilecast_core::media::gop::MAX_PACKETS {
             inbox.push(true, Aside::default(), packet(Role::Delta, 1));
         }
         inbox.push(false, Aside::default(), packet(Role::Delta, 1));
-        assert_eq!(drain(&inbox).len(), crate::media::gop::MAX_PACKETS + 2);
+        assert_eq!(drain(&inbox).len(), tilecast_core::media::gop::MAX_PACKETS + 2);
     }
 }

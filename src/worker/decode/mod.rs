@@ -57,15 +57,15 @@ pub use self::{
     turn::Turn,
 };
 use crate::{
+    clock::Clock,
+    leavers::Leavers,
+    playout::Playout,
+    process,
+    watch::{Suspect, Threads, effort, this_thread},
+};
+use tilecast_core::{
     link::Feed,
     media::{ColorSpace, Packet, Timestamp},
-    worker::{
-        clock::Clock,
-        leavers::Leavers,
-        playout::Playout,
-        process,
-        watch::{Suspect, Threads, effort, this_thread},
-    },
 };
 
 /// A decoder that does not go on for so long, though packets wait and it neither runs nor waits for a CPU, hangs: by then its tile

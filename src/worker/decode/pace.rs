@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// Steps between pictures that are judged: of two slides in a second and then none for a while, most are long.
 const STEPS: usize = 5;

@@ -6,10 +6,8 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    media::Timestamp,
-    worker::{clock::Clock, i420::Picture, playout::Playout},
-};
+use crate::{clock::Clock, i420::Picture, playout::Playout};
+use tilecast_core::media::Timestamp;
 
 /// Most pictures waiting for their time. The decoder waits beyond it: packets are a hundredth of their pictures' size, so
 /// a long playout delay is kept in packets.
@@ -149,7 +147,7 @@ impl Pictures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::{Rect, Size, Track};
+    use tilecast_core::media::{Rect, Size, Track};
 
     fn picture(width: u32) -> Vec<Picture> {
         gstreamer::init().expect("GStreamer starts");

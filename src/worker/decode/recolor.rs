@@ -4,7 +4,7 @@
 //! size that is a tenth of what decoding the picture costs.
 
 use super::color::{Matrix, Meaning};
-use crate::{draw::Surface, layout::fit::Area};
+use tilecast_core::{draw::Surface, layout::fit::Area};
 
 /// One, in numbers of fixed point: products with samples fit 32 bits.
 const BITS: u32 = 14;
@@ -125,7 +125,7 @@ fn sample(value: i32) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use tilecast_core::{
         draw::{Format, PlaneMut, rgb},
         media::Size,
     };

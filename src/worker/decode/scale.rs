@@ -13,14 +13,14 @@ use super::{
     siting::{Place, Shift, Siting},
     turn::Turn,
 };
-use crate::{
+use crate::i420::{Picture, Planes, Pool};
+use tilecast_core::{
     draw::blur_around,
     layout::{
         Color, Fit,
         fit::{Area, Plan, Wish, plan},
     },
     media::{ColorSpace, Rect, Size},
-    worker::i420::{Picture, Planes, Pool},
 };
 
 /// Why a picture cannot become a tile.

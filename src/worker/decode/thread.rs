@@ -15,10 +15,8 @@ use super::{
     pictures,
     scale::{Scaler, Targets},
 };
-use crate::{
-    media::{Codec, Packet, Role, Size, Timestamp, VideoCodec},
-    worker::clock::Clock,
-};
+use crate::clock::Clock;
+use tilecast_core::media::{Codec, Packet, Role, Size, Timestamp, VideoCodec};
 
 /// How long a burst may pause before its newest picture is shown: longer than the front takes from one cached packet to the
 /// next, shorter than a viewer sees.

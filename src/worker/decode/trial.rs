@@ -6,7 +6,7 @@ use super::{
     codec::{Decoder, Frame},
     scale::{Scaler, Target},
 };
-use crate::{
+use tilecast_core::{
     layout::{Canvas, fit::Wish},
     media::{Codec, Packet, Role, Size},
 };

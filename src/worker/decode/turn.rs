@@ -1,9 +1,9 @@
 //! PURE: pictures that come lying on their side.
 
-use crate::{
+use crate::i420::{Plane, Planes};
+use tilecast_core::{
     layout::{Crop, Focus, fit::Wish},
     media::Size,
-    worker::i420::{Plane, Planes},
 };
 
 /// Samples on a side of the squares that are turned one after the other: source and target of one stay in the first-level

@@ -11,10 +11,10 @@ use ff::{
 use ffmpeg_next as ff;
 
 use super::tonal::Tonal;
-use crate::{
+use crate::sound::{Block, RATE, Sink};
+use tilecast_core::{
     link::{FromWorker, message::AudioSettings},
     media::{AudioCodec, Codec, Packet, Role, Timestamp},
-    worker::sound::{Block, RATE, Sink},
 };
 
 /// Samples in one frame (ISO/IEC 14496-3, AAC-LC).

@@ -14,16 +14,16 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 
 use crate::{
+    pipeline,
+    sound::{BLOCK, Block, RATE, Sink},
+};
+use tilecast_core::{
     link::{
         FromWorker,
         launch::{self, LaunchError, Value},
         message::AudioSettings,
     },
     media::{AudioCodec, Codec, Packet, Role, Timestamp},
-    worker::{
-        pipeline,
-        sound::{BLOCK, Block, RATE, Sink},
-    },
 };
 
 /// Samples in one packet, 20 ms: what browsers send and expect.

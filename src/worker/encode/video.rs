@@ -12,7 +12,8 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
-use crate::{
+use crate::{clock::Clock, i420, out::Out, pipeline, process, watch::Pulse};
+use tilecast_core::{
     layout::Canvas,
     link::{
         FromWorker,
@@ -20,7 +21,6 @@ use crate::{
         message::VideoSettings,
     },
     media::{Codec, Packet, Role, Timestamp, VideoCodec},
-    worker::{clock::Clock, i420, out::Out, pipeline, process, watch::Pulse},
 };
 
 /// Frames that may wait for the encoder. With the one it works on the program is two frames behind; a third is not composed.

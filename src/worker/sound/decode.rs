@@ -13,7 +13,7 @@ use super::{
     RATE, Stereo,
     opus::{self, Opus, OpusError},
 };
-use crate::media::{AudioCodec, Timestamp};
+use tilecast_core::media::{AudioCodec, Timestamp};
 
 /// Longest decoder configuration taken, bytes: an AudioSpecificConfig with every field a meeting's device sets is under
 /// 64.

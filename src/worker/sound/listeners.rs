@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{BLOCK, Block, run::RETRY};
-use crate::{
+use crate::encode::{OpusEncoder, OpusEncoderError};
+use tilecast_core::{
     base::ParticipantId,
     link::{Listener, message::MAX_LISTENERS},
     media::Timestamp,
-    worker::encode::{OpusEncoder, OpusEncoderError},
 };
 
 /// Blocks that an encoder gets in which to send its last packets: 1 s, of which it needs a hundredth.

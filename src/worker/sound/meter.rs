@@ -1,7 +1,7 @@
 //! Measures loudness.
 
 use super::Stereo;
-use crate::media::Levels;
+use tilecast_core::media::Levels;
 
 /// Sums kept side by side, which is the form the compiler turns into vectors.
 const LANES: usize = 8;

@@ -13,11 +13,11 @@ use super::{
     time_of,
     voice::Voice,
 };
-use crate::{
+use crate::playout::Playout;
+use tilecast_core::{
     base::ParticipantId,
     link::{Feed, Report, message::Participant},
     media::{Codec, Packet, Timestamp},
-    worker::playout::Playout,
 };
 
 /// Blocks from one level report to the next: 100 ms.

@@ -37,7 +37,7 @@ use super::{
     playout::Playout,
     watch::Pulse,
 };
-use crate::{
+use tilecast_core::{
     link::{
         Feed, FromWorker, Listener,
         message::{AudioSettings, Participant},

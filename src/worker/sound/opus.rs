@@ -7,7 +7,7 @@
 use opusic_c::{Channels, Decoder, ErrorCode, SampleRate};
 
 use super::{RATE, Stereo, decode::tame};
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// Most sound in one packet, samples: 120 ms (RFC 6716 §2.1.4).
 const MAX_PACKET: usize = RATE as usize * 120 / 1000;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{
     BLOCK, Command, LAG, Recipe, SharedStats, Sink, Told, block_at, listeners::Listeners, lock, mixer::Mixer, time_of,
 };
-use crate::{
+use crate::{clock::Clock, encode::AacEncoder, mailbox::Mailbox, watch::Beat};
+use tilecast_core::{
     link::{FromWorker, Listener, Report},
     media::Timestamp,
-    worker::{clock::Clock, encode::AacEncoder, mailbox::Mailbox, watch::Beat},
 };
 
 /// Blocks mixed in one turn after the machine stood still, so that commands are heard in between: 0.5 s.

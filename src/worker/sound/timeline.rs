@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{RATE, Stereo};
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// Most sound kept of one feed, samples: the largest playout delay, a long GOP of early sound before slow video, and
 /// what is in the mixer, 3 s and 1.1 MB.

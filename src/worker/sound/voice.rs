@@ -13,10 +13,10 @@ use super::{
     sinc::Sinc,
     timeline::Timeline,
 };
-use crate::{
+use crate::playout::Playout;
+use tilecast_core::{
     base::ParticipantId,
     media::{AudioCodec, Heard, Packet, Role, Timestamp},
-    worker::playout::Playout,
 };
 
 /// A change of gain takes this long, samples: 20 ms, no click and no wait.

@@ -6,16 +6,16 @@ use image::RgbaImage;
 
 use super::assets::Assets;
 use crate::{
+    helper::{Helper, How},
+    i420::{Picture, Planes, Pool},
+    out::Out,
+};
+use tilecast_core::{
     base::AssetHash,
     draw::{self, CardStyle, Fonts, Format, Sheet},
     layout::{Badge, Color, Fit, MAX_OVERLAYS, MAX_TILES, Text, fit::Wish},
     link::Report,
     media::{Size, Timestamp},
-    worker::{
-        helper::{Helper, How},
-        i420::{Picture, Planes, Pool},
-        out::Out,
-    },
 };
 
 /// Things that may wait to be drawn: a card and a label for every tile, and every overlay, of a scene and of the one before.
@@ -234,7 +234,7 @@ mod tests {
     use std::{io::Cursor, os::unix::net::UnixStream, sync::mpsc};
 
     use super::*;
-    use crate::worker::out::Writer;
+    use crate::out::Writer;
 
     #[test]
     fn an_image_that_comes_after_its_scene_is_drawn_when_it_is_there() {

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::base::AssetHash;
+use tilecast_core::base::AssetHash;
 
 /// Most bytes of uploads kept: a dozen scenes of full-screen photographs. The front sends only what its templates name.
 const MAX_BYTES: usize = 64 << 20;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::{
+use tilecast_core::{
     layout::{Canvas, Crop, Focus, MAX_OVERLAYS, MAX_TILES, Scene},
     media::Rect,
 };
@@ -104,7 +104,7 @@ pub fn canvas_is_sane(canvas: &Canvas) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{Fit, Tile};
+    use tilecast_core::layout::{Fit, Tile};
 
     fn scene(rects: &[(&str, i32, i32, u32, u32)]) -> Scene {
         let tile = |(z, (id, x, y, width, height)): (usize, &(&str, i32, i32, u32, u32))| {

@@ -15,13 +15,13 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use crate::{
+    i420::{self, Picture},
+    pipeline,
+    watch::Pulse,
+};
+use tilecast_core::{
     link::launch::{self, LaunchError, Value},
     media::{Rect, Size},
-    worker::{
-        i420::{self, Picture},
-        pipeline,
-        watch::Pulse,
-    },
 };
 
 /// Longest a frame may take. Twice what 64 scaled tiles on a 4K canvas take on a loaded machine of two cores.
@@ -223,7 +223,7 @@ impl Drop for Input {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::i420::Pool;
+    use crate::i420::Pool;
 
     #[test]
     fn pictures_go_back_to_their_pool() {

@@ -14,14 +14,11 @@ use super::{
     tiles::Tiles,
     wardrobe::Wardrobe,
 };
-use crate::{
+use crate::i420::{Looked, Picture};
+use tilecast_core::{
     draw::{self, Scratch, Sheet, Stroke, contains, dress},
     layout::{Badge, Content, Image, Overlay, Text, transition::Placed},
     media::{Rect, Size},
-    worker::{
-        i420,
-        i420::{Looked, Picture},
-    },
 };
 
 /// Most rectangles painted one by one; of more, the whole canvas is painted instead: 64 tiles with four corners, four edges and

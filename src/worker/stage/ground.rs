@@ -11,11 +11,11 @@ use super::{
     motion::Course,
     wardrobe::Wardrobe,
 };
-use crate::{
+use crate::i420::{Picture, Pool};
+use tilecast_core::{
     draw::{Scratch, Stroke, meet, paint},
     layout::{Backdrop, Canvas, Color, Image, Transition},
     media::Timestamp,
-    worker::i420::{Picture, Pool},
 };
 
 /// The ground.

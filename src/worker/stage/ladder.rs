@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// What frames are counted over.
 const WINDOW: Duration = Duration::from_secs(1);

@@ -40,7 +40,7 @@ pub use self::{
     compositor::CompositorError,
 };
 use super::{clock::Clock, decode::FeedVideo, encode::EncodeError, leavers, mailbox::Mailbox, out::Out, watch::Pulse};
-use crate::{
+use tilecast_core::{
     base::ParticipantId,
     layout::{Scene, Transition},
     link::message::{Settings, State},

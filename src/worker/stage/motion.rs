@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
+use tilecast_core::{
     layout::{
         Backdrop, Scene, Transition,
         transition::{Element, Placed, halt, tween},
@@ -118,7 +118,7 @@ impl Motion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use tilecast_core::{
         layout::{Fit, Tile},
         media::Rect,
     };
@@ -153,7 +153,7 @@ mod tests {
         let mut motion = Motion::over(Backdrop::default(), Duration::from_millis(100));
         motion.plan(scene(0, 100), Transition::CUT, None);
         motion.begin(ms(0), ms(0));
-        let linear = Transition { ms: 400, easing: crate::layout::Easing::Linear };
+        let linear = Transition { ms: 400, easing: tilecast_core::layout::Easing::Linear };
         motion.plan(scene(400, 100), linear, None);
         motion.begin(ms(100), ms(100));
         let seen = |motion: &Motion, at| motion.placed(ms(at))[0].rect.x;

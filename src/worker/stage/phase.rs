@@ -97,10 +97,8 @@ impl Phase {
 #[cfg(test)]
 mod tests {
     use super::{super::ticks::Ticks, *};
-    use crate::{
-        media::{Timestamp, Track},
-        worker::playout::Playout,
-    };
+    use crate::playout::Playout;
+    use tilecast_core::media::{Timestamp, Track};
 
     /// Runs ticks against cameras of the same rate, each with its own phase (part of a frame), and returns the waits at the
     /// end, ms.

@@ -9,13 +9,13 @@ use gstreamer_video::prelude::*;
 use image::codecs::jpeg::JpegEncoder;
 
 use crate::{
+    helper::{Helper, Work},
+    i420,
+    out::Out,
+};
+use tilecast_core::{
     link::FromWorker,
     media::{Size, Timestamp},
-    worker::{
-        helper::{Helper, Work},
-        i420,
-        out::Out,
-    },
 };
 
 /// Snapshots that may wait: a few people pressing the button at once.

@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::Person;
-use crate::{
+use crate::{decode::FeedVideo, i420::Picture, out::Out};
+use tilecast_core::{
     link::{Feed, Report},
     media::Timestamp,
-    worker::{decode::FeedVideo, i420::Picture, out::Out},
 };
 
 /// A picture is shown for this long at most where pictures used to come; then the card tells that the camera is off or lost. Slides come

@@ -21,14 +21,14 @@ use super::{
     tiles::Tiles,
     wardrobe::Wardrobe,
 };
-use crate::{
+use crate::{clock::Clock, encode, mailbox::Mailbox, out::Out, watch::Pulse};
+use tilecast_core::{
     layout::{Backdrop, Canvas, transition::Placed},
     link::{
         Report,
         message::{Settings, VideoSettings},
     },
     media::{Rect, Size, Timestamp},
-    worker::{clock::Clock, encode, mailbox::Mailbox, out::Out, watch::Pulse},
 };
 
 /// Composing times kept until somebody asks: a minute at 60 fps.

@@ -1,6 +1,6 @@
 //! PURE: when the program's frames are.
 
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// The tick: frame `n` belongs to `n` · second / fps of program time, computed each time, so that nothing drifts. It is made
 /// at that moment of room time less the phase, which [`super::phase`] keeps within half a frame.

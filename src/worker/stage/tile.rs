@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::compositor::{Appearance, Compositor, CompositorError, Input};
-use crate::{draw::Sheet, worker::i420::Picture};
+use crate::i420::Picture;
+use tilecast_core::draw::Sheet;
 
 /// A tile.
 pub struct Tile {

@@ -13,12 +13,12 @@ use super::{
     tile::Tile,
     wardrobe::Wardrobe,
 };
-use crate::{
+use crate::{i420::Picture, out::Out};
+use tilecast_core::{
     base::ParticipantId,
     draw::{CardStyle, Marks},
     layout::{self, transition::Placed},
     media::{Size, Timestamp},
-    worker::{i420::Picture, out::Out},
 };
 
 /// The tiles, and where their pictures come from.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::artist::{Artist, Drawn, Subject};
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// Most bytes of drawings kept: two dozen full-screen images at 720p, four at 4K, and everything else a scene can hold.
 const MAX_BYTES: usize = 96 << 20;
@@ -106,12 +106,12 @@ mod tests {
     use image::RgbaImage;
 
     use super::*;
-    use crate::{
+    use crate::{out::Writer, stage::Assets};
+    use tilecast_core::{
         base::AssetHash,
         draw::{Format, Sheet},
         layout::Fit,
         media::Size,
-        worker::{out::Writer, stage::Assets},
     };
 
     fn image(asset: AssetHash) -> Subject {

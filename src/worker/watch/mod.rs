@@ -22,10 +22,10 @@ pub use self::{
     suspect::{Standstill, Suspect},
     threads::{Effort, Threads, effort, this_thread},
 };
-use crate::{
+use crate::{clock::Clock, leavers, out::Out};
+use tilecast_core::{
     link::{Cause, Part, Report},
     media::Timestamp,
-    worker::{clock::Clock, leavers, out::Out},
 };
 
 /// Time from one look to the next. A look at parts that are well reads ten counters.

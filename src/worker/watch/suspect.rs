@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Beat, Effort};
-use crate::media::Timestamp;
+use tilecast_core::media::Timestamp;
 
 /// A standstill this long is looked into. Until then there is nothing to explain.
 const SUSPICIOUS: Duration = Duration::from_millis(300);

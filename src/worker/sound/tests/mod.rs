@@ -17,7 +17,7 @@ use bytes::Bytes;
 use ffmpeg_next as ff;
 
 use super::{decode::Decoder, mixer::Mixer, *};
-use crate::{
+use tilecast_core::{
     link::{Report, launch},
     media::{AudioCodec, Codec, Levels, Role, Track, VideoCodec},
 };

@@ -18,7 +18,7 @@ const ONE_OF: u32 = 200;
 /// Compares a frame with the stored one of that name. What was drawn, what was expected and the difference are kept in
 /// `target/frames` if they differ.
 pub fn assert_frame(name: &str, actual: &RgbImage) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let stored = root.join(format!("tests/frames/{name}.png"));
     if std::env::var_os("TILECAST_STORE_FRAMES").is_some() {
         actual.save(&stored).expect("the stored frame can be written");

@@ -4,17 +4,17 @@ use super::Template;
 use crate::base::TemplateName;
 
 const FILES: [(&str, &str); 11] = [
-    ("classroom", include_str!("../../layouts/classroom.json")),
-    ("filmstrip", include_str!("../../layouts/filmstrip.json")),
-    ("grid", include_str!("../../layouts/grid.json")),
-    ("interview", include_str!("../../layouts/interview.json")),
-    ("lecture", include_str!("../../layouts/lecture.json")),
-    ("panel", include_str!("../../layouts/panel.json")),
-    ("pip", include_str!("../../layouts/pip.json")),
-    ("presentation", include_str!("../../layouts/presentation.json")),
-    ("side-by-side", include_str!("../../layouts/side-by-side.json")),
-    ("single", include_str!("../../layouts/single.json")),
-    ("speaker", include_str!("../../layouts/speaker.json")),
+    ("classroom", include_str!("../../../layouts/classroom.json")),
+    ("filmstrip", include_str!("../../../layouts/filmstrip.json")),
+    ("grid", include_str!("../../../layouts/grid.json")),
+    ("interview", include_str!("../../../layouts/interview.json")),
+    ("lecture", include_str!("../../../layouts/lecture.json")),
+    ("panel", include_str!("../../../layouts/panel.json")),
+    ("pip", include_str!("../../../layouts/pip.json")),
+    ("presentation", include_str!("../../../layouts/presentation.json")),
+    ("side-by-side", include_str!("../../../layouts/side-by-side.json")),
+    ("single", include_str!("../../../layouts/single.json")),
+    ("speaker", include_str!("../../../layouts/speaker.json")),
 ];
 
 /// The built-in templates, by name.
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_types() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/layouts/layout.schema.json");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../layouts/layout.schema.json");
         let schema = schemars::schema_for!(Template);
         let schema = format!("{}\n", serde_json::to_string_pretty(&schema).expect("JSON"));
         if std::env::var_os(BLESS).is_some() {
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn every_layout_file_is_built_in() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/layouts");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../layouts");
         let entries = std::fs::read_dir(folder).expect("the folder is there");
         let mut names: Vec<String> = entries
             .map(|entry| entry.expect("a file").file_name().into_string().expect("a plain name"))

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 #[path = "any_tests.rs"]
 mod any;
-#[path = "../../benches/worst.rs"]
+#[path = "../../../benches/worst.rs"]
 mod worst;
 
 use self::any::{any_canvas, any_people, any_place, any_template};

@@ -38,7 +38,7 @@ use self::{
     reader::{Event, Reader},
     room::Room,
 };
-use crate::link::{
+use tilecast_core::link::{
     Control, Report, ToWorker,
     frame::FrameError,
     message::{Settings, VERSION},

@@ -5,12 +5,12 @@
 
 /// The built-in launch texts: path below `pipelines/` without its ending, and the text.
 pub const BUILTIN: &[(&str, &str)] = &[
-    ("stage", include_str!("../../pipelines/stage.launch")),
-    ("video/x264", include_str!("../../pipelines/video/x264.launch")),
-    ("video/openh264", include_str!("../../pipelines/video/openh264.launch")),
-    ("video/nvenc", include_str!("../../pipelines/video/nvenc.launch")),
-    ("video/va", include_str!("../../pipelines/video/va.launch")),
-    ("audio/opus", include_str!("../../pipelines/audio/opus.launch")),
+    ("stage", include_str!("../../../pipelines/stage.launch")),
+    ("video/x264", include_str!("../../../pipelines/video/x264.launch")),
+    ("video/openh264", include_str!("../../../pipelines/video/openh264.launch")),
+    ("video/nvenc", include_str!("../../../pipelines/video/nvenc.launch")),
+    ("video/va", include_str!("../../../pipelines/video/va.launch")),
+    ("audio/opus", include_str!("../../../pipelines/audio/opus.launch")),
 ];
 
 /// The built-in launch text of that path, such as `video/x264`.
