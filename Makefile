@@ -50,18 +50,17 @@ fmt-check:
 	$(CARGO) fmt --check
 
 lint:
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 doc:
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items
 
-# Built first, so that all cores are busy; then the library's own tests, as many at once as there are cores; then the end-to-end
-# tests, one at a time: they publish, compose and decode live, and a second one beside them would make a small machine miss frames
-# that they count.
+# Built first, so that all cores are busy; then the tests that look at no clock, as many at once as there are cores; then those with
+# live media, one at a time: a second one beside it would make a small machine miss frames that the first counts.
 unit:
 	$(CARGO) test --locked --no-run
-	$(CARGO) test --locked --no-fail-fast --lib
-	$(CARGO) test --locked --no-fail-fast --bins --test '*' -- --test-threads=1
+	$(CARGO) test --locked --no-fail-fast --lib --test quick
+	$(CARGO) test --locked --no-fail-fast --bins --test live --test rtmp_memory -- --test-threads=1
 	$(CARGO) test --locked --doc
 
 image:

@@ -1,5 +1,5 @@
 //! What fuzzing calls: one function a reader of bytes from the network. `fuzz_targets/` feeds them from libFuzzer, and
-//! `tests/rtmp_mutation.rs` from bounded random mutations, so that every run of the tests has some.
+//! `tests/quick/rtmp_mutation.rs` from bounded random mutations, so that every run of the tests has some.
 
 use std::{
     io,

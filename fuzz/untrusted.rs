@@ -1,6 +1,6 @@
 //! What fuzzing calls beside RTMP ([`entries`](../entries.rs)): one function a kind of bytes that strangers or workers send, each
 //! with what must hold of whatever comes, and the seeds to begin with. `fuzz_targets/` feeds them from libFuzzer, and
-//! `tests/untrusted.rs` from the seeds and bounded mutations of them.
+//! `tests/quick/untrusted.rs` from the seeds and bounded mutations of them.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -28,7 +28,7 @@ use tilecast::{
     media::{AudioCodec, Codec, Packet, Role as Part, Size, Timestamp, VideoCodec},
 };
 
-const OFFER: &str = include_str!("../tests/api/offer.sdp");
+const OFFER: &str = include_str!("../tests/live/api/offer.sdp");
 const FRAGMENT: &str = "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n\
     a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host\r\na=end-of-candidates\r\n";
 

@@ -1,5 +1,5 @@
 //! The system calls of a worker and of a process that only computes, found by tracing real meetings: every codec, encoder and sound,
-//! letters of every script, snapshots, listeners. `tests/worker` fails when one of them is missing here.
+//! letters of every script, snapshots, listeners. `tests/live/worker` fails when one of them is missing here.
 
 use super::calls::{Calls, Holds, Way};
 

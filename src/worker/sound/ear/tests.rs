@@ -1,4 +1,4 @@
-//! What counts as speech. That speech does is shown in `tests/speaker`, on whole meetings.
+//! What counts as speech. That speech does is shown in `tests/quick/speaker`, on whole meetings.
 
 use std::{f32::consts::TAU, time::Instant};
 
