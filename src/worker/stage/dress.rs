@@ -14,7 +14,7 @@ use super::{
     tiles::Tiles,
     wardrobe::Wardrobe,
 };
-use crate::i420::{Looked, Picture};
+use crate::i420::{self, Looked, Picture};
 use tilecast_core::{
     draw::{self, Scratch, Sheet, Stroke, contains, dress},
     layout::{Badge, Content, Image, Overlay, Text, transition::Placed},
