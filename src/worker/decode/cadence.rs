@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tilecast_core::media::Timestamp;
 
-/// Steps that the rate is the mean of.
+/// Steps that the rate is taken from, in two halves.
 const STEPS: usize = 16;
 
 /// Longest step of a rate: what comes more seldom is shown when it is stamped.
@@ -54,10 +54,12 @@ impl Cadence {
         self.placed
     }
 
-    /// The mean step of the newest stamps, ns; `None` before there are enough.
+    /// The mean step of the newest stamps, ns; `None` before there are enough. The shorter mean of two halves: a picture that is missing
+    /// makes one of them longer, and says nothing of the rate.
     fn step(&self, stamp: Timestamp) -> Option<i64> {
-        let oldest = self.stamps[self.count % STEPS];
-        (self.count >= STEPS).then(|| (stamp.nanos() - oldest.nanos()) / STEPS as i64).filter(|step| *step > 0)
+        let (oldest, middle) = (self.stamps[self.count % STEPS], self.stamps[(self.count + STEPS / 2) % STEPS]);
+        let shorter = (middle.nanos() - oldest.nanos()).min(stamp.nanos() - middle.nanos());
+        (self.count >= STEPS).then_some(shorter / (STEPS as i64 / 2)).filter(|step| *step > 0)
     }
 
     /// Whether the last picture came so soon after the one before that the eye would hardly miss it.

@@ -11,8 +11,11 @@ const MAX_SAMPLES: usize = 3 * RATE as usize;
 
 /// Timestamps may stray this far from the count of samples and still be the same run of sound, ns. RTMP rounds to 1 ms; senders
 /// that stamp sound by the picture's ticks stray by a whole one; cameras and phones stamp it when they come to it, or twice
-/// alike.
-const STRAY: u64 = 100_000_000;
+/// alike, up to 100 ms off. The run itself is moved by a few ms to and fro by stamps that are so far off.
+const STRAY: u64 = 140_000_000;
+
+/// Blocks at the beginning of a run whose time is not settled: two stamps that are 100 ms off in either direction are 200 ms apart.
+const UNSETTLED: i64 = 16;
 
 /// A hole in the timestamps up to this long is laid as silence; beyond it a new run begins.
 const MAX_HOLE: i64 = 1_000_000_000;
@@ -47,7 +50,8 @@ impl Timeline {
         let laid = Timestamp::from_units(self.next(), RATE).nanos();
         let zero = self.zero.unwrap_or(pts.nanos().saturating_sub(laid));
         let stray = pts.nanos().saturating_sub(zero.saturating_add(laid));
-        if stray.unsigned_abs() <= STRAY {
+        let most = if self.run < UNSETTLED { 2 * STRAY } else { STRAY };
+        if stray.unsigned_abs() <= most {
             self.run += 1;
             let followed = stray / self.run.min(FOLLOW);
             (self.zero, self.stray) = (Some(zero.saturating_add(followed)), stray - followed);

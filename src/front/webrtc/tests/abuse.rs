@@ -31,6 +31,8 @@ fn offers_that_are_of_no_use_are_told_why() {
             Role::Publish,
             sends
                 .replace("opus", "speex")
+                .replace("PCMU", "X")
+                .replace("PCMA", "X")
                 .replace("H264", "H261")
                 .replace("VP8", "X")
                 .replace("VP9", "X")
