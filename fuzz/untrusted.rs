@@ -13,7 +13,7 @@ use tilecast::{
     base::AssetHash,
     draw::{Kind, raster, upload},
     front::{
-        auth::address::{AddressPolicy, Connector, HttpUrl, RtmpUrl},
+        net::address::{AddressPolicy, Connector, HttpUrl, RtmpUrl},
         webrtc::{
             Fragment, Role,
             frame::{vp8_size, vp9_size},

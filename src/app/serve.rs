@@ -21,29 +21,34 @@ use super::{
 use crate::{
     base::{Secret, tasks::Tasks},
     front::{
-        accept::{self, Shares},
-        api::{self, ApiState, Bounds, Settings},
-        auth::{
+        api::{self, ApiState, Settings},
+        cluster::{self, Cluster, Membership},
+        docker::{Arrived, ClusterKey, FrontId, Index, Records, SwarmSettings, api::Api},
+        doors::{
+            rtmp::{Entrance, RtmpDoor},
+            srs::Srs,
+            webrtc::WebRtc,
+        },
+        engine::{
+            Engine, Local, Swarm,
+            swarm::{Several, SwarmError},
+        },
+        metrics::Counters,
+        net::{
+            accept::{self, Shares},
             address::{AddressPolicy, Connector},
             guess::Guesses,
             keys::ApiKeys,
+            serve::{self, Bounds},
         },
-        door::{Entrance, RtmpDoor},
-        engine::{
-            Engine, Local, Swarm,
-            swarm::{Several, SwarmError, SwarmSettings, api::Api},
-        },
-        fleet::{self, Fleet, FleetKey, FrontId, Index, Membership, NEWS, News, Records, Shelf},
-        metrics::Counters,
         raster::Rasterizer,
         room::{
-            Assets, Context, Keeping, Ledger, Rooms, Templates,
+            Assets, Context, Ledger, Rooms, Templates,
             check::{AddressRule, Rules},
-            store::Store,
+            store::{DocumentStore, FolderStore, NEWS, News, SharedStore},
         },
         rtmp::Limits,
-        srs::Srs,
-        webrtc::{self, Port, WebRtc},
+        webrtc::{self, Port},
     },
     sandbox,
 };
@@ -72,7 +77,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let (webrtc, webrtc_tcp) = bind_webrtc(config.webrtc).await?;
 
     // What was true before the last stop.
-    let (store, loaded) = Store::open(&config.state)?;
+    let (store, loaded) = FolderStore::open(&config.state)?;
     for (path, reason) in &loaded.set_aside {
         tracing::error!(path = %path.display(), "a stored document was set aside, the rest goes on: {reason}");
     }
@@ -93,10 +98,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     calibrate::in_background(&config.state, ledger.clone(), &tasks);
     let counters = Counters::default();
 
-    let (keeping, others) = match others {
+    let (store, others) = match others {
         // What is in the folder is this front's alone; what several share is elsewhere.
-        Some(others) => (Keeping::Fleet(others.shelf.clone()), Some(others)),
-        None => (Keeping::Folder(Arc::new(store)), None),
+        Some(others) => (Box::new(others.store.clone()) as Box<dyn DocumentStore>, Some(others)),
+        None => (Box::new(store) as Box<dyn DocumentStore>, None),
     };
     let rooms = Rooms::new(
         Context {
@@ -108,7 +113,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             templates,
             assets,
             rasterizer,
-            keeping,
+            store,
             stage: config.pipelines.stage,
             video_encoders: config.pipelines.video,
             opus_encoder: config.pipelines.opus,
@@ -116,18 +121,18 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tasks.clone(),
     );
     // Rooms before doors, so that whoever reconnects finds the place that was promised.
-    let fleet = match others {
+    let cluster = match others {
         Some(others) => {
-            let fleet = Fleet::new(others.shelf, rooms.clone(), others.membership, tasks.clone());
-            tasks.spawn("fleet", fleet.clone().run(others.news));
-            Some((fleet, others.callers))
+            let cluster = Cluster::new(others.store, rooms.clone(), others.membership, tasks.clone());
+            tasks.spawn("fleet", cluster.clone().run(others.news));
+            Some((cluster, others.callers))
         }
         None => {
             loaded.rooms.into_iter().for_each(|(id, document)| rooms.restore(id, document));
             None
         }
     };
-    let (fleet, callers) = fleet.unzip();
+    let (cluster, callers) = cluster.unzip();
     // Images that were stored without their pictures get them while everything else goes on.
     tasks.spawn("pictures", rooms.clone().draw_waiting(tasks.token()));
 
@@ -137,7 +142,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         rooms: rooms.clone(),
         limits: Limits::default(),
         counters: counters.clone(),
-        fleet: fleet.clone(),
+        cluster: cluster.clone(),
         entrance: Entrance::new(limits.rtmp, limits.silenced, guesses.clone()),
     };
     tracing::info!("RTMP on {}", rtmp.local_addr()?);
@@ -170,23 +175,27 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         origins: config.allow_origin,
         webrtc,
         srs,
-        fleet: fleet.clone(),
+        cluster: cluster.clone(),
         stopping: tasks.token(),
     };
     let router = api::router(ApiState::new(settings));
     let bounds =
         Bounds { places: limits.http, silenced: limits.silenced, proxies: config.trusted_proxy, ..Bounds::default() };
-    tasks.spawn("http", api::serve(http, router.clone(), tasks.clone(), bounds));
-    if let Some((fleet, callers)) = fleet.clone().zip(callers) {
-        tasks.spawn("fleet door", fleet::serve(fleet, callers, router, door));
+    tasks.spawn("http", serve::serve(http, router.clone(), tasks.clone(), bounds));
+    if let Some((cluster, callers)) = cluster.clone().zip(callers) {
+        let inward = move |stream, client| {
+            let door = door.clone();
+            async move { door.meet_inward(stream, client).await }
+        };
+        tasks.spawn("fleet door", cluster::serve(cluster, callers, router, inward));
     }
 
     signals.wait().await;
     tracing::info!("stopping; a second signal stops at once");
     let stop = async {
         // The others go on with its rooms while this front still answers, so that nobody finds them nowhere.
-        if let Some(fleet) = &fleet {
-            fleet.leave().await;
+        if let Some(cluster) = &cluster {
+            cluster.leave().await;
         }
         if !tasks.join(DRAIN).await {
             tracing::warn!("some connections did not close in time and were cut");
@@ -200,10 +209,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 
 /// What a front that is one of several is given to be it.
 struct Others {
-    shelf: Shelf,
+    store: SharedStore,
     membership: Membership,
     news: mpsc::Receiver<News>,
-    callers: mpsc::Receiver<fleet::Arrived>,
+    callers: mpsc::Receiver<Arrived>,
 }
 
 async fn engine(
@@ -219,13 +228,13 @@ async fn engine(
             local.tell_gaps();
             Ok((Engine::Local(local), None))
         }
-        EngineConfig::Swarm { settings, listen, fleet } => {
+        EngineConfig::Swarm { settings, listen, cluster } => {
             let listener = accept::listen(listen).with_context(|| {
                 format!("workers cannot be let in at {listen}; choose another address by --swarm-listen")
             })?;
             let door = listener.local_addr()?;
             tracing::info!("workers on {door}, told to come to {}", settings.advertise);
-            let (several, others) = match fleet {
+            let (several, others) = match cluster {
                 Some(secret) => {
                     several(&secret, &settings, door).map(|(several, others)| (Some(several), Some(others)))?
                 }
@@ -236,19 +245,19 @@ async fn engine(
     }
 }
 
-/// What the engine and the fleet share.
+/// What the engine and the cluster share.
 fn several(secret: &Secret, settings: &SwarmSettings, door: SocketAddr) -> anyhow::Result<(Several, Others)> {
     /// Connections of other fronts that may wait to be taken up.
     const CALLERS: usize = 64;
-    let key = FleetKey::new(secret);
+    let key = ClusterKey::new(secret);
     let api = Api::new(&settings.docker).map_err(SwarmError::Docker)?;
     let records = Records::new(api, settings.name.clone());
     let index = Index::new(FrontId::random());
     let (tell, news) = mpsc::channel(NEWS);
     let (hand_on, callers) = mpsc::channel(CALLERS);
-    let shelf = Shelf::new(records.clone(), key.clone(), index.clone(), tell);
+    let store = SharedStore::new(records.clone(), key.clone(), index.clone(), tell);
     let membership = Membership { door, advertise: settings.advertise.clone() };
-    Ok((Several { key, index, records, callers: hand_on }, Others { shelf, membership, news, callers }))
+    Ok((Several { key, index, records, callers: hand_on }, Others { store, membership, news, callers }))
 }
 
 fn program() -> anyhow::Result<PathBuf> {

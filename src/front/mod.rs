@@ -1,23 +1,22 @@
-//! Every socket, every decision, every secret: doors, rooms, outputs, the REST API, and the other fronts. Safe Rust only.
+//! Every socket, every decision, every secret. Safe Rust only.
+//!
+//! Floors, from the ground up; each may use only those below it: [`net`], [`model`], [`metrics`] and [`raster`], [`rtmp`] and [`webrtc`],
+//! [`docker`] and [`docker_gate`], [`sources`] and [`outputs`], [`engine`], [`room`], [`doors`], [`cluster`], [`api`].
 
 #![forbid(unsafe_code)]
 
-pub mod accept;
 pub mod api;
-pub mod auth;
+pub mod cluster;
+pub mod docker;
 pub mod docker_gate;
-pub mod door;
+pub mod doors;
 pub mod engine;
-pub mod events;
-pub mod fleet;
-mod get;
-mod low_delay;
 pub mod metrics;
-pub mod output;
-pub mod pull;
+pub mod model;
+pub mod net;
+pub mod outputs;
 pub mod raster;
-mod retry;
 pub mod room;
 pub mod rtmp;
-pub mod srs;
+pub mod sources;
 pub mod webrtc;

@@ -18,7 +18,7 @@ use super::{
     seen::Seen,
     sound::{Recipe, Sound},
     stage::{self, Command, People, Person, Stage},
-    watch::{Pulse, Watch},
+    watch::{Heartbeat, Watch},
 };
 use tilecast_core::{
     base::ParticipantId,
@@ -66,14 +66,14 @@ pub struct Room {
     usage: Usage,
     stats_due: Timestamp,
     look_due: Timestamp,
-    pulse: Arc<Pulse>,
+    pulse: Arc<Heartbeat>,
     watch: Watch,
 }
 
 impl Room {
     /// Starts stage and sound, with nobody there.
     pub fn start(settings: &Settings, clock: Clock, out: Out, usage: Usage) -> Result<Self, Error> {
-        let pulse = Arc::<Pulse>::default();
+        let pulse = Arc::<Heartbeat>::default();
         let stage = Stage::start(settings, clock, &out, Arc::clone(&pulse))?;
         let voice = out.clone();
         let sink = Arc::new(move |message| voice.send(&message));

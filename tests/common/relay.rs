@@ -8,7 +8,7 @@ use std::{
 
 use tilecast::{
     front::{
-        auth::address::Stream,
+        net::address::Stream,
         rtmp::{self, Limits, Player, Publisher, Request},
     },
     media::{Packet, fanout::Fanout},

@@ -11,9 +11,9 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tilecast::{
     app::lab::relay::Relay as Nginx,
     front::{
-        auth::address::{AddressPolicy, ConnectError, Connector, RtmpUrl, Stream},
-        output::{self, Target},
-        room::status::{OutputState, OutputStatus},
+        model::status::{OutputState, OutputStatus},
+        net::address::{AddressPolicy, ConnectError, Connector, RtmpUrl, Stream},
+        outputs::{self, Target},
         rtmp::{self, Error, Limits, Publisher, Request, client},
     },
     media::{Packet, Role, Timestamp, Track, fanout::Fanout},
@@ -212,7 +212,7 @@ async fn an_output_outlives_its_target_and_begins_again_at_a_keyframe() {
     let (report, mut status) = watch::channel(OutputStatus::default());
     let stop = CancellationToken::new();
     let target = Target::Rtmp(address, connector());
-    let output = tokio::spawn(output::run(target, fanout.clone().into(), report, stop.clone()));
+    let output = tokio::spawn(outputs::run(target, fanout.clone().into(), report, stop.clone()));
     let feed = tokio::spawn({
         let fanout = fanout.clone();
         async move { program(&clip, &fanout).await }

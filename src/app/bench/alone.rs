@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::lab::{clock, meter::Usage, picture::Frame, sender::Sender},
-    front::{auth::address::RtmpUrl, rtmp::client},
+    front::{net::address::RtmpUrl, rtmp::client},
     media::Rect,
 };
 

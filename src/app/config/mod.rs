@@ -24,12 +24,12 @@ use super::pipelines::Pipelines;
 use crate::{
     base::{Secret, TemplateName},
     front::{
-        auth::{
+        doors::srs::Settings as SrsSettings,
+        net::{
             keys,
             origin::{self, Origins},
             rate::Allowance,
         },
-        srs::Settings as SrsSettings,
         webrtc::IceServers,
     },
     layout::Template,

@@ -4,8 +4,8 @@ use super::sources::Sources;
 use crate::{
     base::Secret,
     front::{
-        auth::keys::MIN_API_KEY_BYTES,
-        srs::{Keys, OtherStreams, Pattern, Settings, SourceTemplate, UnknownRoom},
+        doors::srs::{Keys, OtherStreams, Pattern, Settings, SourceTemplate, UnknownRoom},
+        net::keys::MIN_API_KEY_BYTES,
     },
 };
 
@@ -90,10 +90,8 @@ fn unknown_room(text: &str) -> Result<UnknownRoom, String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{
-        app::config::tests::{faults, load},
-        front::srs::{Keys, OtherStreams},
-    };
+    use super::super::tests::{faults, load};
+    use crate::front::doors::srs::{Keys, OtherStreams};
 
     const SECRET: [&str; 2] = ["--srs-secret", "0123456789abcdef"];
     const SOURCE: [&str; 2] = ["--srs-source", "rtmp://srs/{app}/{stream}"];

@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr};
 use super::{address, sources::Sources};
 use crate::{
     base::Secret,
-    front::{engine::swarm::SwarmSettings, fleet::MIN_SECRET_BYTES},
+    front::docker::{MIN_SECRET_BYTES, SwarmSettings},
 };
 
 /// Where workers find the front if nothing else is said: every address of its container or machine.
@@ -26,14 +26,14 @@ pub enum EngineConfig {
         /// Where workers are let in.
         listen: SocketAddr,
         /// What all fronts know, when there are several.
-        fleet: Option<Secret>,
+        cluster: Option<Secret>,
     },
 }
 
 impl EngineConfig {
     /// Whether this front is one of several.
     pub fn is_several(&self) -> bool {
-        matches!(self, Self::Swarm { fleet: Some(_), .. })
+        matches!(self, Self::Swarm { cluster: Some(_), .. })
     }
 }
 
@@ -60,9 +60,9 @@ pub(super) fn engine(sources: &Sources<'_>, log: &str, faults: &mut Vec<String>)
     let network = sources.text("swarm_network", faults);
     let constraints = sources.list("swarm_constraint", constraint, faults);
     let advertise = advertise.and_then(|text| hosts_and_ports(&text).map_err(|fault| faults.push(fault)).ok());
-    let fleet = sources.text("swarm_fleet_key_file", faults);
-    let is_fleet = fleet.is_some();
-    let fleet = fleet.and_then(|path| fleet_key(&path).map_err(|fault| faults.push(fault)).ok());
+    let cluster = sources.text("swarm_fleet_key_file", faults);
+    let is_fleet = cluster.is_some();
+    let cluster = cluster.and_then(|path| fleet_key(&path).map_err(|fault| faults.push(fault)).ok());
     if !is_fleet && advertise.as_ref().is_some_and(|text| text.contains(',')) {
         faults.push(
             "swarm_advertise: only several fronts have several addresses; give them a swarm_fleet_key_file".to_owned(),
@@ -77,7 +77,7 @@ pub(super) fn engine(sources: &Sources<'_>, log: &str, faults: &mut Vec<String>)
         advertise: advertise?,
         log: log.to_owned(),
     };
-    Some(EngineConfig::Swarm { settings: Box::new(settings), listen: listen?, fleet })
+    Some(EngineConfig::Swarm { settings: Box::new(settings), listen: listen?, cluster })
 }
 
 fn which(text: &str) -> Result<bool, String> {

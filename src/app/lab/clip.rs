@@ -141,14 +141,14 @@ async fn encode(recipe: &Recipe, file: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{
-        app::lab::{
+    use super::{
+        super::{
             clock,
             watch::{Look, record_file},
         },
-        media::Rect,
+        *,
     };
+    use crate::media::Rect;
 
     #[tokio::test]
     async fn the_counter_survives_a_sixteenth_of_the_picture_at_a_low_rate() {

@@ -64,8 +64,8 @@ fn apart(times: impl Iterator<Item = f64>) -> Vec<f64> {
 mod tests {
     use std::{f32::consts::TAU, time::Instant};
 
-    use super::*;
-    use crate::{app::lab::picture::Frame, media::Size};
+    use super::{super::picture::Frame, *};
+    use crate::media::Size;
 
     /// A second apart a flash of 100 ms, at 30 frames a second, and a beep of 1 kHz `late` ms after it.
     fn recorded(late: i64) -> Recording {

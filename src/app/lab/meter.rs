@@ -179,8 +179,10 @@ mod tests {
 
     use rustix::process::{Pid, Signal, kill_process};
 
-    use super::*;
-    use crate::app::lab::process::{Process, quiet};
+    use super::{
+        super::process::{Process, quiet},
+        *,
+    };
 
     #[test]
     fn a_name_with_brackets_does_not_shift_the_fields() {

@@ -111,11 +111,13 @@ impl Person {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
-    use crate::app::lab::{
-        picture::difference,
-        tone::level_dbfs,
-        watch::{Look, record_file},
+    use super::{
+        super::{
+            picture::difference,
+            tone::level_dbfs,
+            watch::{Look, record_file},
+        },
+        *,
     };
 
     #[tokio::test]

@@ -87,14 +87,14 @@ rtmp {{
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{
-        app::lab::{
+    use super::{
+        super::{
             people::{Camera, FOUR},
             watch::{Look, Player},
         },
-        media::Size,
+        *,
     };
+    use crate::media::Size;
 
     #[tokio::test]
     async fn what_is_published_can_be_played() {

@@ -11,7 +11,7 @@ use tokio::{net::TcpStream, task::JoinSet};
 use super::clip::Clip;
 use crate::{
     front::{
-        auth::address::RtmpUrl,
+        net::address::RtmpUrl,
         rtmp::{self, client},
     },
     media::{Packet, Timestamp, Track},

@@ -9,12 +9,11 @@ use std::{
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::{app::calibrate, cost::Prices};
-
 use super::{
     api::Api,
     process::{Process, free_port, quiet},
 };
+use crate::{app::calibrate, cost::Prices};
 
 /// Longest a server may take to be ready on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(20);

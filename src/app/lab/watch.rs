@@ -335,8 +335,10 @@ impl Units {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::app::lab::{cadence::Cadence, tone::level_dbfs};
+    use super::{
+        super::{cadence::Cadence, tone::level_dbfs},
+        *,
+    };
 
     #[tokio::test]
     async fn a_file_shows_every_frame_and_its_timestamps_and_sound() {

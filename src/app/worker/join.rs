@@ -43,7 +43,7 @@ const ATTEMPT: Duration = Duration::from_secs(8);
 /// How long connecting may take. While a front is replaced its name still leads to where it was, from where nothing answers.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// Most addresses that are tried in one go: a fleet has fewer fronts than that.
+/// Most addresses that are tried in one go: a cluster has fewer fronts than that.
 const MAX_ADDRESSES: usize = 32;
 
 /// Most times in a row that a worker goes on at once to where it is sent: rooms move, but not in circles.

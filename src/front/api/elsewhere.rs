@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     base::RoomId,
-    front::fleet::{Fleet, Inward, Place},
+    front::{
+        cluster::{Cluster, Inward},
+        docker::Place,
+    },
 };
 
 /// Largest list of one front's rooms, bytes: as many rooms as it holds with long documents.
@@ -30,13 +33,13 @@ const LISTS: usize = 8;
 
 /// Passes a request on where it belongs, or lets it in.
 pub(super) async fn pass_on(State(state): State<ApiState>, request: Request, next: Next) -> Result<Response, Problem> {
-    let Some(fleet) = state.0.fleet.clone() else { return Ok(next.run(request).await) };
+    let Some(cluster) = state.0.cluster.clone() else { return Ok(next.run(request).await) };
     let inward = request.extensions().get::<Inward>().is_some();
     if request.uri().path() == "/v1/rooms" && request.method() == Method::GET && !inward {
-        return everybodys(&fleet, request, next).await;
+        return everybodys(&cluster, request, next).await;
     }
     let Some(room) = room(request.uri().path()) else { return Ok(next.run(request).await) };
-    match fleet.place(&room).await {
+    match cluster.place(&room).await {
         Place::Here | Place::Nowhere => Ok(next.run(request).await),
         // A front that passes on has seen it here; now it is elsewhere, and who asks again is told where.
         Place::There(address) if !inward => {
@@ -45,7 +48,7 @@ pub(super) async fn pass_on(State(state): State<ApiState>, request: Request, nex
                 guard::show_key(&state, request.headers(), request.extensions()).await?;
             }
             let client = guard::socket(request.extensions());
-            fleet.forward(&address, client, request).await.map_err(|error| {
+            cluster.forward(&address, client, request).await.map_err(|error| {
                 tracing::warn!(%room, "{error}");
                 moving(&room)
             })
@@ -71,11 +74,11 @@ fn room(path: &str) -> Option<RoomId> {
 }
 
 /// The rooms of all fronts in one list. A list that lacks some would be read as if they were gone, so there is none then.
-async fn everybodys(fleet: &Fleet, request: Request, next: Next) -> Result<Response, Problem> {
+async fn everybodys(cluster: &Cluster, request: Request, next: Next) -> Result<Response, Problem> {
     let client = guard::socket(request.extensions());
     let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let ours = next.run(request).await;
-    let others = fleet.others();
+    let others = cluster.others();
     if ours.status() != StatusCode::OK || others.is_empty() {
         return Ok(ours);
     }
@@ -84,7 +87,7 @@ async fn everybodys(fleet: &Fleet, request: Request, next: Next) -> Result<Respo
         if let Some(authorization) = &authorization {
             asked.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
         }
-        let answer = fleet.forward(&address, client, asked).await;
+        let answer = cluster.forward(&address, client, asked).await;
         let answer = answer.inspect_err(|error| tracing::warn!("{error}")).ok()?;
         if answer.status() == StatusCode::OK { rooms(answer).await } else { None }
     };

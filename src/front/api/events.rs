@@ -24,7 +24,10 @@ use super::{
 };
 use crate::{
     base::RoomId,
-    front::{events::Event, metrics::Connection, room::status::RoomView},
+    front::{
+        metrics::Connection,
+        model::{event::Event, status::RoomView},
+    },
 };
 
 /// Time between comments on a quiet stream: below the 30 s after which proxies commonly give up.

@@ -19,14 +19,18 @@ use super::{
     guess,
     problem::{Kind, Problem},
     proxy,
-    serve::{Peer, Visit},
     state::ApiState,
-    wish,
+    webrtc,
 };
 use crate::front::{
-    auth::{guess::Scope, keys::KeyError, origin, rate},
-    fleet::Inward,
+    cluster::Inward,
     metrics::HttpRequest,
+    net::{
+        guess::Scope,
+        keys::KeyError,
+        origin, rate,
+        serve::{Peer, Visit},
+    },
 };
 
 /// Longest time to the head of an answer: a slow body's 10 s and a room's answer, which takes milliseconds.
@@ -72,7 +76,7 @@ pub(super) async fn pass(
             Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
         })?;
     }
-    if wish::is_door(request.uri().path()) {
+    if webrtc::is_door(request.uri().path()) {
         // Who publishes or watches brings a key or token, or watches what is open to whoever comes; no cookie speaks for anybody.
         if !state.0.origins.admit(&request) {
             let detail =

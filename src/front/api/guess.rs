@@ -13,13 +13,13 @@ use super::{
     guard,
     problem::{Kind, Problem},
     state::ApiState,
-    wish,
+    webrtc,
 };
 use crate::{
     base::{ParticipantId, RoomId},
     front::{
-        auth::guess::{Limited, Scope},
-        fleet::Inward,
+        cluster::Inward,
+        net::guess::{Limited, Scope},
     },
 };
 
@@ -65,8 +65,8 @@ pub(super) async fn limit(State(state): State<ApiState>, request: Request, next:
 fn asked(method: &Method, route: &str, names: &RawPathParams, headers: &HeaderMap) -> Option<Asked> {
     let name = |wanted| names.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
     let asks = match *method {
-        Method::POST => route == "/whep/{room}" || wish::bearer(headers).is_some(),
-        Method::OPTIONS => wish::bearer(headers).is_some(),
+        Method::POST => route == "/whep/{room}" || webrtc::bearer(headers).is_some(),
+        Method::OPTIONS => webrtc::bearer(headers).is_some(),
         _ => false,
     };
     match route {

@@ -21,9 +21,10 @@ use super::{
 use crate::{
     base::Secret,
     front::{
-        auth::guess::Scope,
-        fleet::{Inward, Place},
-        srs::{Hook, Verdict},
+        cluster::Inward,
+        docker::Place,
+        doors::srs::{Hook, Verdict},
+        net::guess::Scope,
     },
 };
 
@@ -96,12 +97,12 @@ impl<S: Sync> FromRequestParts<S> for Came {
 
 /// Has the front answer that has the room, if that is another.
 async fn elsewhere(state: &ApiState, came: &Came, hook: &Hook, body: &serde_json::Value) -> Option<Response> {
-    let fleet = state.0.fleet.as_ref().filter(|_| !came.inward)?;
+    let cluster = state.0.cluster.as_ref().filter(|_| !came.inward)?;
     let room = state.0.srs.as_ref()?.room_of(hook)?;
-    let Ok(Place::There(address)) = fleet.settled(&room).await else { return None };
+    let Ok(Place::There(address)) = cluster.settled(&room).await else { return None };
     let request = Request::post(came.uri.clone()).header(header::CONTENT_TYPE, "application/json");
     let request = request.body(Body::from(body.to_string())).ok()?;
-    let passed_on = fleet.forward(&address, came.from, request).await;
+    let passed_on = cluster.forward(&address, came.from, request).await;
     passed_on.inspect_err(|error| tracing::warn!(%room, "a callback of SRS was not passed on: {error}")).ok()
 }
 

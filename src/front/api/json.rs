@@ -17,7 +17,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        front::room::{RoomDocument, document::Participant},
+        front::model::{RoomDocument, document::Participant},
         layout::{
             Fault,
             json::{Decoded, MAX_FAULTS},

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     base::{ParticipantId, Secret},
-    front::room::{RoomDocument, document::Participant},
+    front::model::{RoomDocument, document::Participant},
 };
 
 /// Makes the keys that are null in the document of a room; whose they are.

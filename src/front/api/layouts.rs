@@ -15,14 +15,16 @@ use super::{
     rooms::answer,
     state::ApiState,
 };
-use crate::layout::json::Decoded;
 use crate::{
     base::{AssetName, TemplateName},
-    front::room::{
-        Precondition, RoomError,
-        templates::{Entry, Version},
+    front::{
+        model::RoomError,
+        room::{
+            Precondition,
+            templates::{Entry, Version},
+        },
     },
-    layout::{Advice, Canvas, Cost, Fault, MAX_TILES, Template, advise},
+    layout::{Advice, Canvas, Cost, Fault, MAX_TILES, Template, advise, json::Decoded},
 };
 
 /// Every template.

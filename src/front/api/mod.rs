@@ -24,19 +24,17 @@ mod preview;
 pub mod problem;
 mod proxy;
 mod rooms;
-mod serve;
 mod service;
 mod stage;
 mod state;
+mod webrtc;
 mod whep;
 mod whip;
-mod wish;
 
 use axum::{Router, http::Uri, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use serve::{Bounds, Peer, serve, serve_one};
 pub use state::{ApiState, Settings};
 
 use crate::base::{InvalidId, TemplateName};
@@ -62,7 +60,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), guess::limit))
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(middleware::from_fn_with_state(state.clone(), guard::pass))
-        .layer(middleware::from_fn_with_state(state.clone(), wish::cross_origin))
+        .layer(middleware::from_fn_with_state(state.clone(), webrtc::cross_origin))
         .layer(middleware::from_fn_with_state(state.clone(), guard::count))
         .with_state(state)
 }
@@ -99,7 +97,7 @@ fn endpoints(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(service::metrics))
         .route_layer(middleware::from_fn_with_state(state.clone(), guard::unlock));
     keyed
-        .merge(wish::endpoints(state))
+        .merge(webrtc::endpoints(state))
         .routes(routes!(hooks::srs))
         .routes(routes!(hooks::srs_by_path))
         .routes(routes!(service::healthz))

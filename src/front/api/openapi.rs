@@ -15,7 +15,7 @@ use super::{
     events::RoomEvent,
     problem::{Kind, Problem},
 };
-use crate::front::events::Event;
+use crate::front::model::event::Event;
 
 #[derive(OpenApi)]
 #[openapi(

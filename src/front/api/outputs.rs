@@ -10,14 +10,14 @@ use super::{
     rooms::answer,
     state::{ApiState, no_output, refused_part},
 };
-use crate::layout::json::Decoded;
 use crate::{
     base::{OutputId, RoomId},
-    front::room::{
+    front::model::{
         RoomDocument,
         document::Output,
         status::{OutputStatus, RoomView},
     },
+    layout::json::Decoded,
 };
 
 /// One output: what it should be, and under `status` what it is.

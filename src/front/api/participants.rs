@@ -11,15 +11,17 @@ use super::{
     rooms::answer,
     state::{ApiState, refused_part},
 };
-use crate::layout::json::Decoded;
 use crate::{
     base::{ParticipantId, RoomId},
-    front::room::{
-        RoomDocument, RoomError, check,
-        document::{Participant, Source},
-        status::{ParticipantStatus, RoomView},
+    front::{
+        model::{
+            RoomDocument, RoomError,
+            document::{Participant, Source},
+            status::{ParticipantStatus, RoomView},
+        },
+        room::check,
     },
-    layout::Fault,
+    layout::{Fault, json::Decoded},
 };
 
 /// One participant: what it should be, and under `status` what it is.

@@ -14,10 +14,10 @@ use super::{
     rooms::answer,
     state::{ApiState, refused_part},
 };
-use crate::layout::json::Decoded;
 use crate::{
     base::{ParticipantId, RoomId},
-    front::room::{RoomDocument, RoomError, status::RoomView},
+    front::model::{RoomDocument, RoomError, status::RoomView},
+    layout::json::Decoded,
 };
 
 /// Whom to pin.

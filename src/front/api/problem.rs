@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    front::{room::RoomError, webrtc},
+    front::{model::RoomError, webrtc},
     layout::Fault,
 };
 

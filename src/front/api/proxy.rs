@@ -6,8 +6,8 @@ use axum::extract::Request;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-use super::{guard, serve::Peer, state::ApiState};
-use crate::front::fleet::Inward;
+use super::{guard, state::ApiState};
+use crate::front::{cluster::Inward, net::serve::Peer};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 

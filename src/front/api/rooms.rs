@@ -16,10 +16,13 @@ use super::{
     problem::{Kind, Problem},
     state::ApiState,
 };
-use crate::layout::json::Decoded;
 use crate::{
     base::RoomId,
-    front::room::{Quote, RoomDocument, RoomError, check, rooms::Crowded, status::RoomView},
+    front::{
+        model::{RoomDocument, RoomError, status::RoomView},
+        room::{Quote, check, rooms::Crowded},
+    },
+    layout::json::Decoded,
 };
 
 /// Every room.

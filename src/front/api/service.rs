@@ -35,7 +35,7 @@ pub async fn healthz() -> Json<Health> {
 /// Answers 200 while new rooms and publishers are welcome, 503 once the server is stopping.
 #[utoipa::path(get, path = "/readyz", tag = "service", responses((status = 200, body = Health)))]
 pub async fn readyz(State(state): State<ApiState>) -> Result<Json<Health>, Problem> {
-    if state.0.fleet.as_ref().is_some_and(|fleet| !fleet.is_ready()) {
+    if state.0.cluster.as_ref().is_some_and(|cluster| !cluster.is_ready()) {
         let detail = "this front is not one of the fleet now: it cannot reach the Swarm's store, or is about to stop; ask another";
         return Err(Problem::new(Kind::Moving, detail).retry_after(1));
     }

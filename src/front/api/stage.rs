@@ -18,15 +18,14 @@ use super::{
     problem::Problem,
     state::{ApiState, refused_part},
 };
-use crate::layout::json::Decoded;
 use crate::{
     base::{ParticipantId, RoomId},
-    front::room::{
+    front::model::{
         RoomDocument, RoomError,
         document::NextLayout,
         status::{RoomView, SpeakerStatus, TileStatus},
     },
-    layout::{Arguments, Fault, LayoutChoice, TemplateChoice, choice::PeopleWish},
+    layout::{Arguments, Fault, LayoutChoice, TemplateChoice, choice::PeopleWish, json::Decoded},
 };
 
 /// A room's layout: what it should be, and under `scene` where everyone is.

@@ -10,17 +10,17 @@ use super::problem::{Kind, Problem};
 use crate::{
     base::RoomId,
     front::{
-        auth::{
+        cluster::Cluster,
+        doors::{srs::Srs, webrtc::WebRtc},
+        metrics::Counters,
+        model::{RoomDocument, RoomError, status::RoomView},
+        net::{
             guess::Guesses,
             keys::ApiKeys,
             origin::Origins,
             rate::{Allowance, Rates},
         },
-        fleet::Fleet,
-        metrics::Counters,
-        room::{RoomDocument, RoomError, Rooms, check::Rules, status::RoomView},
-        srs::Srs,
-        webrtc::WebRtc,
+        room::{Rooms, check::Rules},
     },
     layout::Fault,
 };
@@ -52,7 +52,7 @@ pub struct Settings {
     /// The neighbour, if there is one.
     pub srs: Option<Srs>,
     /// The other fronts, if there are any.
-    pub fleet: Option<Fleet>,
+    pub cluster: Option<Cluster>,
     /// Cancelled when the server stops; event streams end then.
     pub stopping: CancellationToken,
 }
@@ -75,7 +75,7 @@ pub(super) struct Shared {
     pub origins: Origins,
     pub webrtc: WebRtc,
     pub srs: Option<Srs>,
-    pub fleet: Option<Fleet>,
+    pub cluster: Option<Cluster>,
     pub stopping: CancellationToken,
     pub streams: Arc<Semaphore>,
 }
@@ -94,7 +94,7 @@ impl ApiState {
             origins,
             webrtc,
             srs,
-            fleet,
+            cluster,
             stopping,
         } = settings;
         Self(Arc::new(Shared {
@@ -109,7 +109,7 @@ impl ApiState {
             origins,
             webrtc,
             srs,
-            fleet,
+            cluster,
             stopping,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         }))

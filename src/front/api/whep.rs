@@ -11,11 +11,11 @@ use super::{
     body::{Asked, Names},
     guard,
     problem::Problem,
-    wish::{self, Shared},
+    webrtc::{self, Shared},
 };
 use crate::{
     base::{ParticipantId, RoomId},
-    front::room::Audience,
+    front::model::Audience,
 };
 
 /// Whose sound to leave out.
@@ -48,16 +48,16 @@ pub async fn watch(
 ) -> Result<Response, Problem> {
     let (state, without) = (shared.0, query.for_participant);
     let webrtc = &state.0.webrtc;
-    let token = wish::bearer(request.headers());
-    let audience = webrtc.may_watch(&room, token.as_ref(), without.as_ref()).await.map_err(wish::refused)?;
+    let token = webrtc::bearer(request.headers());
+    let audience = webrtc.may_watch(&room, token.as_ref(), without.as_ref()).await.map_err(webrtc::refused)?;
     if audience == Audience::Invited {
         from.mark_known();
     }
-    let offer = wish::sdp(request).await?;
+    let offer = webrtc::sdp(request).await?;
     let at = format!("/whep/{room}");
     let links = webrtc.links(room.as_str());
     let answer = webrtc.watch((room, without), audience, from.ip, &offer)?;
-    Ok(wish::created(answer, &at, &links))
+    Ok(webrtc::created(answer, &at, &links))
 }
 
 /// What may be sent here; with the room's token also the STUN and TURN servers, in `Link`.
@@ -68,10 +68,10 @@ pub async fn watch(
 )]
 pub async fn options(shared: Shared, Names(room): Names<RoomId>, headers: HeaderMap) -> Result<Response, Problem> {
     let state = shared.0;
-    let Some(token) = wish::bearer(&headers) else { return Ok(wish::capabilities(&[])) };
+    let Some(token) = webrtc::bearer(&headers) else { return Ok(webrtc::capabilities(&[])) };
     let may = state.0.webrtc.may_watch(&room, Some(&token), None).await;
-    may.map_err(wish::refused)?;
-    Ok(wish::capabilities(&state.0.webrtc.links(room.as_str())))
+    may.map_err(webrtc::refused)?;
+    Ok(webrtc::capabilities(&state.0.webrtc.links(room.as_str())))
 }
 
 /// Hears candidates of the client's, which are not needed, or with `If-Match: *` and new credentials restarts ICE.
@@ -93,7 +93,7 @@ pub async fn change(
     Names(place): Names<(RoomId, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    wish::patch(&shared, &place.1, request).await
+    webrtc::patch(&shared, &place.1, request).await
 }
 
 /// Stops watching.
@@ -106,7 +106,7 @@ pub async fn change(
     responses((status = 200, description = "The session has ended"))
 )]
 pub async fn leave(shared: Shared, Names(place): Names<(RoomId, String)>) -> Result<StatusCode, Problem> {
-    wish::delete(&shared, &place.1).await
+    webrtc::delete(&shared, &place.1).await
 }
 
 /// What may be sent to a session; browsers ask before they do.
@@ -119,5 +119,5 @@ pub async fn leave(shared: Shared, Names(place): Names<(RoomId, String)>) -> Res
     responses((status = 204, description = "The headers that browsers ask for"))
 )]
 pub async fn session_options(Names(_place): Names<(RoomId, String)>) -> Response {
-    wish::capabilities(&[])
+    webrtc::capabilities(&[])
 }

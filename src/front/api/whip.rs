@@ -11,7 +11,7 @@ use super::{
     body::{Asked, Names},
     guard,
     problem::{Kind, Problem},
-    wish::{self, Shared},
+    webrtc::{self, Shared},
 };
 use crate::base::{ParticipantId, RoomId};
 
@@ -57,13 +57,13 @@ pub async fn publish(
     request: Request,
 ) -> Result<Response, Problem> {
     let webrtc = &shared.0.0.webrtc;
-    let key = wish::bearer(request.headers()).ok_or_else(|| wish::unnamed(NO_KEY))?;
-    webrtc.may_publish(&room, &participant, &key).await.map_err(wish::refused)?;
+    let key = webrtc::bearer(request.headers()).ok_or_else(|| webrtc::unnamed(NO_KEY))?;
+    webrtc.may_publish(&room, &participant, &key).await.map_err(webrtc::refused)?;
     from.mark_known();
     if !resolve.takes_over()? {
         webrtc.is_free(&room, &participant, from.ip).await?;
     }
-    let offer = wish::sdp(request).await?;
+    let offer = webrtc::sdp(request).await?;
     let at = format!("/whip/{room}/{participant}");
     let links = webrtc.links(participant.as_str());
     let answer = webrtc.publish((room.clone(), participant.clone()), key.clone(), from.ip, &offer);
@@ -71,7 +71,7 @@ pub async fn publish(
         webrtc.refused(&room, &participant, &key, error.to_string()).await;
     }
     let answer = answer?;
-    Ok(wish::created(answer, &at, &links))
+    Ok(webrtc::created(answer, &at, &links))
 }
 
 /// What may be sent here; with the participant's key also the STUN and TURN servers, in `Link`, for those who must know them
@@ -90,10 +90,10 @@ pub async fn options(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let state = shared.0;
-    let Some(key) = wish::bearer(&headers) else { return Ok(wish::capabilities(&[])) };
+    let Some(key) = webrtc::bearer(&headers) else { return Ok(webrtc::capabilities(&[])) };
     let may = state.0.webrtc.may_publish(&room, &participant, &key).await;
-    may.map_err(wish::refused)?;
-    Ok(wish::capabilities(&state.0.webrtc.links(participant.as_str())))
+    may.map_err(webrtc::refused)?;
+    Ok(webrtc::capabilities(&state.0.webrtc.links(participant.as_str())))
 }
 
 /// Hears candidates of the client's, which are not needed, or with `If-Match: *` and new credentials restarts ICE.
@@ -116,7 +116,7 @@ pub async fn change(
     Names(place): Names<(RoomId, ParticipantId, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    wish::patch(&shared, &place.2, request).await
+    webrtc::patch(&shared, &place.2, request).await
 }
 
 /// Stops publishing.
@@ -133,7 +133,7 @@ pub async fn leave(
     shared: Shared,
     Names(place): Names<(RoomId, ParticipantId, String)>,
 ) -> Result<StatusCode, Problem> {
-    wish::delete(&shared, &place.2).await
+    webrtc::delete(&shared, &place.2).await
 }
 
 /// What may be sent to a session; browsers ask before they do.
@@ -147,5 +147,5 @@ pub async fn leave(
     responses((status = 204, description = "The headers that browsers ask for"))
 )]
 pub async fn session_options(Names(_place): Names<(RoomId, ParticipantId, String)>) -> Response {
-    wish::capabilities(&[])
+    webrtc::capabilities(&[])
 }

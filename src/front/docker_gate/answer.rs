@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Kind;
-use crate::front::engine::swarm::spec;
+use crate::front::docker::service;
 
 /// Whether a thing bears the label of the installation.
 pub fn is_ours(thing: &Value, name: &str) -> bool {
-    label(thing, spec::NAME) == Some(name)
+    label(thing, service::NAME) == Some(name)
 }
 
 /// A label of a thing.

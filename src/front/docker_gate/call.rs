@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::Refusal;
-use crate::front::engine::swarm::spec;
+use crate::front::docker::service;
 
 /// Longest name or id in a path, bytes: Docker's own names are shorter.
 const MAX_NAME_BYTES: usize = 64;
@@ -139,7 +139,7 @@ fn plain(text: &str) -> Result<String, Refusal> {
 fn labels(filters: Option<Filters>, name: &str) -> Result<Vec<String>, Refusal> {
     let Filters { label, service, desired_state } =
         filters.ok_or_else(|| Refusal::no("lists are asked for by the installation's label"))?;
-    let ours = label.contains(&format!("{}={name}", spec::NAME));
+    let ours = label.contains(&format!("{}={name}", service::NAME));
     let known = |label: &String| label.starts_with("tilecast.") && label.contains('=');
     let only_labels = service.is_empty() && desired_state.is_empty();
     if ours && only_labels && label.len() <= MAX_LABELS && label.iter().all(known) {

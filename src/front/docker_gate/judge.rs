@@ -16,8 +16,10 @@ use crate::{
     base::{RoomId, Secret},
     cost::Budget,
     front::{
-        engine::swarm::{SwarmSettings, spec, spec::Wanted},
-        fleet,
+        docker::{
+            self, SwarmSettings,
+            service::{self, Wanted},
+        },
     },
     link::join::Ticket,
 };
@@ -68,11 +70,11 @@ impl Settings {
         let body: Value = read(body, "a service")?;
         let labels = text_map(&body, "/Labels")?;
         let room: RoomId =
-            label(&labels, spec::ROOM)?.parse().map_err(|_| Refusal::no("the service's room is none"))?;
-        let budget = spec::read_budget(label(&labels, spec::BUDGET)?);
+            label(&labels, service::ROOM)?.parse().map_err(|_| Refusal::no("the service's room is none"))?;
+        let budget = service::read_budget(label(&labels, service::BUDGET)?);
         let budget = budget.ok_or_else(|| Refusal::no("the service's budget is none"))?;
         self.affords(budget)?;
-        let (token, made_from) = (hash(&labels, spec::TOKEN)?, hash(&labels, spec::MADE_FROM)?);
+        let (token, made_from) = (hash(&labels, service::TOKEN)?, hash(&labels, service::MADE_FROM)?);
         let container = |part: &str| text(&body, &format!("/TaskTemplate/ContainerSpec/{part}"));
         let image = container("Image")?;
         if !self.images.iter().any(|ours| ours == image) {
@@ -82,13 +84,13 @@ impl Settings {
         let mut environment = environment.into_iter().flatten().filter_map(Value::as_str);
         let log = environment.find_map(|variable| variable.strip_prefix("TILECAST_LOG="));
         let log = plain(log.ok_or_else(|| Refusal::no("the service's environment is not a worker's"))?)?;
-        let settings = self.swarm(image, plain(label(&labels, spec::FRONT)?)?, log);
+        let settings = self.swarm(image, plain(label(&labels, service::FRONT)?)?, log);
         let secret = (container("Secrets/0/SecretID")?.to_owned(), container("Secrets/0/SecretName")?.to_owned());
         let wanted = Wanted { settings: &settings, certificate: "", room: &room, budget };
         let mut made = wanted.service(token, secret.clone());
         if let Some(labels) = &mut made.labels {
             // Only a front knows the certificate that this is made from as well.
-            labels.insert(spec::MADE_FROM.to_owned(), made_from.to_owned());
+            labels.insert(service::MADE_FROM.to_owned(), made_from.to_owned());
         }
         same(&made, &body, "service")?;
         Ok(Service { name: wanted.name(), spec: made, room, secret })
@@ -106,7 +108,7 @@ impl Settings {
             return Err(Refusal::no("the secret is larger than a worker's ticket"));
         }
         let ticket: Ticket = read(&data, "the secret's ticket")?;
-        let name = spec::service_name(&self.name, &ticket.room);
+        let name = service::service_name(&self.name, &ticket.room);
         let nonce = text(&body, "/Name")?.strip_prefix(&name).and_then(|rest| rest.strip_prefix('-'));
         let nonce = nonce.filter(|nonce| nonce.len() == 8).and_then(|nonce| u32::from_str_radix(nonce, 16).ok());
         let nonce = nonce.ok_or_else(|| Refusal::no("the secret's name is not one of its room's"))?;
@@ -135,10 +137,10 @@ impl Settings {
             return Err(Refusal::no("the config has labels that are not ours"));
         }
         let of = |key: &str| config.labels.get(key).map(String::as_str);
-        let (kind, about) = (of(fleet::KIND).unwrap_or_default(), of(fleet::ABOUT).unwrap_or_default());
+        let (kind, about) = (of(docker::KIND).unwrap_or_default(), of(docker::ABOUT).unwrap_or_default());
         let kind =
-            fleet::Kind::read(kind).ok_or_else(|| Refusal::no("the config is about nothing that fronts share"))?;
-        if of(spec::NAME) != Some(&self.name) || config.name != fleet::record_name(&self.name, kind, about) {
+            docker::Kind::read(kind).ok_or_else(|| Refusal::no("the config is about nothing that fronts share"))?;
+        if of(service::NAME) != Some(&self.name) || config.name != docker::record_name(&self.name, kind, about) {
             return Err(Refusal::no("the config's name does not follow from what it is about"));
         }
         STANDARD.decode(&config.data).map_err(|_| Refusal::no("the config's data are not base64"))?;

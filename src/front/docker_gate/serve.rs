@@ -33,10 +33,11 @@ use super::{
 use crate::{
     base::tasks::Tasks,
     front::{
-        accept::Shares,
-        api::{self, Bounds, Peer},
-        engine::swarm::{api::filters, spec},
-        fleet,
+        docker::{self, api::filters, service},
+        net::{
+            accept::Shares,
+            serve::{self, Bounds, Peer},
+        },
     },
 };
 
@@ -99,7 +100,7 @@ impl Gate {
         let places = Shares { strangers: MAX_CONNECTIONS, guests: 0, known: 0 };
         let bounds = Bounds { places, ..Bounds::default() };
         let router = Router::new().fallback(answer).with_state(self);
-        api::serve(listener, router, tasks, bounds).await;
+        serve::serve(listener, router, tasks, bounds).await;
     }
 
     async fn pass(&self, request: Request) -> Result<Answer, Refusal> {
@@ -198,7 +199,7 @@ impl Docker<'_> {
 
     /// Everything of ours of a kind that has these labels as well.
     async fn ours(&self, kind: Kind, labels: &[(&str, &str)]) -> Result<Vec<Value>, Refusal> {
-        let ours = [(spec::NAME, self.gate.name.as_str())];
+        let ours = [(service::NAME, self.gate.name.as_str())];
         let labels = filters(&[&ours, labels].concat()).remove("label").unwrap_or_default();
         match self.list(kind, &labels).await?.body {
             Value::Array(found) => Ok(found),
@@ -293,7 +294,7 @@ impl Docker<'_> {
     /// That a service's secret is its room's.
     async fn has_secret(&self, service: &Service) -> Result<(), Refusal> {
         let (id, name) = &service.secret;
-        let secrets = self.ours(Kind::Secret, &[(spec::ROOM, service.room.as_str())]).await?;
+        let secrets = self.ours(Kind::Secret, &[(service::ROOM, service.room.as_str())]).await?;
         let found = secrets.iter().any(|secret| secret["ID"] == id.as_str() && secret["Spec"]["Name"] == name.as_str());
         found.then_some(()).ok_or_else(|| Refusal::no("the service's secret is not its room's ticket"))
     }
@@ -311,8 +312,8 @@ impl Docker<'_> {
 
     /// How many configs of the same kind there are; fails when they would take too much with one of `bytes` in the place of `but`.
     async fn takes(&self, config: &Config, but: Option<&str>, bytes: usize) -> Result<usize, Refusal> {
-        let kind = config.labels.get(fleet::KIND).map_or("", String::as_str);
-        let there = self.ours(Kind::Config, &[(fleet::KIND, kind)]).await?;
+        let kind = config.labels.get(docker::KIND).map_or("", String::as_str);
+        let there = self.ours(Kind::Config, &[(docker::KIND, kind)]).await?;
         let others = there.iter().filter(|other| other["Spec"]["Name"].as_str() != but);
         let taken: usize = others.map(|other| other.to_string().len()).sum();
         if taken + bytes > MAX_KIND_BYTES {

@@ -11,8 +11,11 @@ use crate::{
     base::{RoomId, Secret},
     cost::Budget,
     front::{
-        engine::swarm::{SwarmSettings, spec, spec::Wanted},
-        fleet,
+        cluster,
+        docker::{
+            SwarmSettings,
+            service::{self, Wanted},
+        },
     },
 };
 
@@ -45,7 +48,7 @@ fn room() -> RoomId {
 fn service_of(settings: &SwarmSettings, budget: Budget) -> Value {
     let room = room();
     let wanted = Wanted { settings, certificate: "PEM", room: &room, budget };
-    let token = spec::hash(&Secret::new("t0ken"));
+    let token = service::hash(&Secret::new("t0ken"));
     let name = format!("{}-0000002a", wanted.name());
     serde_json::to_value(wanted.service(&token, ("abc123".to_owned(), name))).expect("JSON")
 }
@@ -62,7 +65,7 @@ fn secret() -> Value {
 }
 
 fn config() -> Value {
-    let name = fleet::record_name("tilecast", fleet::Kind::Room, "weekly");
+    let name = cluster::record_name("tilecast", cluster::Kind::Room, "weekly");
     let labels = json!({
         "tilecast.name": "tilecast", "tilecast.kind": "room", "tilecast.about": "weekly", "tilecast.owner": "f1",
         "tilecast.epoch": "3", "tilecast.sealed": "c2VhbGVk",
@@ -197,7 +200,7 @@ fn no_other_service_passes() {
         ("another name", set("/Name", json!("tilecast_front"))),
         (
             "the name of another room",
-            set("/Name", json!(spec::service_name("tilecast", &"other".parse().expect("an id")))),
+            set("/Name", json!(service::service_name("tilecast", &"other".parse().expect("an id")))),
         ),
         ("another installation's name", other(|settings| settings.name = "other".to_owned())),
         ("another installation's label", set("/Labels/tilecast.name", json!("other"))),

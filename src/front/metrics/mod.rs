@@ -9,7 +9,7 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 
 pub use counters::{Connection, Counters, HttpRequest};
 
-use super::room::status::RoomView;
+use super::model::status::RoomView;
 
 /// What `GET /metrics` sends as its content type.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -10,7 +10,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::front::room::status::{MediaState, OutputState, OutputStatus, RoomView};
+use crate::front::model::status::{MediaState, OutputState, OutputStatus, RoomView};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InRoom {
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::{
         base::{OutputId, ParticipantId, RoomId},
-        front::room::{
+        front::model::{
             RoomDocument,
             status::{ParticipantStatus, ProgramStatus, RoomStatus, WorkerStatus},
         },

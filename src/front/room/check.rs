@@ -4,18 +4,16 @@ use std::{collections::BTreeMap, fmt};
 
 use url::Url;
 
-use super::{
-    document::{
-        Audio, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_ORDER, MAX_OUTPUTS, MAX_PARTICIPANTS, MAX_PINS, MAX_TOKEN_BYTES,
-        MIN_KEY_CHARACTERS, Output, Participant, RoomDocument, Source, Video,
-    },
-    templates::Entry,
-};
+use super::templates::Entry;
 use crate::{
     base::{Secret, TemplateName},
     front::{
-        auth::address::{HttpUrl, RtmpUrl},
-        pull::PullUrl,
+        model::document::{
+            Audio, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_ORDER, MAX_OUTPUTS, MAX_PARTICIPANTS, MAX_PINS, MAX_TOKEN_BYTES,
+            MIN_KEY_CHARACTERS, Output, Participant, RoomDocument, Source, Video,
+        },
+        net::address::{HttpUrl, RtmpUrl},
+        sources::PullUrl,
     },
     layout::{Fault, LayoutChoice, TemplateChoice},
     speaker,

@@ -3,38 +3,26 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
-    Assets, RoomDocument, RoomError,
+    Assets,
+    admission::Ledger,
     assets::Asset,
     check::{self, Rules},
-    ledger::Ledger,
-    store::{Store, StoreError},
+    store::DocumentStore,
     templates::{Kept, Templates},
     whole::Whole,
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
-    draw::raster,
     front::{
-        auth::address::Connector,
         engine::Engine,
-        fleet::{MAX_RASTER_BYTES, Shelf, ShelfError},
+        model::{RoomDocument, RoomError},
+        net::address::Connector,
         raster::Rasterizer,
         webrtc,
     },
     layout::Fault,
     link::message::{self, AudioSettings, Pipelines, Settings, VideoSettings},
 };
-
-/// Where documents are kept.
-#[derive(Debug)]
-pub enum Keeping {
-    /// Nowhere.
-    Nothing,
-    /// In the state folder.
-    Folder(Arc<Store>),
-    /// In the Swarm's store, with other fronts.
-    Fleet(Shelf),
-}
 
 /// See the module.
 pub struct Context {
@@ -53,7 +41,7 @@ pub struct Context {
     /// Draws them, and previews.
     pub rasterizer: Rasterizer,
     /// Where documents are kept.
-    pub keeping: Keeping,
+    pub store: Box<dyn DocumentStore>,
     /// Launch text of the stage.
     pub stage: String,
     /// Launch texts of the video encoders, by name.
@@ -114,122 +102,37 @@ impl Context {
     }
 
     /// Keeps a room that is not there yet.
-    pub(super) async fn keep_new(&self, whole: Whole, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
-        match &self.keeping {
-            Keeping::Fleet(shelf) => shelf.create(id, document).await.map_err(|error| refused(id, error)),
-            Keeping::Nothing | Keeping::Folder(_) => self.keep(whole, id, document).await,
-        }
+    pub(super) async fn keep_new(&self, _: Whole, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
+        self.store.create(id, document).await
     }
 
     pub(super) async fn keep(&self, _: Whole, id: &RoomId, document: &RoomDocument) -> Result<(), RoomError> {
-        if let Keeping::Fleet(shelf) = &self.keeping {
-            return shelf.put(id, document).await.map_err(|error| refused(id, error));
-        }
-        let (id, document) = (id.clone(), document.clone());
-        self.write(move |store| store.put_room(&id, &document)).await
+        self.store.put(id, document).await
     }
 
     /// Sees that what several fronts share holds this document of a room; true when it did not.
     pub(super) async fn keep_still(&self, _: Whole, id: &RoomId, document: &RoomDocument) -> Result<bool, RoomError> {
-        match &self.keeping {
-            Keeping::Fleet(shelf) => shelf.put_back(id, document).await.map_err(|error| refused(id, error)),
-            Keeping::Nothing | Keeping::Folder(_) => Ok(false),
-        }
+        self.store.put_back(id, document).await
     }
 
     pub(super) async fn forget(&self, _: Whole, id: &RoomId) -> Result<(), RoomError> {
-        if let Keeping::Fleet(shelf) = &self.keeping {
-            return shelf.delete(id).await.map_err(|error| refused(id, error));
-        }
-        let id = id.clone();
-        self.write(move |store| store.delete_room(&id)).await
+        self.store.delete(id).await
     }
 
     /// Keeps a template; returns what is kept of its versions.
     pub(super) async fn keep_template(&self, _: Whole, name: &TemplateName, kept: Kept) -> Result<Kept, RoomError> {
-        if let Keeping::Fleet(shelf) = &self.keeping {
-            return shelf.put_template(name, kept).await.map_err(unkept);
-        }
-        let (name, file) = (name.clone(), kept.clone());
-        self.write(move |store| store.put_template(&name, &file)).await.map(|()| kept)
+        self.store.put_template(name, kept).await
     }
 
     pub(super) async fn keep_asset(&self, _: Whole, name: &AssetName, asset: &Asset) -> Result<(), RoomError> {
-        if let Keeping::Fleet(shelf) = &self.keeping {
-            return shelf.put_asset(name, asset).await.map_err(unkept);
-        }
-        let (name, asset) = (name.clone(), asset.clone());
-        self.write(move |store| store.put_asset(&name, &asset)).await
-    }
-
-    /// Keeps the picture of an image that is stored.
-    pub(super) async fn keep_drawing(&self, name: &AssetName, asset: &Asset) -> Result<(), RoomError> {
-        if let Keeping::Fleet(shelf) = &self.keeping {
-            return shelf.put_drawing(name, asset).await.map_err(unkept);
-        }
-        let (name, asset) = (name.clone(), asset.clone());
-        self.write(move |store| store.put_drawing(&name, &asset)).await
-    }
-
-    /// Sets the file of an image aside that cannot be shown, and says where it is now; what several fronts share stays.
-    pub(super) async fn set_aside(&self, name: &AssetName) -> Option<String> {
-        let Keeping::Folder(store) = &self.keeping else { return None };
-        let (store, name) = (store.clone(), name.clone());
-        let aside = tokio::task::spawn_blocking(move || store.set_asset_aside(&name)).await.ok()?;
-        let aside = aside.inspect_err(|error| tracing::error!("an image cannot be set aside: {error}"));
-        aside.ok().map(|path| path.display().to_string())
-    }
-
-    /// Largest file of a finished picture that can be kept, bytes.
-    pub(super) fn most_of_a_raster(&self) -> usize {
-        match self.keeping {
-            Keeping::Fleet(_) => MAX_RASTER_BYTES,
-            Keeping::Nothing | Keeping::Folder(_) => raster::MAX_BYTES,
-        }
+        self.store.put_asset(name, asset).await
     }
 
     pub(super) async fn forget_asset(&self, _: Whole, name: &AssetName) -> Result<(), RoomError> {
-        if let Keeping::Fleet(shelf) = &self.keeping {
-            return shelf.delete_asset(name).await.map_err(unkept);
-        }
-        let name = name.clone();
-        self.write(move |store| store.delete_asset(&name)).await
+        self.store.delete_asset(name).await
     }
 
     pub(super) async fn forget_template(&self, _: Whole, name: &TemplateName) -> Result<(), RoomError> {
-        if let Keeping::Fleet(shelf) = &self.keeping {
-            return shelf.delete_template(name).await.map_err(unkept);
-        }
-        let name = name.clone();
-        self.write(move |store| store.delete_template(&name)).await
-    }
-
-    /// Runs a write where waiting for the disk holds up nobody else.
-    async fn write(
-        &self,
-        write: impl FnOnce(&Store) -> Result<(), StoreError> + Send + 'static,
-    ) -> Result<(), RoomError> {
-        let Keeping::Folder(store) = &self.keeping else { return Ok(()) };
-        let store = store.clone();
-        match tokio::task::spawn_blocking(move || write(&store)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error @ StoreError::Io { .. })) => Err(RoomError::Unwritable(error.to_string())),
-            Ok(Err(error)) => Err(RoomError::Store(error.to_string())),
-            Err(_) => Err(RoomError::Stopping),
-        }
-    }
-}
-
-fn refused(id: &RoomId, error: ShelfError) -> RoomError {
-    match error {
-        ShelfError::Lost | ShelfError::Moved => RoomError::Moving(id.clone(), error.to_string()),
-        other => unkept(other),
-    }
-}
-
-fn unkept(error: ShelfError) -> RoomError {
-    match error {
-        ShelfError::Unknown => RoomError::Unknown(error.to_string()),
-        other => RoomError::Store(other.to_string()),
+        self.store.delete_template(name).await
     }
 }

@@ -12,12 +12,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Change, Context, RoomDocument, RoomError,
+    Context,
     actor::{Command, Moment},
-    status::RoomView,
     whole::Whole,
 };
-use crate::{base::RoomId, front::events::Event};
+use crate::{
+    base::RoomId,
+    front::model::{Change, RoomDocument, RoomError, event::Event, status::RoomView},
+};
 
 /// How long before its time a layout is taken up, so that the worker has it before the frame it begins with.
 const LEAD: Duration = Duration::from_millis(250);

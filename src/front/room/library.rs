@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    Keeping, RoomDocument, RoomError, Rooms,
+    Rooms,
     assets::{Asset, Upload},
     templates::{Entry, Kept, MAX_TEMPLATES},
     whole::Whole,
 };
 use crate::{
     base::{AssetName, RoomId, TemplateName},
-    front::raster::{RasterError, Rasterizer},
+    front::{
+        model::{RoomDocument, RoomError},
+        raster::{RasterError, Rasterizer},
+    },
     layout::{LayoutChoice, Template, TemplateChoice},
 };
 
@@ -164,7 +167,7 @@ impl Rooms {
     /// # Errors
     /// Why it is no image that can be shown.
     pub async fn draw_asset(&self, upload: Upload) -> Result<Asset, RasterError> {
-        let drawing = self.context.rasterizer.draw(&upload.file, self.context.most_of_a_raster()).await?;
+        let drawing = self.context.rasterizer.draw(&upload.file, self.context.store.max_raster_bytes()).await?;
         Ok(Asset { upload, drawing })
     }
 
@@ -222,9 +225,7 @@ impl Rooms {
     /// The same for one who is about to change what is there, and so must know what other fronts have made of it.
     async fn turn_to_change(&self) -> Result<tokio::sync::OwnedSemaphorePermit, RoomError> {
         let turn = self.turn().await?;
-        if let Keeping::Fleet(shelf) = &self.context.keeping {
-            self.read_library(shelf).await?;
-        }
+        self.read_library().await?;
         Ok(turn)
     }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    RoomDocument,
-    document::{Participant, Source},
-};
 use crate::{
     base::ParticipantId,
     cost::{EXPECTED, Load, Moving, Seen},
+    front::model::{
+        RoomDocument,
+        document::{Participant, Source},
+    },
     layout::{Face, Layout, Meeting, Person},
     media::{Size, VideoCodec},
 };

@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::document::MAX_PARTICIPANTS;
 use crate::{
     base::ParticipantId,
+    front::model::document::MAX_PARTICIPANTS,
     link::{Listener, message::MAX_LISTENERS},
     media::{Packet, Timestamp, fanout::Fanout},
 };

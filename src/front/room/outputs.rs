@@ -6,16 +6,17 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{
-    Context, Program,
-    document::Output,
-    status::{OutputState, OutputStatus},
-};
+use super::Context;
 use crate::{
     base::{OutputId, RoomId, tasks::Tasks},
     front::{
-        auth::address::{HttpUrl, InvalidUrl, RtmpUrl},
-        output::{self, Target},
+        model::{
+            Program,
+            document::Output,
+            status::{OutputState, OutputStatus},
+        },
+        net::address::{HttpUrl, InvalidUrl, RtmpUrl},
+        outputs::{self, Target},
         webrtc::Endpoint,
     },
 };
@@ -60,7 +61,7 @@ impl Outputs {
             match target(output, context) {
                 Ok(target) => {
                     let about = tracing::error_span!("to", %room, output = %id);
-                    let run = output::run(target, program.clone(), sender, stop.clone());
+                    let run = outputs::run(target, program.clone(), sender, stop.clone());
                     tasks.spawn("output", run.instrument(about));
                 }
                 // Documents are checked before they come here; one kept from an older version may not pass any more.

@@ -9,16 +9,18 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Demand, Door, Parting,
-    document::{BroughtBy, Participant, Source},
-    status::{MediaState, ParticipantStatus},
-    tracks::Tracks,
-};
 use crate::{
     base::ParticipantId,
     cost::{EXPECTED, Moving},
-    front::pull::PullStatus,
+    front::{
+        model::{
+            Demand, Door, Parting,
+            document::{BroughtBy, Participant, Source},
+            status::{MediaState, ParticipantStatus},
+            tracks::Tracks,
+        },
+        sources::PullStatus,
+    },
     layout::{self, Face, SCREEN},
     link::{
         Feed,

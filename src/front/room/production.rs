@@ -13,13 +13,15 @@ use super::{
     actor::Moment,
     mixes::Mixes,
     scrutiny::{Breach, Scrutiny, clean},
-    status::{ProgramStatus, WorkerState, WorkerStatus},
     vitals::{Reach, Vitals},
 };
 use crate::{
     base::{AssetHash, ParticipantId, RoomId, backoff::Backoff},
     cost::Budget,
-    front::engine::{self, Engine, Outbox, Worker},
+    front::{
+        engine::{self, Engine, Outbox, Worker},
+        model::status::{ProgramStatus, WorkerState, WorkerStatus},
+    },
     link::{
         Control, Feed, FromWorker, ToWorker,
         message::{Report, Settings, Stats},
@@ -111,7 +113,7 @@ struct Examined {
 
 /// What the room must do about what its worker did.
 #[derive(Debug)]
-pub(super) enum Happening {
+pub(super) enum WorkerEvent {
     /// Nothing.
     Nothing,
     /// The worker is there and waits to be told everything.
@@ -162,7 +164,7 @@ impl Production {
         self.worker.is_none() && self.restart_at.is_some_and(|at| at <= now)
     }
 
-    /// Asks for a worker that may use this much; [`Happening::Linked`] comes when it is there.
+    /// Asks for a worker that may use this much; [`WorkerEvent::Linked`] comes when it is there.
     pub(super) fn start(&mut self, budget: Budget, now: Instant) {
         let budget = budget.in_steps();
         self.reserved = budget;
@@ -180,9 +182,9 @@ impl Production {
     }
 
     /// There is no worker yet, for this reason.
-    pub(super) fn delay(&mut self, reason: String) -> Happening {
+    pub(super) fn delay(&mut self, reason: String) -> WorkerEvent {
         let known = self.delayed.replace(reason.clone());
-        if known.as_ref() == Some(&reason) { Happening::Nothing } else { Happening::Delayed(reason) }
+        if known.as_ref() == Some(&reason) { WorkerEvent::Nothing } else { WorkerEvent::Delayed(reason) }
     }
 
     /// Tells a worker that has just come how it is to work. Afterwards the room tells it everything else it knows.
@@ -321,37 +323,37 @@ impl Production {
     }
 
     /// Takes in what the worker did.
-    pub(super) fn take(&mut self, event: engine::Event, now: Instant) -> Happening {
+    pub(super) fn take(&mut self, event: engine::Event, now: Instant) -> WorkerEvent {
         match event {
             engine::Event::Linked(outbox) => {
                 self.outbox = Some(outbox);
                 self.delayed = None;
                 self.started += 1;
                 self.started_at = now;
-                Happening::Linked
+                WorkerEvent::Linked
             }
             engine::Event::Delayed(reason) => self.delay(clean(&reason)),
             engine::Event::Message(message, _) => self.hear(message, now),
             engine::Event::Ended(reason) => {
                 let reason = clean(&reason);
                 self.plan_restart(reason.clone(), now);
-                Happening::Ended(reason)
+                WorkerEvent::Ended(reason)
             }
         }
     }
 
-    fn hear(&mut self, message: FromWorker, now: Instant) -> Happening {
+    fn hear(&mut self, message: FromWorker, now: Instant) -> WorkerEvent {
         // A worker that speaks before it is spoken to is not listened to.
-        let Some(examined) = &mut self.examined else { return Happening::Nothing };
+        let Some(examined) = &mut self.examined else { return WorkerEvent::Nothing };
         examined.vitals.heard();
         let believed = examined.scrutiny.pass(message, now).and_then(|message| self.believe(message));
         believed.unwrap_or_else(|breach| {
             self.refuse(breach, now);
-            Happening::Nothing
+            WorkerEvent::Nothing
         })
     }
 
-    fn believe(&mut self, message: FromWorker) -> Result<Happening, Breach> {
+    fn believe(&mut self, message: FromWorker) -> Result<WorkerEvent, Breach> {
         match message {
             FromWorker::Program(packet) => self.publish(packet),
             FromWorker::Sound { listener, mut packet } => {
@@ -367,12 +369,12 @@ impl Production {
             }
             FromWorker::Report(report) => return self.note(report),
         }
-        Ok(Happening::Nothing)
+        Ok(WorkerEvent::Nothing)
     }
 
     /// Keeps what a report says of the worker itself; the rest is the room's.
-    fn note(&mut self, report: Report) -> Result<Happening, Breach> {
-        let Some(examined) = &mut self.examined else { return Ok(Happening::Nothing) };
+    fn note(&mut self, report: Report) -> Result<WorkerEvent, Breach> {
+        let Some(examined) = &mut self.examined else { return Ok(WorkerEvent::Nothing) };
         match &report {
             Report::Ready { pid, .. } => {
                 examined.vitals.ready();
@@ -387,16 +389,16 @@ impl Production {
                 }
                 examined.answered = *number;
                 examined.vitals.answered();
-                return Ok(Happening::Nothing);
+                return Ok(WorkerEvent::Nothing);
             }
             Report::Late { part, cause } => {
                 tracing::debug!(room = %self.room, pid = self.pid, ?part, ?cause, "a part of the worker is late");
                 examined.vitals.late(*part, *cause);
-                return Ok(Happening::Nothing);
+                return Ok(WorkerEvent::Nothing);
             }
             _ => {}
         }
-        Ok(Happening::Report(report))
+        Ok(WorkerEvent::Report(report))
     }
 
     fn refuse(&mut self, breach: Breach, now: Instant) {
@@ -536,19 +538,20 @@ impl Production {
 mod tests {
     use serde_json::json;
 
+    use super::{
+        super::assets::{Asset, Upload},
+        *,
+    };
     use crate::{
         base::tasks::Tasks,
         draw::Kind,
         front::{
             engine::{Local, Weight},
             raster::{Drawing, Raster},
-            room::assets::{Asset, Upload},
         },
         link::message::VERSION,
         media::{Codec, Size, VideoCodec},
     };
-
-    use super::*;
 
     fn program(packet: Packet) -> engine::Event {
         engine::Event::Message(FromWorker::Program(packet), Weight::default())

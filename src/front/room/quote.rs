@@ -3,10 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Context, RoomDocument, load};
+use super::{Context, load};
 use crate::{
     base::RoomId,
     cost::{Budget, Capacity, Shortage},
+    front::model::RoomDocument,
     layout::Layout,
 };
 

@@ -11,17 +11,19 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Audience, Coming, Context, Program, Quote, RoomDocument, RoomError, Seat,
+    Context, Quote,
     actor::{Actor, Command, Entry, Inlets, Outlets},
-    document::{Participant, Source},
-    error::Change,
     keeper::{Keeper, Request},
-    status::{RoomView, SpeakerStatus},
     whole::{self, Whole},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
-    front::events::Event,
+    front::model::{
+        Audience, Change, Coming, Program, Question, RoomDocument, RoomError, Seat,
+        document::{Participant, Source},
+        event::Event,
+        status::{RoomView, SpeakerStatus},
+    },
     layout::Fault,
     media::fanout::Fanout,
 };
@@ -71,6 +73,7 @@ pub enum Crowded {
 struct Room {
     keeper: mpsc::Sender<Request>,
     actor: mpsc::Sender<Command>,
+    questions: mpsc::Sender<Question>,
     events: broadcast::Sender<Event>,
     program: Fanout,
     /// Ends actor and keeper, whatever they wait for.
@@ -139,11 +142,17 @@ impl Rooms {
             return (room.clone(), false);
         }
         let (commands, command_outlet) = mpsc::channel(MAILBOX);
+        let (questions, question_outlet) = mpsc::channel(MAILBOX);
         let (arrivals, arrival_outlet) = mpsc::channel(ARRIVALS);
         let (ends, end_outlet) = mpsc::unbounded_channel();
         let (events, _) = broadcast::channel(EVENTS);
-        let inlets = Inlets { commands: commands.clone(), arrivals, ends };
-        let outlets = Outlets { commands: command_outlet, arrivals: arrival_outlet, ends: end_outlet };
+        let inlets = Inlets { commands: commands.clone(), questions: questions.clone(), arrivals, ends };
+        let outlets = Outlets {
+            commands: command_outlet,
+            questions: question_outlet,
+            arrivals: arrival_outlet,
+            ends: end_outlet,
+        };
         let stop = self.tasks.token().child_token();
         let actor = Actor::new(id.clone(), self.context.clone(), inlets, events.clone(), entry, self.tasks.child());
         let program = actor.program();
@@ -157,7 +166,7 @@ impl Rooms {
                 Keeper { id: name, context, document, actor, stop: ending, last: tell_last, whole, unsaved: None };
             keeper.run(requests)
         });
-        let room = Room { keeper, actor: commands, events, program, stop, last };
+        let room = Room { keeper, actor: commands, questions, events, program, stop, last };
         rooms.insert(id.clone(), room.clone());
         (room, true)
     }
@@ -339,7 +348,7 @@ impl Rooms {
     /// The program of a room that the caller was let watch before.
     pub fn watched(&self, id: &RoomId) -> Result<Program, RoomError> {
         let room = self.find(id)?;
-        Ok(Program::new(room.program, room.actor))
+        Ok(Program::new(room.program, room.questions))
     }
 
     /// Fails when the room has no such participant.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::document::MAX_PARTICIPANTS;
 use crate::{
+    front::model::document::MAX_PARTICIPANTS,
     link::{
         FromWorker, Report,
         message::{MAX_LISTENERS, Settings, Stats, VERSION},

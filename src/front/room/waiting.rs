@@ -37,7 +37,7 @@ impl Rooms {
 
     /// False if it is to be tried again.
     async fn draw_one(&self, name: &AssetName, upload: Upload) -> bool {
-        let drawn = self.context.rasterizer.draw(&upload.file, self.context.most_of_a_raster()).await;
+        let drawn = self.context.rasterizer.draw(&upload.file, self.context.store.max_raster_bytes()).await;
         let Ok(_turn) = self.turn().await else { return false };
         if !self.context.assets.is_waiting(name, &upload) {
             // Replaced or deleted meanwhile.
@@ -62,7 +62,7 @@ impl Rooms {
                 return false;
             }
         };
-        match self.context.set_aside(name).await {
+        match self.context.store.set_aside(name).await {
             Some(path) => tracing::error!(asset = %name, "a stored image was set aside as {path}: {why}"),
             None => tracing::error!(asset = %name, "a shared image is not shown: {why}"),
         }
@@ -72,7 +72,7 @@ impl Rooms {
 
     /// Without it everything is the same but that it is drawn again at the next start.
     async fn keep_drawing(&self, name: &AssetName, asset: &Asset) {
-        if let Err(error) = self.context.keep_drawing(name, asset).await {
+        if let Err(error) = self.context.store.put_drawing(name, asset).await {
             tracing::warn!(asset = %name, "the picture of an image is not kept, and will be drawn again: {error}");
         }
     }

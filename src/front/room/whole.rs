@@ -6,8 +6,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use super::RoomError;
-use crate::base::tasks::Tasks;
+use crate::{base::tasks::Tasks, front::model::RoomError};
 
 /// Shown to whatever changes what is kept: the caller runs in a task of its own, which nobody drops between two steps.
 #[derive(Debug, Clone, Copy)]

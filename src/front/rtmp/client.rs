@@ -17,7 +17,7 @@ use super::{
     session::command,
     wire::{CHUNK_SIZE, SET_BUFFER_LENGTH, WINDOW, Wire},
 };
-use crate::front::auth::address::{Connector, RtmpUrl};
+use crate::front::net::address::{Connector, RtmpUrl};
 
 /// From the open socket to the server's leave to publish or play: ten round trips to the far side of the world, and a server
 /// that asks another whether we may.

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use super::chunk::Fault;
-use crate::front::auth::address::ConnectError;
+use crate::front::net::{address::ConnectError, retry::Failure};
 
 /// One connection's end, in words for the person at either side of it.
 #[derive(Debug, thiserror::Error)]
@@ -43,4 +43,14 @@ pub enum Error {
     /// The other server did not answer in time.
     #[error("the server did not answer within {0:?}")]
     NoAnswer(Duration),
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Connect(error) => error.into(),
+            Error::NoAnswer(_) => Self::Mute,
+            _ => Self::Other,
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub use receiver::Receiver;
 pub use sender::Sender;
 pub use session::{PlayRequest, PublishRequest, Request, accept, accept_stepwise};
 
-use crate::front::auth::address::Stream;
+use super::net::address::Stream;
 
 /// A peer that publishes to us.
 pub type Publisher<S> = Receiver<S>;

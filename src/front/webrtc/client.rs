@@ -14,9 +14,9 @@ use super::{
     session::Session,
 };
 use crate::front::{
-    auth::address::{Connector, HttpUrl},
     metrics::Counters,
-    room::{Program, Seat},
+    model::{Program, Seat},
+    net::address::{Connector, HttpUrl},
 };
 
 /// Opens sessions with other servers. Clones share everything.

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use str0m::RtcError;
 
 use super::request::Answered;
-use crate::front::{accept::Full, auth::address::ConnectError, retry::Failure, room::RoomError};
+use crate::front::{
+    model::RoomError,
+    net::{accept::Full, address::ConnectError, retry::Failure},
+};
 
 /// Why a session was not opened, found or changed.
 #[derive(Debug, thiserror::Error)]

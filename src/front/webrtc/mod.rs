@@ -7,35 +7,32 @@
 //! `run` the two together. A session that
 //! we ask for is `client`'s: it has a UDP socket of its own and lives within the task of the pull or the output.
 
-mod bucket;
+pub mod bucket;
 mod client;
 mod color;
-mod door;
+mod deadlines;
+mod egress;
 mod error;
 mod fragment;
 pub mod frame;
 pub mod h264;
-mod intake;
+mod ingest;
 mod keyframes;
 mod layers;
+mod loss_recovery;
 mod offer;
-mod outlet;
-mod patience;
 pub mod peer;
 pub mod port;
 mod request;
-mod run;
+pub mod run;
 mod servers;
 pub mod session;
-mod stage;
-mod stay;
 mod timeline;
 
 #[cfg(test)]
 mod tests;
 
 pub use client::Client;
-pub use door::{Answer, Changed, SessionId, WebRtc};
 pub use error::{CallError, End, Error};
 pub use fragment::Fragment;
 pub use peer::Role;

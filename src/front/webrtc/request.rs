@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::CallError;
 use crate::{
     base::Secret,
-    front::auth::address::{Connection, Connector, HttpUrl, Stream},
+    front::net::address::{Connection, Connector, HttpUrl, Stream},
 };
 
 /// From the open connection to the whole answer: as long as RTMP servers get, for a server that asks another whether we may.

@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     future::Future,
-    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -16,14 +15,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     End, Error,
     bucket::Bucket,
-    intake::Media,
-    outlet::Outlet,
+    egress::Outlet,
+    ingest::Media,
     port::{Batch, Lease},
     session::{Output, Session},
 };
 use crate::{
-    base::{ParticipantId, RoomId, Secret},
-    front::room::{Coming, Door, Parting, Program, Rooms, Seat},
+    base::ParticipantId,
+    front::model::{Parting, Program, RoomError, Seat},
     media::{Packet, Track, fanout::Subscription},
 };
 
@@ -90,24 +89,12 @@ impl Connection {
         Self { session, lease, batch, commands, stop }
     }
 
-    /// Takes what a client publishes to its place, which it gets once it is connected, not before: who cannot connect throws
-    /// nobody out.
-    pub async fn publish(
-        self,
-        rooms: &Rooms,
-        room: &RoomId,
-        participant: &ParticipantId,
-        key: &Secret,
-        from: IpAddr,
-        connected: impl Fn() + Sync,
-    ) -> End {
-        let take = || async {
-            connected();
-            let taken = rooms.publish(room, participant, key, Coming { door: Door::Whip, from }).await;
-            let seat = taken.map_err(|error| End::Cut(error.to_string()))?;
-            tracing::info!(%room, %participant, "publishing by WHIP");
-            Ok(seat)
-        };
+    /// Takes what a client publishes to the seat that `take` gives once the client is connected, not before: a client that cannot
+    /// connect throws nobody out.
+    pub async fn publish<F>(self, take: impl Fn() -> F + Send + Sync) -> End
+    where
+        F: Future<Output = Result<Seat, End>> + Send,
+    {
         self.bring(take).await
     }
 
@@ -201,20 +188,19 @@ impl Connection {
         }
     }
 
-    /// Sends the program, with the sound of everyone or of everyone but one, from the moment the client is connected.
+    /// Sends the program, with the sound of everyone or of everyone but one, from the moment the client is connected; without a program
+    /// the session ends with that reason.
     pub async fn watch(
         self,
-        rooms: &Rooms,
-        room: &RoomId,
+        program: Result<Program, RoomError>,
         without: Option<&ParticipantId>,
         connected: impl Fn() + Sync,
     ) -> End {
-        match rooms.watched(room) {
+        match program {
             Ok(program) => {
                 let tell = |sent: Sent| {
                     if sent == Sent::default() {
                         connected();
-                        tracing::info!(%room, "watching by WHEP");
                     }
                 };
                 self.send(&program, without, tell).await

@@ -17,13 +17,13 @@ use str0m::{
 
 use super::{
     End, Error,
-    intake::{Head, Intake, Media},
+    deadlines::Stage,
+    egress::Outlet,
+    ingest::{Head, Intake, Media},
     offer::Offer,
-    outlet::Outlet,
     peer::{Made, Maker, Role},
-    stage::Stage,
 };
-use crate::{front::room::Demand, media::Packet};
+use crate::{front::model::Demand, media::Packet};
 
 /// Most streams that a client may send over time: eight layers with their repairs, begun anew a few times. The stack remembers
 /// each for as long as the session lasts.

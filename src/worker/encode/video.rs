@@ -12,7 +12,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
-use crate::{clock::Clock, i420, out::Out, pipeline, process, watch::Pulse};
+use crate::{clock::Clock, i420, out::Out, pipeline, process, watch::Heartbeat};
 use tilecast_core::{
     layout::Canvas,
     link::{
@@ -62,7 +62,7 @@ pub struct Video {
     rate: Option<(String, u32)>,
     fault: pipeline::Fault,
     shared: Arc<Shared>,
-    pulse: Arc<Pulse>,
+    pulse: Arc<Heartbeat>,
 }
 
 /// What the appsink's callback and the tick both know.
@@ -99,7 +99,7 @@ impl Video {
         settings: &VideoSettings,
         clock: Clock,
         out: Out,
-        pulse: Arc<Pulse>,
+        pulse: Arc<Heartbeat>,
     ) -> Result<Self, EncodeError> {
         let pipeline = build(text, canvas, settings)?;
         let named = |name| pipeline.by_name(name).ok_or(EncodeError::Missing(name));

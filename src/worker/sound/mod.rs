@@ -35,7 +35,7 @@ use super::{
     leavers,
     mailbox::Mailbox,
     playout::Playout,
-    watch::Pulse,
+    watch::Heartbeat,
 };
 use tilecast_core::{
     link::{
@@ -172,7 +172,7 @@ pub struct Sound {
 impl Sound {
     /// Starts the program's encoder and the thread. Packets and reports go to `sink`, sound from now on, on the time line
     /// of `clock`.
-    pub fn start(clock: Clock, recipe: Recipe, sink: Sink, pulse: Arc<Pulse>) -> Result<Self, SoundError> {
+    pub fn start(clock: Clock, recipe: Recipe, sink: Sink, pulse: Arc<Heartbeat>) -> Result<Self, SoundError> {
         let begin = block_at(clock.now());
         let encoder = recipe.program(begin, &sink)?;
         let commands = Arc::new(Mailbox::new(MAX_COMMANDS));

@@ -17,7 +17,7 @@ use gstreamer::prelude::*;
 use crate::{
     i420::{self, Picture},
     pipeline,
-    watch::Pulse,
+    watch::Heartbeat,
 };
 use tilecast_core::{
     link::launch::{self, LaunchError, Value},
@@ -63,7 +63,7 @@ pub struct Compositor {
     /// Frames composed; also the compositor's private time, in seconds.
     frame: u64,
     fault: pipeline::Fault,
-    pulse: Arc<Pulse>,
+    pulse: Arc<Heartbeat>,
 }
 
 /// Where and how a pad's picture appears.
@@ -92,7 +92,7 @@ pub struct Input {
 
 impl Compositor {
     /// Builds and starts it for a canvas of this size.
-    pub fn start(text: &str, canvas: Size, pulse: Arc<Pulse>) -> Result<Self, CompositorError> {
+    pub fn start(text: &str, canvas: Size, pulse: Arc<Heartbeat>) -> Result<Self, CompositorError> {
         let values = [("width", Value::Number(canvas.width.into())), ("height", Value::Number(canvas.height.into()))];
         let description = launch::fill(text, &values)?;
         let pipeline = gst::parse::launch_full(&description, None, gst::ParseFlags::FATAL_ERRORS)?;

@@ -39,7 +39,9 @@ pub use self::{
     check::{SceneError, canvas_is_sane, check},
     compositor::CompositorError,
 };
-use super::{clock::Clock, decode::FeedVideo, encode::EncodeError, leavers, mailbox::Mailbox, out::Out, watch::Pulse};
+use super::{
+    clock::Clock, decode::FeedVideo, encode::EncodeError, leavers, mailbox::Mailbox, out::Out, watch::Heartbeat,
+};
 use tilecast_core::{
     base::ParticipantId,
     layout::{Scene, Transition},
@@ -179,7 +181,7 @@ impl Command {
 
 impl Stage {
     /// Starts ticking, with an empty scene. When it fails later, it ends the link.
-    pub fn start(settings: &Settings, clock: Clock, out: &Out, pulse: Arc<Pulse>) -> Result<Self, StageError> {
+    pub fn start(settings: &Settings, clock: Clock, out: &Out, pulse: Arc<Heartbeat>) -> Result<Self, StageError> {
         let commands = Arc::new(Mailbox::new(MAX_COMMANDS));
         let timings = Arc::<Mutex<Timings>>::default();
         let assets = Assets::default();

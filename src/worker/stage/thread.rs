@@ -21,7 +21,7 @@ use super::{
     tiles::Tiles,
     wardrobe::Wardrobe,
 };
-use crate::{clock::Clock, encode, mailbox::Mailbox, out::Out, watch::Pulse};
+use crate::{clock::Clock, encode, mailbox::Mailbox, out::Out, watch::Heartbeat};
 use tilecast_core::{
     layout::{Backdrop, Canvas, transition::Placed},
     link::{
@@ -62,7 +62,7 @@ pub struct Thread {
     painter: Painter,
     newest: Option<gst::Buffer>,
     timings: Arc<Mutex<Timings>>,
-    pulse: Arc<Pulse>,
+    pulse: Arc<Heartbeat>,
     looked: Timestamp,
     /// Frames since the last keyframe was asked for at half the rate.
     since_keyframe: u32,
@@ -77,7 +77,7 @@ impl Thread {
         commands: Arc<Mailbox<Command>>,
         artist: Artist,
         timings: Arc<Mutex<Timings>>,
-        pulse: Arc<Pulse>,
+        pulse: Arc<Heartbeat>,
     ) -> Result<Self, StageError> {
         let canvas = settings.canvas.clone();
         let resources = |error: std::io::Error| StageError::Resources(error.to_string());
@@ -313,7 +313,7 @@ impl Recipe {
         canvas: &Canvas,
         clock: Clock,
         out: Out,
-        pulse: &Arc<Pulse>,
+        pulse: &Arc<Heartbeat>,
         eased: bool,
     ) -> Result<encode::Video, StageError> {
         let preset = self.quicker().filter(|_| eased).unwrap_or(&self.settings.preset).to_owned();

@@ -42,7 +42,7 @@ const END: Duration = Duration::from_millis(300);
 
 /// The progress of every part.
 #[derive(Debug)]
-pub struct Pulse {
+pub struct Heartbeat {
     /// Beats with each tick.
     pub stage: Beat,
     /// Beats with each composed frame.
@@ -55,7 +55,7 @@ pub struct Pulse {
     pub reader: Beat,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// Nothing has moved yet.
     pub fn new() -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Pulse {
     }
 }
 
-impl Default for Pulse {
+impl Default for Heartbeat {
     fn default() -> Self {
         Self::new()
     }
@@ -77,7 +77,7 @@ impl Default for Pulse {
 /// One part, as the watch knows it.
 struct Watched {
     part: Part,
-    of: fn(&Pulse) -> &Beat,
+    of: fn(&Heartbeat) -> &Beat,
     threads: Threads,
     late: Duration,
     suspect: Suspect,
@@ -93,7 +93,7 @@ pub struct Watch {
 
 impl Watch {
     /// Watches from now on. The calling thread is the one that reads the link; the stage has another frame every `frame`.
-    pub fn start(pulse: Arc<Pulse>, frame: Duration, clock: Clock, out: Out) -> io::Result<Self> {
+    pub fn start(pulse: Arc<Heartbeat>, frame: Duration, clock: Clock, out: Out) -> io::Result<Self> {
         let watched = |part, of, threads| {
             let late = if part == Part::Stage { LATE + frame } else { LATE };
             Watched { part, of, threads, late, suspect: Suspect::new(clock.now()), told: None }
@@ -123,7 +123,7 @@ impl Drop for Watch {
     }
 }
 
-fn run(parts: &mut [Watched], pulse: &Pulse, clock: Clock, out: &Out, stopped: &Receiver<()>) {
+fn run(parts: &mut [Watched], pulse: &Heartbeat, clock: Clock, out: &Out, stopped: &Receiver<()>) {
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
         let now = clock.now();
         let mut late: Vec<(Part, Cause)> = Vec::new();
@@ -146,7 +146,7 @@ fn run(parts: &mut [Watched], pulse: &Pulse, clock: Clock, out: &Out, stopped: &
 
 impl Watched {
     /// Why it is late, if it is and that can be told.
-    fn look(&mut self, pulse: &Pulse, now: Timestamp) -> Option<Cause> {
+    fn look(&mut self, pulse: &Heartbeat, now: Timestamp) -> Option<Cause> {
         let standstill = self.suspect.look(now, (self.of)(pulse), || effort(self.threads));
         if standstill.time < self.late {
             self.told = None;

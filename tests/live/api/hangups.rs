@@ -15,7 +15,10 @@ use http::StatusCode;
 use serde_json::json;
 use tilecast::{
     base::RoomId,
-    front::room::{Keeping, Ledger, RoomDocument, RoomError, Rooms, rooms::Crowded, store::Store},
+    front::{
+        model::{RoomDocument, RoomError},
+        room::{Ledger, Rooms, rooms::Crowded, store::FolderStore},
+    },
 };
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
@@ -39,11 +42,11 @@ impl Server {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(2).max_blocking_threads(1).enable_all().build().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
-        let (store, _) = Store::open(folder.path()).expect("opens");
+        let (store, _) = FolderStore::open(folder.path()).expect("opens");
         let ledger = Ledger::default();
         let settings = {
             let _within = runtime.enter();
-            settings_keeping(&[], |local| local, Keeping::Folder(Arc::new(store)), ledger.clone())
+            settings_keeping(&[], |local| local, Box::new(store), ledger.clone())
         };
         let (rooms, stop) = (settings.rooms.clone(), settings.stopping.clone());
         Self { runtime, folder, ledger, rooms, router: router(settings), stop }

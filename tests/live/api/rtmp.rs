@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use tilecast::{
     base::tasks::Tasks,
     front::{
-        accept::Shares,
-        auth::{address::RtmpUrl, guess::Guesses},
-        door::{Entrance, RtmpDoor},
+        doors::rtmp::{Entrance, RtmpDoor},
         metrics::Counters,
-        room::{RoomDocument, Rooms},
+        model::RoomDocument,
+        net::{accept::Shares, address::RtmpUrl, guess::Guesses},
+        room::Rooms,
         rtmp::{
             Error, Limits,
             amf::{Property, Writer},
@@ -55,7 +55,7 @@ async fn door_and_rooms() -> (SocketAddr, Tasks, Rooms) {
         rooms: settings.rooms,
         limits: Limits { greeting: Duration::from_secs(60), ..Limits::default() },
         counters: Counters::default(),
-        fleet: None,
+        cluster: None,
         entrance: Entrance::new(shares, 0, Guesses::default()),
     };
     tasks.spawn("door", door.serve(listener, tasks.clone()));

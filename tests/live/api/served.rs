@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tilecast::{
     base::tasks::Tasks,
-    front::api::{self, Bounds},
+    front::{api, net::serve::Bounds},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

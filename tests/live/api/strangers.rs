@@ -11,10 +11,13 @@ use tempfile::TempDir;
 use tilecast::{
     base::{Secret, tasks::Tasks},
     front::{
-        accept::Shares,
-        api::{self, Bounds, Peer, Settings},
-        auth::address::{AddressPolicy, Connector},
-        srs::{self, Srs},
+        api::{self, Settings},
+        doors::srs::{self, Srs},
+        net::{
+            accept::Shares,
+            address::{AddressPolicy, Connector},
+            serve::{Bounds, Peer},
+        },
     },
 };
 use tokio::{
@@ -235,7 +238,7 @@ async fn limits_hold_for_the_clients_of_a_proxy_and_not_for_the_proxy() {
 async fn anonymous_offers_take_no_place_from_those_with_a_key() {
     let mut settings = settings(&[]);
     let many = std::num::NonZeroU32::new(10_000).expect("many");
-    settings.allowance = tilecast::front::auth::rate::Allowance { per_second: many, burst: many };
+    settings.allowance = tilecast::front::net::rate::Allowance { per_second: many, burst: many };
     let router = router(settings);
     rooms(&router).await;
     let mut sessions = Vec::new();

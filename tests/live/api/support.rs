@@ -11,18 +11,23 @@ use tilecast::{
     base::{Secret, tasks::Tasks},
     front::{
         api::{self, ApiState, Settings},
-        auth::{
+        doors::webrtc::WebRtc,
+        engine::{Engine, Local},
+        metrics::Counters,
+        net::{
             address::{AddressPolicy, Connector},
             guess::Guesses,
             keys::ApiKeys,
             origin::Origins,
             rate::Allowance,
         },
-        engine::{Engine, Local},
-        metrics::Counters,
         raster::Rasterizer,
-        room::{Assets, Context, Keeping, Ledger, Rooms, Templates, check::Rules},
-        webrtc::{self, IceServers, Port, WebRtc},
+        room::{
+            Assets, Context, Ledger, Rooms, Templates,
+            check::Rules,
+            store::{DocumentStore, Nowhere},
+        },
+        webrtc::{self, IceServers, Port},
     },
 };
 use tower::ServiceExt;
@@ -36,14 +41,14 @@ pub fn settings(keys: &[&str]) -> Settings {
 
 /// The same, with its engine changed.
 pub fn settings_of(keys: &[&str], engine: impl FnOnce(Local) -> Local) -> Settings {
-    settings_keeping(keys, engine, Keeping::Nothing, Ledger::default())
+    settings_keeping(keys, engine, Box::new(Nowhere), Ledger::default())
 }
 
 /// The same, with another place where documents are kept, and this account.
 pub fn settings_keeping(
     keys: &[&str],
     engine: impl FnOnce(Local) -> Local,
-    keeping: Keeping,
+    store: Box<dyn DocumentStore>,
     ledger: Ledger,
 ) -> Settings {
     let tasks = Tasks::new();
@@ -61,7 +66,7 @@ pub fn settings_keeping(
         templates: Templates::new(Vec::new(), Vec::new()),
         assets: Assets::default(),
         rasterizer: Rasterizer::new(env!("CARGO_BIN_EXE_tilecast").into()),
-        keeping,
+        store,
         stage: pipelines.stage,
         video_encoders: pipelines.video,
         opus_encoder: pipelines.opus,
@@ -85,7 +90,7 @@ pub fn settings_keeping(
         counters,
         origins: Origins::default(),
         srs: None,
-        fleet: None,
+        cluster: None,
         stopping: tasks.token(),
     }
 }

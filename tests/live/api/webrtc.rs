@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::{HeaderName, Request, StatusCode, header};
 use serde_json::json;
-use tilecast::front::auth::origin::{self, Origins};
+use tilecast::front::net::origin::{self, Origins};
 
 use super::support::{Answer, KEY, ask, router, send, settings};
 
@@ -206,7 +206,7 @@ async fn one_rule_says_whose_pages_publish_and_watch() {
 async fn a_page_can_read_that_it_asks_too_often() {
     let mut settings = settings(&[]);
     let one = std::num::NonZeroU32::new(1).expect("one");
-    settings.allowance = tilecast::front::auth::rate::Allowance { per_second: one, burst: one };
+    settings.allowance = tilecast::front::net::rate::Allowance { per_second: one, burst: one };
     let router = router(settings);
     let preflight = || to("OPTIONS", "/whep/open", &[(header::ORIGIN, "https://meet.example")], "");
     send(&router, preflight()).await;
@@ -264,7 +264,7 @@ async fn a_server_that_stops_lets_nobody_back_in() {
 async fn a_thousand_offers_without_a_client_are_bounded() {
     let mut settings = settings(&[]);
     let many = std::num::NonZeroU32::new(10_000).expect("many");
-    settings.allowance = tilecast::front::auth::rate::Allowance { per_second: many, burst: many };
+    settings.allowance = tilecast::front::net::rate::Allowance { per_second: many, burst: many };
     let router = router(settings);
     room(&router).await;
     let mut taken = 0;

@@ -9,17 +9,19 @@ use tilecast::{
     base::{RoomId, Secret, tasks::Tasks},
     draw,
     front::{
-        auth::address::{AddressPolicy, Connector},
-        engine::{Engine, Local, swarm::api::Api},
-        events::Event,
-        fleet::{Fleet, FleetKey, FrontId, Index, Kind, Membership, NEWS, News, Patience, Records, Shelf},
+        cluster::{Cluster, Membership},
+        docker::{ClusterKey, FrontId, Index, Kind, Records, api::Api},
+        engine::{Engine, Local},
         metrics::Counters,
+        model::{RoomDocument, RoomError, event::Event},
+        net::address::{AddressPolicy, Connector},
         raster::{Drawing, Raster, Rasterizer},
         room::{
-            Assets, Context, Keeping, Ledger, RoomDocument, RoomError, Rooms, Templates,
+            Assets, Context, Ledger, Rooms, Templates,
             assets::{Asset, Upload},
             check::Rules,
             rooms::Crowded,
+            store::{DocumentStore, NEWS, News, Patience, SharedStore},
         },
         webrtc,
     },
@@ -29,9 +31,9 @@ use tokio::sync::mpsc;
 
 use super::{LIMIT, docker::Docker, eventually};
 
-/// A front of a fleet without doors, whose patience with the store is short.
+/// A front of a cluster without doors, whose patience with the store is short.
 struct Front {
-    shelf: Shelf,
+    store: SharedStore,
     rooms: Rooms,
     tasks: Tasks,
     news: mpsc::Receiver<News>,
@@ -43,13 +45,13 @@ impl Front {
         index.set_lost(false);
         let api = Api::new(&docker.host()).expect("an address");
         let (tell, news) = mpsc::channel(NEWS);
-        let key = FleetKey::new(&Secret::new("0123456789abcdef0123456789abcdef"));
+        let key = ClusterKey::new(&Secret::new("0123456789abcdef0123456789abcdef"));
         let [answer, settle, again] = [1000, 2000, 10].map(Duration::from_millis);
-        let shelf = Shelf::new(Records::new(api, "tilecast".to_owned()), key, index, tell);
-        let shelf = shelf.with_patience(Patience { answer, settle, again });
+        let store = SharedStore::new(Records::new(api, "tilecast".to_owned()), key, index, tell);
+        let store = store.with_patience(Patience { answer, settle, again });
         let tasks = Tasks::new();
-        let rooms = Rooms::new(context(Keeping::Fleet(shelf.clone()), &tasks), tasks.clone());
-        Self { shelf, rooms, tasks, news }
+        let rooms = Rooms::new(context(Box::new(store.clone()), &tasks), tasks.clone());
+        Self { store, rooms, tasks, news }
     }
 
     async fn put(&self, name: &str) -> Result<(), RoomError> {
@@ -57,8 +59,8 @@ impl Front {
     }
 
     async fn kept(&self) -> Option<RoomDocument> {
-        let record = self.shelf.records().get(Kind::Room, "r").await.expect("answered")?;
-        self.shelf.understand(&room(), &record).document.map(|document| (*document).clone())
+        let record = self.store.records().get(Kind::Room, "r").await.expect("answered")?;
+        self.store.understand(&room(), &record).document.map(|document| (*document).clone())
     }
 
     /// Sees that what is kept of the room is what it is.
@@ -70,7 +72,7 @@ impl Front {
 }
 
 /// What rooms share. Their workers end at once.
-fn context(keeping: Keeping, tasks: &Tasks) -> Context {
+fn context(store: Box<dyn DocumentStore>, tasks: &Tasks) -> Context {
     let pipelines = Pipelines::load(None).expect("built in");
     let connector = Connector::new(AddressPolicy::new(Vec::new()));
     Context {
@@ -81,7 +83,7 @@ fn context(keeping: Keeping, tasks: &Tasks) -> Context {
         templates: Templates::new(Vec::new(), Vec::new()),
         assets: Assets::default(),
         rasterizer: Rasterizer::new(env!("CARGO_BIN_EXE_tilecast").into()),
-        keeping,
+        store,
         rules: Arc::new(Rules { encoders: pipelines.presets(), address: Box::new(|_| Ok(())) }),
         stage: pipelines.stage,
         video_encoders: pipelines.video,
@@ -157,7 +159,7 @@ async fn what_is_handed_over_is_what_the_room_was() {
     docker.release_writes();
     eventually("Docker has done them", || docker.held_writes().0 == docker.held_writes().1).await;
     let last = front.rooms.close(&room(), false).await;
-    front.shelf.give(&room(), None, last.as_ref()).await.expect("given");
+    front.store.give(&room(), None, last.as_ref()).await.expect("given");
     assert_eq!(front.kept().await, Some(document("Alice")));
     assert_eq!(docker.records("room")[0].get("tilecast.owner"), None);
 }
@@ -167,17 +169,17 @@ async fn a_room_whose_making_was_given_up_is_there_or_is_made_anew() {
     let docker = Docker::start().await;
     let front = Front::new(&docker);
     docker.hold_writes(1);
-    let shelf = front.shelf.clone();
-    let create = tokio::spawn(async move { shelf.create(&room(), &document("Alice")).await });
+    let store = front.store.clone();
+    let create = tokio::spawn(async move { store.create(&room(), &document("Alice")).await });
     eventually("it is on its way", || docker.held_writes().0 == 1).await;
     create.abort();
     assert!(create.await.expect_err("dropped").is_cancelled());
     docker.release_writes();
     eventually("Docker has done it", || docker.held_writes().1 == 1).await;
-    let record = front.shelf.records().get(Kind::Room, "r").await.expect("answered").expect("a record");
-    let Front { shelf, rooms, tasks, news } = front;
+    let record = front.store.records().get(Kind::Room, "r").await.expect("answered").expect("a record");
+    let Front { store, rooms, tasks, news } = front;
     let membership = Membership { door: (Ipv4Addr::LOCALHOST, 1).into(), advertise: String::new() };
-    tasks.spawn("fleet", Fleet::new(shelf, rooms.clone(), membership, tasks.clone()).run(news));
+    tasks.spawn("fleet", Cluster::new(store, rooms.clone(), membership, tasks.clone()).run(news));
     eventually("it is open", || rooms.is_open(&room())).await;
     assert_eq!(record.label("tilecast.epoch"), Some("1"));
     assert!(tasks.join(LIMIT).await);
@@ -192,9 +194,9 @@ async fn a_room_that_is_made_after_it_was_refused_does_not_stay() {
     assert!(matches!(&unknown, RoomError::Unknown(_)), "{unknown}");
     docker.release_writes();
     eventually("Docker has made it", || docker.records("room").len() == 1).await;
-    let Front { shelf, rooms, tasks, news } = front;
+    let Front { store, rooms, tasks, news } = front;
     let membership = Membership { door: (Ipv4Addr::LOCALHOST, 1).into(), advertise: String::new() };
-    tasks.spawn("fleet", Fleet::new(shelf, rooms.clone(), membership, tasks.clone()).run(news));
+    tasks.spawn("fleet", Cluster::new(store, rooms.clone(), membership, tasks.clone()).run(news));
     eventually("it is undone", || docker.records("room").is_empty()).await;
     assert!(!rooms.is_open(&room()));
     rooms.put(&room(), document("Alice"), BTreeSet::new(), Crowded::Refuse).await.expect("made");
@@ -249,12 +251,12 @@ async fn an_image_that_is_removed_does_not_come_back_as_an_older_one() {
     let front = Front::new(&docker);
     let logo = "logo".parse().expect("a name");
     let names = |records: Vec<Value>| records.len();
-    front.shelf.put_asset(&logo, &image(b"one")).await.expect("kept");
+    front.store.put_asset(&logo, &image(b"one")).await.expect("kept");
     // This front has not read that there is one, as one that was cut off before it removed the old one.
-    front.shelf.put_asset(&logo, &image(b"two")).await.expect("kept");
+    front.store.put_asset(&logo, &image(b"two")).await.expect("kept");
     assert_eq!(names(docker.records("asset")), 2);
-    let library = front.shelf.library().await.expect("read");
+    let library = front.store.library().await.expect("read");
     assert_eq!(library.assets[&logo].file, "two", "the newer counts");
-    front.shelf.delete_asset(&logo).await.expect("removed");
+    front.store.delete_asset(&logo).await.expect("removed");
     assert_eq!(names(docker.records("asset")), 0);
 }

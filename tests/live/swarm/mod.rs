@@ -1,9 +1,9 @@
 //! Rooms whose workers run as services of a Docker Swarm: a real front and real workers over the real link, a stand-in for
 //! Docker's API. `tests/cluster` does the same with Docker itself.
 
+mod cluster;
 mod configs;
 mod docker;
-mod fleet;
 mod gate;
 mod late;
 

@@ -11,18 +11,18 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use super::{
+    super::{
+        Event, Outbox,
+        link::{read_link, write_link},
+    },
     Swarm,
-    berth::{Admitted, Wanting},
+    worker_slot::{Admitted, Wanting},
 };
 use crate::{
     base::RoomId,
     front::{
-        accept::{self, Admission, Admissions, Shares, Standing},
-        engine::{
-            Event, Outbox,
-            link::{read_link, write_link},
-        },
-        fleet::{Arrived, FLEET_PROTOCOL, Place},
+        docker::{Arrived, CLUSTER_PROTOCOL, Place},
+        net::accept::{self, Admission, Admissions, Shares, Standing},
     },
     link::join::{self, Answer, Greeting},
 };
@@ -72,7 +72,7 @@ pub async fn serve(swarm: Swarm, listener: TcpListener, shares: Shares) {
 enum Met {
     /// A worker that was let in.
     Worker(Box<TlsStream<TcpStream>>, Admitted),
-    /// Another front of the fleet, which has yet to show that it is one.
+    /// Another front of the cluster, which has yet to show that it is one.
     Front(Box<TlsStream<TcpStream>>),
 }
 
@@ -90,7 +90,7 @@ async fn meet(swarm: &Swarm, stream: TcpStream, admission: &Admission) -> Result
     };
     admission.step();
     let admitted = match swarm.find(&greeting.room) {
-        Some(berth) => berth.admit(&greeting, Instant::now() + WANTED).await,
+        Some(slot) => slot.admit(&greeting, Instant::now() + WANTED).await,
         None => Err(swarm.whereabouts(&greeting.room)),
     };
     let answer = admitted.as_ref().err().cloned().unwrap_or(Answer::Welcome);
@@ -114,7 +114,7 @@ async fn meet(swarm: &Swarm, stream: TcpStream, admission: &Admission) -> Result
 /// A worker says who it is; a front has named its protocol, and does not say it here.
 async fn greet(swarm: &Swarm, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Option<Greeting>), String> {
     let mut stream = swarm.shared.acceptor.accept(stream).await.map_err(|error| error.to_string())?;
-    if stream.get_ref().1.alpn_protocol() == Some(FLEET_PROTOCOL) {
+    if stream.get_ref().1.alpn_protocol() == Some(CLUSTER_PROTOCOL) {
         return Ok((stream, None));
     }
     let mut input = BytesMut::with_capacity(join::MAX_DOCUMENT + 4);

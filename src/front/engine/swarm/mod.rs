@@ -5,13 +5,10 @@
 //! the `door` with its ticket, and a `lease` lets one task at a time work. A service outlives the front, which finds it
 //! again by its labels; it goes when its room does.
 
-pub mod api;
-mod berth;
 mod door;
-mod identity;
-mod keep;
 mod lease;
-pub mod spec;
+mod reconcile;
+mod worker_slot;
 
 use std::{
     collections::BTreeMap,
@@ -23,43 +20,22 @@ use std::{
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_rustls::TlsAcceptor;
 
-pub use self::identity::{Identity, IdentityError};
-use self::{api::Api, berth::Berth};
+use self::worker_slot::WorkerSlot;
 use super::Worker;
 use crate::{
     base::{RoomId, tasks::Tasks},
     cost::{Budget, Capacity},
     front::{
-        accept::Shares,
-        fleet::{Arrived, FleetKey, Index, Records},
+        docker::{Arrived, ClusterKey, Identity, IdentityError, Index, Records, SwarmSettings, api::Api, service},
+        net::accept::Shares,
     },
 };
-
-/// What an operator says of the Swarm.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SwarmSettings {
-    /// Docker's API of a manager: `unix:///PATH`, `tcp://HOST:PORT`.
-    pub docker: String,
-    /// Name of the installation: begins the names of its services, and services of other names are never touched.
-    pub name: String,
-    /// Image that workers run from; the same build as this front.
-    pub image: String,
-    /// Network that workers are attached to, where they find the front.
-    pub network: Option<String>,
-    /// On which nodes workers may run, as in `docker service create --constraint`.
-    pub constraints: Vec<String>,
-    /// Where workers find this front, `HOST:PORT`, or every front of the fleet, with commas between if that is several; two
-    /// installations never have the same.
-    pub advertise: String,
-    /// Filter of the workers' log.
-    pub log: String,
-}
 
 /// What a front knows that is one of several.
 #[derive(Debug, Clone)]
 pub struct Several {
     /// What they all have.
-    pub key: FleetKey,
+    pub key: ClusterKey,
     /// Who owns which room.
     pub index: Index,
     /// Where rooms are on record.
@@ -90,7 +66,7 @@ struct Shared {
     api: Api,
     certificate: String,
     acceptor: TlsAcceptor,
-    berths: Mutex<BTreeMap<RoomId, Arc<Berth>>>,
+    slots: Mutex<BTreeMap<RoomId, Arc<WorkerSlot>>>,
     several: Option<Several>,
     tasks: Tasks,
 }
@@ -102,7 +78,7 @@ impl fmt::Debug for Swarm {
 }
 
 impl Swarm {
-    /// Lets workers in at `listener`, which has so many places for strangers; the front's certificate is kept in the folder `state`, or is that of the fleet. `tasks`
+    /// Lets workers in at `listener`, which has so many places for strangers; the front's certificate is kept in the folder `state`, or is that of the cluster. `tasks`
     /// owns what runs.
     ///
     /// # Errors
@@ -119,41 +95,41 @@ impl Swarm {
             Some(several) => Identity::of_seed(several.key.identity_seed()),
             None => Identity::open(state)?,
         };
-        let berths = Mutex::default();
-        let shared = Shared { settings, api, certificate, acceptor, berths, several, tasks: tasks.clone() };
+        let slots = Mutex::default();
+        let shared = Shared { settings, api, certificate, acceptor, slots, several, tasks: tasks.clone() };
         let swarm = Self { shared: Arc::new(shared) };
         tasks.spawn("worker door", door::serve(swarm.clone(), listener, shares));
-        tasks.spawn("swarm sweep", keep::sweep(swarm.clone()));
+        tasks.spawn("swarm sweep", reconcile::sweep(swarm.clone()));
         Ok(swarm)
     }
 
     /// See [`super::Engine::start`].
     pub fn start(&self, room: &RoomId, budget: Budget) -> Worker {
         let (worker, events, orders) = Worker::new();
-        let berth = self.berth(room, budget);
-        berth.resize(budget);
-        berth.want(events, orders);
+        let slot = self.slot(room, budget);
+        slot.resize(budget);
+        slot.want(events, orders);
         worker
     }
 
     /// See [`super::Engine::resize`].
     pub fn resize(&self, room: &RoomId, budget: Budget) {
-        if let Some(berth) = self.find(room) {
-            berth.resize(budget);
+        if let Some(slot) = self.find(room) {
+            slot.resize(budget);
         }
     }
 
     /// See [`super::Engine::release`].
     pub fn release(&self, room: &RoomId) {
-        if let Some(berth) = self.lock().remove(room) {
-            berth.release();
+        if let Some(slot) = self.lock().remove(room) {
+            slot.release();
         }
     }
 
     /// See [`super::Engine::remove`].
     pub fn remove(&self, room: &RoomId) {
-        if let Some(berth) = self.lock().remove(room) {
-            berth.remove();
+        if let Some(slot) = self.lock().remove(room) {
+            slot.remove();
         }
     }
 
@@ -163,28 +139,28 @@ impl Swarm {
         nodes.ok()?.into_iter().max_by_key(|node| node.free().millicores)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<RoomId, Arc<Berth>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<RoomId, Arc<WorkerSlot>>> {
         // A map is whole between its operations.
-        self.shared.berths.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, room: &RoomId) -> Option<Arc<Berth>> {
+    fn find(&self, room: &RoomId) -> Option<Arc<WorkerSlot>> {
         self.lock().get(room).cloned()
     }
 
-    /// The room's berth, which is kept from now on.
-    fn berth(&self, room: &RoomId, budget: Budget) -> Arc<Berth> {
-        let mut berths = self.lock();
-        if let Some(berth) = berths.get(room) {
-            return berth.clone();
+    /// The room's slot, which is kept from now on.
+    fn slot(&self, room: &RoomId, budget: Budget) -> Arc<WorkerSlot> {
+        let mut slots = self.lock();
+        if let Some(slot) = slots.get(room) {
+            return slot.clone();
         }
-        let berth = Arc::new(Berth::new(room.clone(), budget));
+        let slot = Arc::new(WorkerSlot::new(room.clone(), budget));
         if let Some(several) = &self.shared.several {
             // A worker may come before Docker was asked: its room has just moved here.
-            berth.trust(spec::hash(&several.key.worker_token(room)));
+            slot.trust(service::hash(&several.key.worker_token(room)));
         }
-        berths.insert(room.clone(), berth.clone());
-        self.shared.tasks.spawn("swarm service", keep::keep(self.clone(), berth.clone()));
-        berth
+        slots.insert(room.clone(), slot.clone());
+        self.shared.tasks.spawn("swarm service", reconcile::keep(self.clone(), slot.clone()));
+        slot
     }
 }

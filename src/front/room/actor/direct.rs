@@ -4,10 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Actor;
 use crate::{
-    front::{
-        events::Event,
-        room::{RoomDocument, status::TileStatus},
-    },
+    front::model::{RoomDocument, event::Event, status::TileStatus},
     layout::{Layout, Meeting, Tile, Transition},
     link::{Control, Feed},
     media::{ColorSpace, Packet, Role, Track},

@@ -7,9 +7,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::Actor;
 use crate::{
     base::ParticipantId,
-    front::{
-        events::{Event, ParticipantLevels},
-        room::{RoomError, status::SpeakerStatus},
+    front::model::{
+        RoomError,
+        event::{Event, ParticipantLevels},
+        status::SpeakerStatus,
     },
     media::{Heard, Levels},
     speaker::Switch,

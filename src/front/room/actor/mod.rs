@@ -1,6 +1,6 @@
 //! The actor that is a room: it alone knows who is connected, who has the floor and what the worker is told.
 
-mod account;
+mod admission;
 mod direct;
 mod listen;
 
@@ -20,20 +20,23 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    Audience, Coming, Context, Door, Holder, Program, RoomDocument, RoomError, Seat,
-    document::Source,
+    Context,
     outputs::Outputs,
     people::{Admission, People, Pull},
-    production::{Happening, Production},
-    seat::{Arrival, Parting},
-    status::{RoomStatus, RoomView, SpeakerStatus},
+    production::{Production, WorkerEvent},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
     front::{
-        auth::address::HttpUrl,
-        events::Event,
-        pull::{self, Origin, PullStatus, PullUrl},
+        model::{
+            Audience, Coming, Door, Holder, Program, Question, RoomDocument, RoomError, Seat,
+            document::Source,
+            event::Event,
+            seat::{Arrival, Parting},
+            status::{RoomStatus, RoomView, SpeakerStatus},
+        },
+        net::address::HttpUrl,
+        sources::{self, Origin, PullStatus, PullUrl},
         webrtc::Endpoint,
     },
     layout::{Director, Layout, Scene},
@@ -70,10 +73,6 @@ pub(super) enum Command {
     IsFree(ParticipantId, Coming, oneshot::Sender<Result<(), RoomError>>),
     /// May someone with this token watch?
     MayWatch(Option<Secret>, oneshot::Sender<Result<Audience, RoomError>>),
-    /// Somebody who watches cannot go on before the program's next keyframe.
-    Keyframe,
-    /// Someone is about to listen to everyone, or to everyone but one.
-    Listen(Option<ParticipantId>, oneshot::Sender<Result<Fanout, RoomError>>),
     /// Someone who publishes elsewhere, with this key, is fetched from there; see [`super::Rooms::fetch`].
     Fetch {
         participant: ParticipantId,
@@ -116,6 +115,7 @@ pub(super) enum Moment {
 #[derive(Debug)]
 pub(super) struct Inlets {
     pub(super) commands: mpsc::Sender<Command>,
+    pub(super) questions: mpsc::Sender<Question>,
     pub(super) arrivals: mpsc::Sender<Arrival>,
     pub(super) ends: mpsc::UnboundedSender<Arrival>,
 }
@@ -124,6 +124,7 @@ pub(super) struct Inlets {
 #[derive(Debug)]
 pub(super) struct Outlets {
     pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) questions: mpsc::Receiver<Question>,
     pub(super) arrivals: mpsc::Receiver<Arrival>,
     pub(super) ends: mpsc::UnboundedReceiver<Arrival>,
 }
@@ -219,11 +220,12 @@ impl Actor {
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(command) = outlets.commands.recv() => self.obey(command),
+                Some(question) = outlets.questions.recv() => self.answer(question),
                 Some(arrival) = outlets.arrivals.recv() => self.arrive(arrival),
                 Some(arrival) = outlets.ends.recv() => self.arrive(arrival),
                 event = self.production.next() => {
-                    let happening = self.production.take(event, Instant::now());
-                    self.happen(happening);
+                    let event = self.production.take(event, Instant::now());
+                    self.happen(event);
                 }
                 _ = tick.tick() => self.pass_time(),
             }
@@ -236,6 +238,16 @@ impl Actor {
             tracing::warn!(%room, "some connections of the room did not close in 2 s and were cut");
         }
         tracing::info!(%room, "room closed");
+    }
+
+    fn answer(&mut self, question: Question) {
+        match question {
+            Question::Listen(without, reply) => {
+                // Whoever asked may have gone; that changes nothing here.
+                let _ = reply.send(self.listen(without.as_ref()));
+            }
+            Question::Keyframe => self.production.keyframe(Instant::now()),
+        }
     }
 
     fn obey(&mut self, command: Command) {
@@ -288,10 +300,6 @@ impl Actor {
             Command::MayWatch(token, reply) => {
                 let _ = reply.send(self.lets_watch(token.as_ref()));
             }
-            Command::Listen(without, reply) => {
-                let _ = reply.send(self.listen(without.as_ref()));
-            }
-            Command::Keyframe => self.production.keyframe(Instant::now()),
             Command::Fetch { participant, key, from, newcomer, reply } => {
                 let answer = self.admits(&participant, &key);
                 if answer.is_ok() && self.people.fetch(&participant, from, newcomer) {
@@ -408,7 +416,7 @@ impl Actor {
         let switches: Vec<_> = gone.map(|id| self.floor.left(self.began.elapsed(), id)).collect();
         self.floor.set_rules(self.document.speaker.rules());
         self.start_pulls();
-        let program = Program::new(self.program(), self.inlets.commands.clone());
+        let program = Program::new(self.program(), self.inlets.questions.clone());
         self.outputs.apply(&self.id, &self.document.outputs, &program, &self.context, &self.tasks);
         self.change_settings(&old, now);
         self.tell_people();
@@ -439,7 +447,7 @@ impl Actor {
                             answer.await.ok()?
                         }
                     };
-                    let run = pull::run(origin, open, sender, stop.clone());
+                    let run = sources::run(origin, open, sender, stop.clone());
                     self.tasks.spawn("pull", run.instrument(about));
                 }
                 Err(error) => sender.send_modify(|status| status.last_error = Some(error.to_string())),
@@ -448,36 +456,36 @@ impl Actor {
         }
     }
 
-    fn happen(&mut self, happening: Happening) {
-        match happening {
-            Happening::Nothing => {}
-            Happening::Linked => self.greet_worker(Instant::now()),
-            Happening::Delayed(reason) => {
+    fn happen(&mut self, event: WorkerEvent) {
+        match event {
+            WorkerEvent::Nothing => {}
+            WorkerEvent::Linked => self.greet_worker(Instant::now()),
+            WorkerEvent::Delayed(reason) => {
                 tracing::warn!(room = %self.id, "the room has no worker yet: {reason}");
                 self.say(Event::Fault { participant: None, text: format!("the room has no worker yet: {reason}") });
             }
-            Happening::Report(Report::Ready { version, pid }) => {
+            WorkerEvent::Report(Report::Ready { version, pid }) => {
                 tracing::info!(room = %self.id, pid, version, "worker ready");
             }
-            Happening::Report(Report::Showing { feed, showing }) => self.people.showing(feed, showing),
-            Happening::Report(Report::Levels { participants, program }) => self.hear(participants, program),
-            Happening::Report(Report::Stats(stats)) => {
+            WorkerEvent::Report(Report::Showing { feed, showing }) => self.people.showing(feed, showing),
+            WorkerEvent::Report(Report::Levels { participants, program }) => self.hear(participants, program),
+            WorkerEvent::Report(Report::Stats(stats)) => {
                 for (id, text) in self.people.stats(&stats.feeds, Instant::now()) {
                     self.fault(Some(id), text);
                 }
             }
-            Happening::Report(Report::Fault { feed, text }) => {
+            WorkerEvent::Report(Report::Fault { feed, text }) => {
                 let participant = feed.and_then(|feed| self.people.of(feed)).cloned();
                 self.fault(participant, text);
             }
-            Happening::Report(Report::Eased { level, text }) => {
+            WorkerEvent::Report(Report::Eased { level, text }) => {
                 tracing::warn!(room = %self.id, level, "{text}");
                 self.say(Event::Eased { level, text });
             }
             // These are the production's own.
-            Happening::Report(Report::Pong(_) | Report::Late { .. }) => {}
-            Happening::Report(Report::Lost { feed, replay }) => self.lost(feed, replay),
-            Happening::Ended(reason) => {
+            WorkerEvent::Report(Report::Pong(_) | Report::Late { .. }) => {}
+            WorkerEvent::Report(Report::Lost { feed, replay }) => self.lost(feed, replay),
+            WorkerEvent::Ended(reason) => {
                 self.replaced(reason);
                 self.pass_time();
             }

@@ -2,8 +2,10 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{EXTENDED, Message, kind};
-use crate::front::rtmp::{amf, limits::Caps};
+use super::{
+    super::{amf, limits::Caps},
+    EXTENDED, Message, kind,
+};
 
 /// Chunk size before the peer sets another (§5.4.1).
 const DEFAULT_CHUNK_SIZE: usize = 128;

@@ -5,8 +5,7 @@ use std::io::IoSlice;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::*;
-use crate::front::rtmp::limits::Caps;
+use super::{super::limits::Caps, *};
 
 const CAPS: Caps = Caps { input: 4096, message: 1 << 20, held: 1 << 20 };
 

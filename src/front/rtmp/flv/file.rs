@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BytesMut};
 
-use crate::front::rtmp::{
+use super::super::{
     Limits,
     chunk::{Message, kind},
 };

@@ -7,11 +7,13 @@ use std::{
 
 use bytes::{Buf, Bytes};
 
-use super::{Timeline, Unit, Unsupported, audio, headers::Headers, tag, video};
-use crate::{
-    front::rtmp::chunk::{Message, kind},
-    media::{Packet, Role, Timestamp, Track},
+use super::{
+    super::chunk::{Message, kind},
+    Timeline, Unit, Unsupported, audio,
+    headers::Headers,
+    tag, video,
 };
+use crate::media::{Packet, Role, Timestamp, Track};
 
 /// How often it is told that something is still left out: as often as it matters whether that is all of its track.
 const TELL_EVERY: Duration = Duration::from_secs(2);

@@ -1,13 +1,13 @@
 //! A stream of packets as the messages of one RTMP stream.
 
-use super::write::Head;
-use crate::{
-    front::rtmp::{
+use super::{
+    super::{
         amf::{self, Property},
         chunk::{ChunkWriter, kind},
     },
-    media::{AudioCodec, Codec, Packet, Role, Track, VideoCodec},
+    write::Head,
 };
+use crate::media::{AudioCodec, Codec, Packet, Role, Track, VideoCodec};
 
 /// Writes packets, with what receivers need to start at once before the first: metadata that name both tracks (ffmpeg stops
 /// probing as soon as it has seen what they promise), then the configs.

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{write::Head, *};
-use crate::{
-    front::rtmp::chunk::{Message, kind},
-    media::{AudioCodec, Codec, Packet, Role, Timestamp, Track, VideoCodec},
+use super::{
+    super::chunk::{Message, kind},
+    write::Head,
+    *,
 };
+use crate::media::{AudioCodec, Codec, Packet, Role, Timestamp, Track, VideoCodec};
 
 const AVC: Codec = Codec::Video(VideoCodec::H264);
 const HEVC: Codec = Codec::Video(VideoCodec::Hevc);

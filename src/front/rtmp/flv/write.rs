@@ -1,9 +1,7 @@
 //! Writing tag bodies.
 
-use crate::{
-    front::rtmp::chunk::kind,
-    media::{AudioCodec, Codec, Packet, Role, VideoCodec},
-};
+use super::super::chunk::kind;
+use crate::media::{AudioCodec, Codec, Packet, Role, VideoCodec};
 
 /// What goes before a packet's bytes in its message, at most 8 bytes.
 pub struct Head {

@@ -32,13 +32,14 @@ use table::{Id, Origin, Table};
 use tcp::Way;
 
 use super::bucket::Bucket;
-
 use crate::{
     base::tasks::Tasks,
     front::{
-        accept::{Shares, Standing},
-        auth::address::Connector,
         metrics::Counters,
+        net::{
+            accept::{Shares, Standing},
+            address::Connector,
+        },
     },
 };
 

@@ -18,7 +18,7 @@ use tokio::{
 use super::Port;
 use crate::{
     base::tasks::Tasks,
-    front::{
+    front::net::{
         accept::{self, Admission, Admissions, Shares, Standing},
         low_delay::LowDelay,
     },
@@ -28,7 +28,7 @@ use crate::{
 const GREETING: Duration = Duration::from_secs(5);
 
 /// A connection on which nothing comes for this long is closed: as long as a session lives without a word.
-const IDLE: Duration = super::super::stage::SILENCE;
+const IDLE: Duration = super::super::deadlines::SILENCE;
 
 /// Longest time for the peer to take what is written, little as that is; then it is closed, and its session ends of silence. The
 /// kernel has taken most of a second's worth before, so a peer that stands still is left within 5 s.

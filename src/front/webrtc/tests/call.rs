@@ -8,14 +8,16 @@ use std::{
 use proptest::prelude::*;
 use tokio::net::UdpSocket;
 
-use super::super::{
-    CallError, Port,
-    peer::{Made, Maker, Role},
+use super::{
+    super::{
+        CallError, Port,
+        peer::{Made, Maker, Role},
+    },
+    talk::maker,
 };
-use super::talk::maker;
 use crate::front::{
-    auth::address::{AddressPolicy, Connector},
     metrics::Counters,
+    net::address::{AddressPolicy, Connector},
 };
 
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), 40_000);

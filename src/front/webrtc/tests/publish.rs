@@ -9,11 +9,11 @@ use str0m::{
 };
 
 use super::{
-    super::{End, intake::Media, peer::Role},
+    super::{End, ingest::Media, peer::Role},
     talk::{Network, Talk, at_48khz, at_90khz, h264, offer, rough, vp8, vp9},
 };
 use crate::{
-    front::room::Demand,
+    front::model::Demand,
     media::{AudioCodec, Codec, ColorSpace, Role as Part, Size, Track, VideoCodec},
 };
 

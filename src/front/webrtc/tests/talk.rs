@@ -18,7 +18,7 @@ use str0m::{
 
 use super::super::{
     End, color,
-    intake::Media,
+    ingest::Media,
     peer::{Maker, Role},
     session::{Output, Session},
 };

@@ -1,0 +1,153 @@
+//! How workers on other machines know their front: a certificate of its own, kept in the state folder.
+
+use std::{
+    fs, io,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ::aws_lc_rs::signature::Ed25519KeyPair;
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, PKCS_ED25519, generate_simple_self_signed};
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self, ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
+    },
+    server::TlsStream,
+};
+
+use crate::{front::net::accept::Admission, link::join::FRONT_NAME};
+
+/// What fronts name in TLS's negotiation of protocols (RFC 7301) and workers do not. The number rises when fronts of different
+/// versions would not understand each other.
+pub const CLUSTER_PROTOCOL: &[u8] = b"tilecast-fleet/1";
+
+/// A connection through the workers' door that names the cluster's protocol. Whoever opened it has yet to show that it is a front, and has its
+/// place among the strangers until then.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The connection.
+    pub stream: TlsStream<TcpStream>,
+    /// Its place.
+    pub admission: Admission,
+}
+
+/// Why a front has no identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The file.
+    #[error("{path}: {error}")]
+    File {
+        /// Where it should be.
+        path: PathBuf,
+        /// What went wrong with it.
+        error: io::Error,
+    },
+    /// What is in the file.
+    #[error("{path} holds no usable certificate and key ({reason}); remove it, and a new one is made")]
+    Content {
+        /// Where it is.
+        path: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+/// See the module.
+pub struct Identity {
+    /// The certificate, PEM.
+    pub certificate: String,
+    /// Accepts TLS 1.3 (RFC 8446) as the owner of the certificate.
+    pub acceptor: TlsAcceptor,
+}
+
+impl Identity {
+    /// Reads the identity from `worker-door.pem` in `folder`, or makes it there: a worker's ticket names it, so it outlives the
+    /// front.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or holds something else.
+    pub fn open(folder: &Path) -> Result<Self, IdentityError> {
+        let path = folder.join("worker-door.pem");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let text = make().map_err(|reason| IdentityError::Content { path: path.clone(), reason })?;
+                write(folder, &path, &text).map_err(|error| IdentityError::File { path: path.clone(), error })?;
+                text
+            }
+            Err(error) => return Err(IdentityError::File { path, error }),
+        };
+        Self::parse(&text).map_err(|reason| IdentityError::Content { path, reason })
+    }
+
+    /// The identity that follows from a seed: the same, to the byte, at every front that has it.
+    pub fn of_seed(seed: &[u8; 32]) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed of 32 bytes");
+        let pkcs8 = pair.to_pkcs8v1().expect("a key pair of ours");
+        let pkcs8 = PrivatePkcs8KeyDer::from(pkcs8.as_ref());
+        let key = KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, &PKCS_ED25519).expect("as it was written");
+        let params = CertificateParams::new(vec![FRONT_NAME.to_owned()]).expect("a name");
+        let certificate = params.self_signed(&key).expect("its own key");
+        Self::parse(&(certificate.pem() + &key.serialize_pem())).expect("as it was written")
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let certificate = CertificateDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
+        let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![certificate], key))
+            .map_err(|error| error.to_string())?;
+        // A worker names no protocol, and is let in all the same.
+        config.alpn_protocols = vec![CLUSTER_PROTOCOL.to_vec()];
+        let end = text.find("-----BEGIN PRIVATE KEY-----").ok_or("no private key after the certificate")?;
+        Ok(Self { certificate: text[..end].to_owned(), acceptor: TlsAcceptor::from(Arc::new(config)) })
+    }
+}
+
+fn make() -> Result<String, String> {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(vec![FRONT_NAME.to_owned()]).map_err(|error| error.to_string())?;
+    Ok(cert.pem() + &signing_key.serialize_pem())
+}
+
+fn write(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_one_identity_wherever_it_is() {
+        let (one, another, other) =
+            (Identity::of_seed(&[7; 32]), Identity::of_seed(&[7; 32]), Identity::of_seed(&[8; 32]));
+        assert_eq!(one.certificate, another.certificate);
+        assert_ne!(one.certificate, other.certificate);
+    }
+
+    #[test]
+    fn an_identity_is_made_once_and_kept_from_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = Identity::open(folder.path()).expect("made");
+        let again = Identity::open(folder.path()).expect("read");
+        assert_eq!(first.certificate, again.certificate);
+        assert!(!first.certificate.contains("PRIVATE"));
+        let path = folder.path().join("worker-door.pem");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        fs::write(&path, "nonsense").expect("writable");
+        assert!(matches!(Identity::open(folder.path()), Err(IdentityError::Content { .. })));
+    }
+}

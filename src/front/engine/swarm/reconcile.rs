@@ -1,0 +1,181 @@
+//! Keeps each room's service as it should be, and removes what no room needs.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use super::{
+    Swarm,
+    worker_slot::{End, WorkerSlot},
+};
+use crate::{
+    base::{Secret, backoff::Backoff},
+    front::docker::{
+        Kind,
+        api::ApiError,
+        service::{self, Wanted},
+    },
+};
+
+/// How often a room without a worker asks Swarm what keeps it.
+const WAITING: Duration = Duration::from_secs(2);
+
+/// How often a service is looked at although nothing seems wrong: somebody may have removed it.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Waits while Docker's API is away.
+const AWAY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// Attempts to clear away what a room leaves; what is left then the sweep finds.
+const ATTEMPTS: u32 = 8;
+
+/// How often services and secrets without a room are looked for, and how long after the start: rooms come first.
+const SWEEP: Duration = Duration::from_secs(300);
+const FIRST_SWEEP: Duration = Duration::from_secs(30);
+
+/// Lives as long as the room, or the front.
+pub async fn keep(swarm: Swarm, slot: Arc<WorkerSlot>) {
+    let stop = swarm.shared.tasks.token();
+    let mut backoff = Backoff::new(AWAY.0, AWAY.1);
+    while slot.end().is_none() {
+        let wait = match see_to(&swarm, &slot).await {
+            Ok(()) => {
+                backoff.reset();
+                if slot.is_wanting() { WAITING } else { LOOK }
+            }
+            Err(error) => {
+                tracing::warn!(room = %slot.room, "{error}");
+                slot.delayed(error.to_string());
+                backoff.next(rand::random())
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = slot.changed.notified() => {}
+            () = stop.cancelled() => return,
+        }
+    }
+    if slot.end() == Some(End::Released) {
+        return;
+    }
+    for _ in 0..ATTEMPTS {
+        match clear_away(&swarm, &slot).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(room = %slot.room, "the room's service cannot be removed yet: {error}"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next(rand::random())) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Makes, changes or leaves the service.
+async fn see_to(swarm: &Swarm, slot: &WorkerSlot) -> Result<(), ApiError> {
+    let shared = &swarm.shared;
+    let (settings, certificate) = (&shared.settings, shared.certificate.as_str());
+    let name = service::service_name(&settings.name, &slot.room);
+    let found = shared.api.find(&name).await?;
+    if shared.several.is_some()
+        && let Some(budget) = found.as_ref().and_then(|found| service::read_budget(found.labels.get(service::BUDGET)?))
+    {
+        slot.find(budget);
+    }
+    let wanted = Wanted { settings, certificate, room: &slot.room, budget: slot.budget() };
+    let token = found.as_ref().and_then(|found| found.labels.get(service::TOKEN));
+    match (&found, token) {
+        (Some(found), Some(token)) if found.labels.get(service::MADE_FROM) == Some(&wanted.made_from()) => {
+            slot.trust(token.clone());
+            if slot.is_wanting()
+                && let Some(trouble) = shared.api.trouble(&name).await?
+            {
+                slot.delayed(trouble);
+            }
+            return Ok(());
+        }
+        (Some(found), _) if found.labels.get(service::NAME) != Some(&settings.name) => {
+            let reason = format!("a service {name} is there that is not ours; remove it, or choose another swarm_name");
+            return Err(ApiError::Refused(409, reason));
+        }
+        _ => {}
+    }
+    // Every front of several knows a room's token, so that its worker is let in wherever the room goes.
+    let token = shared.several.as_ref().map_or_else(fresh_token, |several| several.key.worker_token(&slot.room));
+    let token_hash = service::hash(&token);
+    let secret = wanted.secret(&token, rand::random());
+    let secret_name = secret.name.clone().unwrap_or_default();
+    let id = shared.api.put_secret(secret).await?;
+    let service = wanted.service(&token_hash, (id.clone(), secret_name));
+    let made = match &found {
+        Some(found) => shared.api.update(&name, found.version, service).await,
+        None => shared.api.create(service).await,
+    };
+    if let Err(error) = made {
+        // Nobody knows its name any more; the sweep finds what cannot be removed now.
+        let _ = shared.api.delete_secret(&id).await;
+        return Err(error);
+    }
+    tracing::info!(room = %slot.room, service = name, budget = ?wanted.budget, "service of the room");
+    slot.trust(token_hash);
+    forget_secrets(swarm, slot, Some(&id)).await
+}
+
+async fn clear_away(swarm: &Swarm, slot: &WorkerSlot) -> Result<(), ApiError> {
+    swarm.shared.api.delete(&service::service_name(&swarm.shared.settings.name, &slot.room)).await?;
+    forget_secrets(swarm, slot, None).await
+}
+
+/// Forgets the room's secrets but one.
+async fn forget_secrets(swarm: &Swarm, slot: &WorkerSlot, but: Option<&str>) -> Result<(), ApiError> {
+    let shared = &swarm.shared;
+    let ours = [(service::NAME, shared.settings.name.as_str()), (service::ROOM, slot.room.as_str())];
+    for (id, _) in shared.api.secrets(&ours).await? {
+        if but != Some(id.as_str()) {
+            shared.api.delete_secret(&id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes, now and then, what this front once made for rooms that are no more: it was away when they went, or Docker was.
+pub async fn sweep(swarm: Swarm) {
+    let stop = swarm.shared.tasks.token();
+    let mut wait = FIRST_SWEEP;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stop.cancelled() => return,
+        }
+        wait = SWEEP;
+        if let Err(error) = sweep_once(&swarm).await {
+            tracing::warn!("services without a room cannot be looked for: {error}");
+        }
+    }
+}
+
+async fn sweep_once(swarm: &Swarm) -> Result<(), ApiError> {
+    let shared = &swarm.shared;
+    let ours = [(service::NAME, shared.settings.name.as_str()), (service::FRONT, shared.settings.advertise.as_str())];
+    let (services, secrets) = (shared.api.services(&ours).await?, shared.api.secrets(&ours).await?);
+    // After the services: one that is there and whose room is not on record then has lost it.
+    let elsewhere = match &shared.several {
+        Some(several) => several.records.list(Kind::Room).await?.into_iter().map(|record| record.about).collect(),
+        None => BTreeSet::new(),
+    };
+    // A label that is no room's id was not written by us.
+    let orphan = |room: &str| room.parse().is_ok_and(|id| swarm.find(&id).is_none()) && !elsewhere.contains(room);
+    for (name, room) in services {
+        if orphan(&room) {
+            tracing::info!(room, service = name, "removing the service of a room that is no more");
+            shared.api.delete(&name).await?;
+        }
+    }
+    for (id, room) in secrets {
+        if orphan(&room) {
+            shared.api.delete_secret(&id).await?;
+        }
+    }
+    Ok(())
+}
+
+fn fresh_token() -> Secret {
+    Secret::new(rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
