@@ -15,11 +15,9 @@ use super::{Refusal, Settings};
 use crate::{
     base::{RoomId, Secret},
     cost::Budget,
-    front::{
-        docker::{
-            self, SwarmSettings,
-            service::{self, Wanted},
-        },
+    front::docker::{
+        self, SwarmSettings,
+        service::{self, Wanted},
     },
     link::join::Ticket,
 };

@@ -10,12 +10,9 @@ use super::{
 use crate::{
     base::{RoomId, Secret},
     cost::Budget,
-    front::{
-        cluster,
-        docker::{
-            SwarmSettings,
-            service::{self, Wanted},
-        },
+    front::docker::{
+        Kind as RecordKind, SwarmSettings, record_name,
+        service::{self, Wanted},
     },
 };
 
@@ -65,7 +62,7 @@ fn secret() -> Value {
 }
 
 fn config() -> Value {
-    let name = cluster::record_name("tilecast", cluster::Kind::Room, "weekly");
+    let name = record_name("tilecast", RecordKind::Room, "weekly");
     let labels = json!({
         "tilecast.name": "tilecast", "tilecast.kind": "room", "tilecast.about": "weekly", "tilecast.owner": "f1",
         "tilecast.epoch": "3", "tilecast.sealed": "c2VhbGVk",

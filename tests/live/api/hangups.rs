@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     path::Path,
     pin::Pin,
-    sync::{Arc, mpsc},
+    sync::mpsc,
     task::Poll,
     time::{Duration, Instant},
 };

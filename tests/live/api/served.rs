@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tilecast::{
     base::tasks::Tasks,
-    front::{api, net::serve::Bounds},
+    front::net::serve::{self, Bounds},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -97,7 +97,7 @@ async fn listening(bounds: Bounds) -> (std::net::SocketAddr, Tasks) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let tasks = Tasks::new();
-    tasks.spawn("api", api::serve(listener, router(settings(&[])), tasks.clone(), bounds));
+    tasks.spawn("api", serve::serve(listener, router(settings(&[])), tasks.clone(), bounds));
     (address, tasks)
 }
 

@@ -11,12 +11,12 @@ use tempfile::TempDir;
 use tilecast::{
     base::{Secret, tasks::Tasks},
     front::{
-        api::{self, Settings},
+        api::Settings,
         doors::srs::{self, Srs},
         net::{
             accept::Shares,
             address::{AddressPolicy, Connector},
-            serve::{Bounds, Peer},
+            serve::{self, Bounds, Peer},
         },
     },
 };
@@ -268,7 +268,7 @@ async fn listening() -> (SocketAddr, Tasks) {
     let (address, tasks) = (listener.local_addr().expect("an address"), Tasks::new());
     let places = Shares { strangers: 8, guests: 0, known: 8 };
     let bounds = Bounds { places, ..Bounds::default() };
-    tasks.spawn("api", api::serve(listener, router(settings(&[KEY])), tasks.clone(), bounds));
+    tasks.spawn("api", serve::serve(listener, router(settings(&[KEY])), tasks.clone(), bounds));
     (address, tasks)
 }
 

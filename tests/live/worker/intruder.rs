@@ -54,7 +54,7 @@ pub enum Act {
 /// The command that runs a worker with the intruder in it.
 pub fn command(plan: &Plan) -> Command {
     let mut command = Command::new(env::current_exe().expect("a path"));
-    command.args(["--exact", "intruder::within", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", "worker::intruder::within", "--ignored", "--nocapture", "--test-threads=1"]);
     command.env(PLAN, serde_json::to_string(plan).expect("texts"));
     command
 }

@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 use crate::{
     base::Secret,
-    front::Templates,
+    front::room::Templates,
     layout::template::{MAX_ARRANGEMENTS, MAX_PLACES},
 };
 
