@@ -37,7 +37,7 @@ build: check-setup
 	$(CARGO) build --locked --release
 
 demo: build
-	target/release/tilecast demo $(if $(SECONDS),--seconds $(SECONDS))
+	target/release/tilecast-lab demo $(if $(SECONDS),--seconds $(SECONDS))
 
 # In this order, so that what is quickest to fail fails first.
 test: check-setup
@@ -78,7 +78,7 @@ layout-pictures: build
 	scripts/layout-pictures
 
 bench: build
-	target/release/tilecast bench --out docs/bench.md $(BENCH)
+	target/release/tilecast-lab bench --out docs/bench.md $(BENCH)
 
 fmt:
 	$(CARGO) fmt

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tilecast::app::{
-    bench, calibrate,
+    calibrate,
     config::{Cli, Command, Config},
-    demo, gate, health, layout, log, raster,
+    gate, health, layout, log, raster,
     runtime::block_on,
     serve, worker,
 };
@@ -31,9 +31,7 @@ fn main() -> ExitCode {
         Command::Raster(args) => raster::run(&args),
         Command::Health(args) => block_on(health::run(args)),
         Command::Layout(command) => layout::run(command),
-        Command::Demo(args) => block_on(demo::run(args)),
         Command::Calibrate(args) => block_on(calibrate::run(args)),
-        Command::Bench(args) => block_on(bench::run(args)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,12 +1,9 @@
-//! The command line and the wiring of everything else, and the tools that prove it: demo, bench and their lab.
+//! The command line and the wiring of everything else.
 
-pub mod bench;
 pub mod calibrate;
 pub mod config;
-pub mod demo;
 pub mod gate;
 pub mod health;
-pub mod lab;
 pub mod layout;
 pub mod log;
 pub mod pipelines;

@@ -11,9 +11,9 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{
+use crate::{
     clock::Clock,
-    decode::{Aside, Decoding, FeedVideo, Lost, Targets, Turn, pace::Pace},
+    decode::{Aside, Decoding, FeedVideo, Lost, Rotation, Targets, pace::Pace},
     leavers::Leavers,
     sound::Sound,
 };
@@ -127,7 +127,7 @@ impl Connection {
     }
 
     /// Turns the pictures of the packets from here on.
-    pub fn turn(&mut self, turn: Turn) {
+    pub fn turn(&mut self, turn: Rotation) {
         self.aside.turn = turn;
     }
 

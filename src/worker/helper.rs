@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
+use crate::{
     leavers,
     watch::{Beat, Suspect, Threads, effort, this_thread},
 };

@@ -23,14 +23,14 @@ pub mod playout;
 pub mod process;
 mod reader;
 mod room;
-mod seen;
 pub mod sound;
 pub mod stage;
+mod visibility;
 pub mod watch;
 
 use std::{io, os::unix::net::UnixStream};
 
-use self::{
+use crate::{
     clock::Clock,
     confine::Confined,
     out::{Out, Writer},

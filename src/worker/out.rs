@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::leavers;
+use crate::leavers;
 use tilecast_core::link::{FromWorker, Report, frame::Frame};
 
 /// Most bytes waiting for the front: 4 s of the fastest program there is (4K at 30 Mbit/s). A front that far behind is gone.

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::BytesMut;
 
-use super::Error;
+use crate::Error;
 use tilecast_core::link::ToWorker;
 
 /// How long a read waits before the caller may do something else; a quarter of what a report is apart.

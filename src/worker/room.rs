@@ -6,18 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
+use crate::{
     Error,
     clock::Clock,
     connection::Connection,
-    decode::{Targets, Turn},
+    decode::{Rotation, Targets},
     leavers::Leavers,
     out::Out,
     process::Usage,
     reader::{Event, Reader},
-    seen::Seen,
     sound::{Recipe, Sound},
     stage::{self, Command, People, Person, Stage},
+    visibility::Visibility,
     watch::{Heartbeat, Watch},
 };
 use tilecast_core::{
@@ -60,7 +60,7 @@ pub struct Room {
     connections: HashMap<Feed, Connection>,
     /// Decoders that are about to end.
     leavers: Leavers,
-    seen: Seen,
+    seen: Visibility,
     /// Feeds that are decoded though nobody sees them.
     warm: HashSet<Feed>,
     usage: Usage,
@@ -83,7 +83,7 @@ impl Room {
         let frame = Duration::from_secs(1) / canvas.fps.max(1);
         let watch = Watch::start(Arc::clone(&pulse), frame, clock, out.clone()).map_err(Error::Watch)?;
         let (stats_due, look_due) = (clock.now() + STATS_EVERY, clock.now() + LOOK_EVERY);
-        let (participants, connections, seen) = (Vec::new(), HashMap::new(), Seen::default());
+        let (participants, connections, seen) = (Vec::new(), HashMap::new(), Visibility::default());
         let leavers = Leavers::default();
         Ok(Self {
             stage,
@@ -168,7 +168,7 @@ impl Room {
             Control::Rotation { feed, quarter_turns } => {
                 // A feed that has just ended may still be spoken of.
                 if let Some(connection) = self.connections.get_mut(&feed) {
-                    connection.turn(Turn::quarters(quarter_turns));
+                    connection.turn(Rotation::quarters(quarter_turns));
                 }
             }
             Control::Color { feed, space } => {

@@ -9,7 +9,6 @@ use crate::common::{
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tilecast::{
-    app::lab::relay::Relay as Nginx,
     front::{
         model::status::{OutputState, OutputStatus},
         net::address::{AddressPolicy, ConnectError, Connector, RtmpUrl, Stream},
@@ -18,6 +17,7 @@ use tilecast::{
     },
     media::{Packet, Role, Timestamp, Track, fanout::Fanout},
 };
+use tilecast_lab::relay::Relay as Nginx;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 use tokio_rustls::{
     TlsAcceptor,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{bench, calibrate, demo, gate, health, layout, raster, worker};
+use crate::app::{calibrate, gate, health, layout, raster, worker};
 
 /// Merges the live streams of a meeting into one: RTMP in, tiled picture and mixed sound, RTMP out, driven by REST.
 #[derive(Debug, Parser)]
@@ -33,12 +33,8 @@ pub enum Command {
     /// Check and draw layout templates
     #[command(subcommand)]
     Layout(layout::Command),
-    /// Show it all with four synthetic participants
-    Demo(demo::Args),
     /// Measure what this machine's work costs
     Calibrate(calibrate::Args),
-    /// Measure it beside ffmpeg and gst-launch
-    Bench(bench::Args),
 }
 
 /// Runs the service until Ctrl-C or SIGTERM, then closes everything properly; a second signal stops at once.

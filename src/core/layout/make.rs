@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     Anchor, Image, Layout, Template, Transition,
     cast::Named,
-    given::{Argument, Arguments, Given},
+    parameters::{Argument, Arguments, Given},
     place::{Beyond, Cast, Flow, Pack, Place, Region},
     plan::{At, Cover, Holds, Look, Rule, Rung, Slot, Spot, Writing},
     style::{Background, ImageSpec, OverlaySpec, Style, TextSpec},

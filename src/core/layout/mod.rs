@@ -13,11 +13,11 @@ mod director;
 mod dress;
 mod fault;
 pub mod fit;
-pub mod given;
 pub mod json;
 mod make;
 mod pack;
 mod painter;
+pub mod parameters;
 pub mod place;
 mod plan;
 pub mod scene;
@@ -36,7 +36,7 @@ pub use dress::{
     Anchor, Badge, Border, Content, Highlight, LINE_PITCH, Label, Overlay, Part, SMALLEST_SHARE, Shadow, Text, Weight,
 };
 pub use fault::Fault;
-pub use given::{Argument, Arguments};
+pub use parameters::{Argument, Arguments};
 pub use plan::Layout;
 pub use scene::{Backdrop, Canvas, Crop, Fit, Focus, Image, MAX_OVERLAYS, MAX_TILES, Scene, Tile};
 pub use solve::{Face, Meeting, Person};

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Anchor, Crop, Fit, Focus, given::Given, style::Style};
+use super::{Anchor, Crop, Fit, Focus, parameters::Given, style::Style};
 use crate::base::ParticipantId;
 
 /// Most rules of one place: more fallbacks than this nobody can follow by eye.

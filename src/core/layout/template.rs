@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::{
     Canvas, Easing, Fault,
-    given::Parameter,
     json::{self, Decoded},
+    parameters::Parameter,
     place::{Place, Region},
     style::{Background, OverlaySpec, Style},
 };

@@ -39,22 +39,24 @@ pub enum Call {
     Look(Vec<RoomId>),
     /// Templates or images have changed; nothing follows.
     Library,
-    /// The front of this name cannot tell the store that it lives; a `Word` is the answer.
+    /// The front of this name cannot tell the store that it lives; a `Vouch` is the answer.
     Vouch(String),
-    /// Is this the front of this name, and may it own rooms? A `Word` is the answer.
+    /// Is this the front of this name, and may it own rooms? A `Vouch` is the answer.
     Lives(String),
 }
 
 /// What a front answers to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Word {
+pub enum Vouch {
     /// It has told the store in the other's name; or it lives itself.
-    Told,
+    #[serde(rename = "told")]
+    Renewed,
     /// It cannot reach the store either, and counts the other among the living for as long as if it had seen a beat.
-    Blind,
+    #[serde(rename = "blind")]
+    StoreUnreachable,
     /// It reaches the store, and the other is not there any more as it was; or it is not the one that is asked for.
-    No,
+    #[serde(rename = "no")]
+    Refused,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -121,7 +123,7 @@ impl Caller {
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn ask(&self, address: &str, call: Call) -> Result<Word, Unreachable> {
+    pub async fn ask(&self, address: &str, call: Call) -> Result<Vouch, Unreachable> {
         let mut stream = self.call(address, call).await?;
         let word = timeout(HELLO, read(&mut stream)).await.unwrap_or_else(|_| Err("no answer".to_owned()));
         word.map_err(|reason| Unreachable { address: address.to_owned(), reason })

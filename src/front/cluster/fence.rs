@@ -10,7 +10,7 @@ use futures_util::{StreamExt, future::join_all, stream};
 use tokio::time::{sleep_until, timeout};
 
 use super::{
-    call::{Call, Word},
+    call::{Call, Vouch},
     heartbeat::{DOUBT, Heartbeat, LET_GO},
     member::{BEATS, Cluster, Shared},
 };
@@ -35,10 +35,10 @@ async fn passed(last: Option<Instant>, wait: Duration) {
 /// One has told the store that it lives. Or most of the fronts, itself among them, say that they do not reach the store: then it is the
 /// store that is away, nobody can take anything, and all keep what they have. Fewer may be cut off together from those who reach it and
 /// are about to take their rooms. A front that is alone needs nobody's word.
-fn vouch(words: &[Option<Word>]) -> bool {
+fn vouch(words: &[Option<Vouch>]) -> bool {
     let count = |word| words.iter().filter(|said| **said == Some(word)).count();
-    let (fronts, blind) = (words.len() + 1, count(Word::Blind) + 1);
-    count(Word::Told) > 0 || (count(Word::No) == 0 && 2 * blind > fronts)
+    let (fronts, blind) = (words.len() + 1, count(Vouch::StoreUnreachable) + 1);
+    count(Vouch::Renewed) > 0 || (count(Vouch::Refused) == 0 && 2 * blind > fronts)
 }
 
 impl Cluster {
@@ -89,7 +89,7 @@ impl Cluster {
                 let word = timeout(WORD.0, caller.ask(&address, Call::Vouch(index.me().as_str().to_owned()))).await;
                 word.ok()?.inspect_err(|error| tracing::debug!("{error}")).ok()
             };
-            let mut words: Vec<Option<Word>> = join_all(others.into_iter().map(ask)).await;
+            let mut words: Vec<Option<Vouch>> = join_all(others.into_iter().map(ask)).await;
             // Those who cannot be asked say nothing either.
             words.resize(words.len().max(index.count_others()), None);
             if vouch(&words) {
@@ -100,17 +100,17 @@ impl Cluster {
     }
 
     /// Another front cannot reach the store: it is told there, in its name, that it lives.
-    pub(super) async fn vouch(&self, front: &str) -> Word {
-        let Some(id) = FrontId::read(front) else { return Word::No };
+    pub(super) async fn vouch(&self, front: &str) -> Vouch {
+        let Some(id) = FrontId::read(front) else { return Vouch::Refused };
         let records = &self.0.store.records;
         let tell = async {
             let Some(record) = records.get(Kind::Front, front).await? else { return Err(RecordError::Changed) };
             records.change(&record, [(BEATS, rand::random::<u64>().to_string())]).await
         };
         let word = match timeout(WORD.0 / 2, tell).await {
-            Ok(Ok(())) => Word::Told,
-            Ok(Err(RecordError::Changed | RecordError::Taken)) => return Word::No,
-            Ok(Err(RecordError::Api(_))) | Err(_) => Word::Blind,
+            Ok(Ok(())) => Vouch::Renewed,
+            Ok(Err(RecordError::Changed | RecordError::Taken)) => return Vouch::Refused,
+            Ok(Err(RecordError::Api(_))) | Err(_) => Vouch::StoreUnreachable,
         };
         self.heard().insert(id, Instant::now());
         word
@@ -123,7 +123,7 @@ impl Cluster {
         let ask = async |(id, address): (FrontId, String)| {
             let call = Call::Lives(id.as_str().to_owned());
             let word = timeout(WORD.0, caller.ask(&address, call)).await;
-            if matches!(word, Ok(Ok(Word::Told))) {
+            if matches!(word, Ok(Ok(Vouch::Renewed))) {
                 tracing::warn!(front = %id, "a front lives, and cannot reach the Swarm's store");
                 self.heard().insert(id, Instant::now());
             }
@@ -133,9 +133,9 @@ impl Cluster {
     }
 
     /// Whether this is that front, and may own rooms.
-    pub(super) fn lives(&self, front: &str) -> Word {
+    pub(super) fn lives(&self, front: &str) -> Vouch {
         let index = &self.0.index;
-        if index.me().as_str() == front && index.may_own() { Word::Told } else { Word::No }
+        if index.me().as_str() == front && index.may_own() { Vouch::Renewed } else { Vouch::Refused }
     }
 
     /// Counts among the living who has been heard of by another way than the store.
@@ -157,9 +157,9 @@ mod tests {
 
     #[test]
     fn who_is_cut_off_with_too_few_keeps_no_rooms() {
-        const TOLD: Option<Word> = Some(Word::Told);
-        const BLIND: Option<Word> = Some(Word::Blind);
-        const NO: Option<Word> = Some(Word::No);
+        const TOLD: Option<Vouch> = Some(Vouch::Renewed);
+        const BLIND: Option<Vouch> = Some(Vouch::StoreUnreachable);
+        const NO: Option<Vouch> = Some(Vouch::Refused);
         let keeps: [&[_]; 8] = [
             &[],
             &[TOLD],

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use super::{
-    call::{Call, Word},
+    call::{Call, Vouch},
     member::Cluster,
 };
 use crate::{
@@ -159,7 +159,7 @@ async fn answer<F: Future<Output = ()>>(
     }
 }
 
-async fn reply(mut stream: TlsStream<TcpStream>, word: Word) {
+async fn reply(mut stream: TlsStream<TcpStream>, word: Vouch) {
     // One that has gone meanwhile asks again.
     let _ = stream.write_all(&join::encode(&word)).await;
     let _ = stream.shutdown().await;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Context,
-    actor::{Command, Moment},
+    actor::{Command, SceneStart},
     whole::Whole,
 };
 use crate::{
@@ -105,7 +105,7 @@ impl Keeper {
     }
 
     /// Resolves shortly before the layout that waits is due; never while none waits.
-    async fn next_layout(&self) -> Moment {
+    async fn next_layout(&self) -> SceneStart {
         let Some(next) = &self.document.next_layout else { return std::future::pending().await };
         // One that cannot be read is due, so that it does not wait for ever.
         let wait = next
@@ -113,10 +113,10 @@ impl Keeper {
             .map_or(Duration::ZERO, |at| Duration::try_from(at - OffsetDateTime::now_utc()).unwrap_or(Duration::ZERO));
         let at = Instant::now() + wait.min(LONGEST_WAIT);
         tokio::time::sleep_until((at - LEAD.min(wait)).into()).await;
-        next.pts_ms.map_or(Moment::At(at), Moment::Pts)
+        next.pts_ms.map_or(SceneStart::At(at), SceneStart::Pts)
     }
 
-    async fn take_up_next_layout(&mut self, moment: Moment) -> Result<(), RoomError> {
+    async fn take_up_next_layout(&mut self, moment: SceneStart) -> Result<(), RoomError> {
         let mut wanted = self.document.clone();
         let waits = wanted.next_layout.as_ref().and_then(|next| next.time());
         if waits.is_some_and(|at| at - OffsetDateTime::now_utc() > LEAD * 2) {
@@ -165,7 +165,7 @@ impl Keeper {
         self.make_true(wanted, None).await
     }
 
-    async fn make_true(&mut self, wanted: RoomDocument, moment: Option<Moment>) -> Result<RoomView, RoomError> {
+    async fn make_true(&mut self, wanted: RoomDocument, moment: Option<SceneStart>) -> Result<RoomView, RoomError> {
         let faults = self.context.new_faults(&self.document, &wanted);
         if !faults.is_empty() {
             return Err(RoomError::Faults(faults));

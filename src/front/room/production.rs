@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Assets,
-    actor::Moment,
+    actor::SceneStart,
     mixes::Mixes,
     scrutiny::{Breach, Scrutiny, clean},
     vitals::{Reach, Vitals},
@@ -271,10 +271,10 @@ impl Production {
     }
 
     /// Program time as the present worker counts it; none when it has passed or there is no worker.
-    pub(super) fn worker_time(&self, moment: Moment) -> Option<Timestamp> {
+    pub(super) fn worker_time(&self, moment: SceneStart) -> Option<Timestamp> {
         let program = match moment {
-            Moment::At(instant) => Timestamp::ZERO + instant.checked_duration_since(self.zero)?,
-            Moment::Pts(ms) => Timestamp::from_millis(ms),
+            SceneStart::At(instant) => Timestamp::ZERO + instant.checked_duration_since(self.zero)?,
+            SceneStart::Pts(ms) => Timestamp::from_millis(ms),
         };
         let worker = program - self.offset;
         (self.outbox.is_some() && worker > Timestamp::ZERO).then_some(worker)

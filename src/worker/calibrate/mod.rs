@@ -15,9 +15,9 @@ use self::{
     material::{Material, encode},
     usage::Usage,
 };
-use super::{
+use crate::{
     Error,
-    decode::trial::{Trial, trial},
+    decode::decode_cost::{DecodeCost, cost_of_decoding},
     encode::AacError,
 };
 use tilecast_core::{layout::Canvas, link::launch, media::Size};
@@ -102,7 +102,8 @@ pub fn run() -> Result<Findings, CalibrateError> {
         (material, presets)
     };
     let decoding = |target| {
-        trial(&material.video, target).ok_or(CalibrateError::Incomplete("the pictures cannot be decoded again"))
+        cost_of_decoding(&material.video, target)
+            .ok_or(CalibrateError::Incomplete("the pictures cannot be decoded again"))
     };
     let (whole, small) = (decoding(CANVAS)?, decoding(Size { width: CANVAS.width / 2, height: CANVAS.height / 2 })?);
     let canvas = |size: Size| Canvas { width: size.width, height: size.height, fps: FPS, ..Canvas::default() };
@@ -117,8 +118,8 @@ struct Sums {
     nobody: Usage,
     alone: Usage,
     four: Usage,
-    whole: Trial,
-    small: Trial,
+    whole: DecodeCost,
+    small: DecodeCost,
     presets: Vec<(&'static str, f64)>,
 }
 

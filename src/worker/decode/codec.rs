@@ -74,7 +74,7 @@ impl Decoder {
     }
 
     /// From the next packet on, leaves out the loop filter or not: a quarter to a third less work with H.264, H.265 and VP8.
-    /// The decoders of VP9 and AV1 always filter. [`super::drift`] says when it is not seen.
+    /// The decoders of VP9 and AV1 always filter. [`super::loop_filter`] says when it is not seen.
     pub fn set_light(&mut self, light: bool) {
         let discard = if light { ff::Discard::All } else { ff::Discard::Default };
         self.inner.skip_loop_filter(discard);

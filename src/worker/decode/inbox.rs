@@ -204,7 +204,8 @@ impl State {
 mod tests {
     use bytes::Bytes;
 
-    use super::{super::scale::Target, *};
+    use super::*;
+    use crate::decode::scale::Target;
     use tilecast_core::{
         layout::{Color, fit::Wish},
         media::{Codec, Size, Timestamp, VideoCodec},

@@ -8,9 +8,9 @@
 mod cadence;
 mod codec;
 mod color;
-mod drift;
 mod halve;
 mod inbox;
+mod loop_filter;
 pub mod pace;
 mod pictures;
 mod recolor;
@@ -35,10 +35,10 @@ mod shrink {
         }
     }
 }
+pub mod decode_cost;
+mod rotation;
 mod siting;
 mod thread;
-pub mod trial;
-mod turn;
 
 use std::{
     io,
@@ -53,8 +53,8 @@ use std::{
 use self::{inbox::Inbox, thread::Thread};
 pub use self::{
     pictures::Pictures,
+    rotation::Rotation,
     scale::{Target, Targets},
-    turn::Turn,
 };
 use crate::{
     clock::Clock,
@@ -79,7 +79,7 @@ const ENDLESS: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Aside {
     /// How it is to be turned.
-    pub turn: Turn,
+    pub turn: Rotation,
     /// How it is coloured, where the bitstream does not say.
     pub color: ColorSpace,
 }

@@ -9,9 +9,9 @@ use super::{
     color::Meaning,
     halve::{Rows, halve},
     recolor::Recolor,
+    rotation::Rotation,
     shrink::Shrink,
     siting::{Place, Shift, Siting},
-    turn::Turn,
 };
 use crate::i420::{Picture, Planes, Pool};
 use tilecast_core::{
@@ -42,7 +42,7 @@ struct Key {
     format: Pixel,
     meaning: Option<Meaning>,
     siting: Siting,
-    turn: Turn,
+    turn: Rotation,
     target: Target,
 }
 
@@ -103,7 +103,7 @@ impl Ready {
             _ => Pool::new(size),
         };
         let pool = reuse(pool, target.size)?;
-        let lying = if turn == Turn::None { None } else { Some(reuse(lying, turn.size(target.size))?) };
+        let lying = if turn == Rotation::None { None } else { Some(reuse(lying, turn.size(target.size))?) };
         Ok(Self { key, method, recolor, plan, pool, lying })
     }
 
@@ -112,8 +112,8 @@ impl Ready {
         let Self { key, plan, .. } = self;
         let Rect { x, y, width, height } = plan.seen(key.turn.size(key.target.size), key.target.wish.fit);
         match key.turn {
-            Turn::None | Turn::Half => Rect { x, y, width, height },
-            Turn::Right | Turn::Left => Rect { x: y, y: x, width: height, height: width },
+            Rotation::None | Rotation::Half => Rect { x, y, width, height },
+            Rotation::Right | Rotation::Left => Rect { x: y, y: x, width: height, height: width },
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Scaling as if they lay in the middle moves colours by up to half a px against what they belong to: H.264 has them on the left.
 
-use super::turn::Turn;
+use super::rotation::Rotation;
 
 /// A place between two samples of luma, in halves of their distance from the middle: −1 on the first, 0 in the middle, 1 on the second.
 pub type Place = i64;
@@ -37,12 +37,12 @@ impl Siting {
     }
 
     /// Where it must be in a picture that is turned afterwards, to be the stage's then.
-    pub fn before(turn: Turn) -> Self {
+    pub fn before(turn: Rotation) -> Self {
         let (across, down) = match turn {
-            Turn::None => (-1, 0),
-            Turn::Right => (0, 1),
-            Turn::Half => (1, 0),
-            Turn::Left => (0, -1),
+            Rotation::None => (-1, 0),
+            Rotation::Right => (0, 1),
+            Rotation::Half => (1, 0),
+            Rotation::Left => (0, -1),
         };
         Self { across, down }
     }
@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn left_is_where_the_turn_brings_it() {
-        for (turn, across, down) in [(Turn::Right, 0, 1), (Turn::Half, 1, 0), (Turn::Left, 0, -1), (Turn::None, -1, 0)]
+        for (turn, across, down) in
+            [(Rotation::Right, 0, 1), (Rotation::Half, 1, 0), (Rotation::Left, 0, -1), (Rotation::None, -1, 0)]
         {
             assert_eq!(Siting::before(turn), Siting { across, down });
         }

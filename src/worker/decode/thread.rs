@@ -10,8 +10,8 @@ use super::{
     cadence::Cadence,
     codec::{Decoder, Frame},
     color::is_high,
-    drift::Drift,
     inbox::{Inbox, Work},
+    loop_filter::LoopFilter,
     pictures,
     scale::{Scaler, Targets},
 };
@@ -43,7 +43,7 @@ pub struct Thread {
     refusals: u32,
     /// It may stand that none of the packets is decoded.
     unusable: bool,
-    drift: Drift,
+    drift: LoopFilter,
     /// Decoded but not scaled, since a newer one is about to come.
     held: Option<Held>,
     /// The newest scaled, kept for a change of the tile's shape. It is the decoder's reference picture anyway.
@@ -74,7 +74,7 @@ impl Thread {
             refusals: 0,
             // The decoder before may have said so.
             unusable: true,
-            drift: Drift::default(),
+            drift: LoopFilter::default(),
             held: None,
             newest: None,
             published: Timestamp::ZERO,

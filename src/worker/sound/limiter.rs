@@ -131,7 +131,8 @@ const BLOCK_PIECES: usize = super::BLOCK / PIECE;
 
 #[cfg(test)]
 mod tests {
-    use super::{super::BLOCK, *};
+    use super::*;
+    use crate::sound::BLOCK;
 
     /// A second of `wave` through it, each sample at its place.
     fn limited(wave: impl Fn(usize) -> f32) -> Vec<f32> {

@@ -21,10 +21,10 @@ pub struct ListError;
 /// Everyone who listens.
 #[derive(Default)]
 pub struct Listeners {
-    ears: Vec<Ear>,
+    ears: Vec<OpusMix>,
 }
 
-struct Ear {
+struct OpusMix {
     listener: Listener,
     state: State,
 }
@@ -45,7 +45,7 @@ impl Listeners {
         if list.len() > MAX_LISTENERS || ids.len() != list.len() {
             return Err(ListError);
         }
-        for Ear { listener, state } in std::mem::take(&mut self.ears) {
+        for OpusMix { listener, state } in std::mem::take(&mut self.ears) {
             let (stays, goes) = (list.contains(&listener), !ids.contains(&listener.id));
             let state = match state {
                 State::Leaving(..) if goes => state,
@@ -54,11 +54,11 @@ impl Listeners {
                 // Its number has a new mix now, which it must not be heard beside.
                 _ => continue,
             };
-            self.ears.push(Ear { listener, state });
+            self.ears.push(OpusMix { listener, state });
         }
         for listener in list {
             if !self.ears.iter().any(|ear| ear.listener == listener) {
-                self.ears.push(Ear { listener, state: State::Silent(Timestamp::ZERO) });
+                self.ears.push(OpusMix { listener, state: State::Silent(Timestamp::ZERO) });
             }
         }
         Ok(())
@@ -87,7 +87,7 @@ impl Listeners {
         now: Timestamp,
     ) -> Vec<OpusEncoderError> {
         let mut faults = Vec::new();
-        let missing = |ear: &&mut Ear| matches!(ear.state, State::Silent(due) if due <= now);
+        let missing = |ear: &&mut OpusMix| matches!(ear.state, State::Silent(due) if due <= now);
         if let Some(ear) = self.ears.iter_mut().find(missing) {
             ear.state = match start(ear.listener.id) {
                 Ok(encoder) => State::Heard(encoder, 0),
@@ -127,7 +127,7 @@ impl Listeners {
     }
 }
 
-impl Ear {
+impl OpusMix {
     /// Encodes a block; false once it has left. An encoder begins and ends in the middle of what is said, so the first
     /// block fades in and the last one out.
     fn push(&mut self, block: &Block) -> Result<bool, OpusEncoderError> {

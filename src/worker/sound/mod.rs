@@ -7,7 +7,6 @@
 //! nobody waits for it. It stops when [`Sound::end`] is called or the [`Sound`] is dropped, and finishes its encoder.
 
 pub mod decode;
-pub mod ear;
 pub mod limiter;
 mod listeners;
 pub mod meter;
@@ -17,6 +16,7 @@ pub mod reader;
 mod run;
 pub mod sinc;
 pub mod timeline;
+pub mod vad;
 pub mod voice;
 
 use std::{
@@ -29,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
+use crate::{
     clock::Clock,
     encode::{AacEncoder, AacError, OpusEncoder, OpusEncoderError},
     leavers,

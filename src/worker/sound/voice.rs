@@ -7,11 +7,11 @@ use bytes::Bytes;
 use super::{
     BLOCK, Block, RATE, SoundStats,
     decode::{DecodeError, Decoder},
-    ear::{Ear, Impression},
     meter::Meter,
     reader::{Read, Reader},
     sinc::Sinc,
     timeline::Timeline,
+    vad::{Impression, Vad},
 };
 use crate::playout::Playout;
 use tilecast_core::{
@@ -47,7 +47,7 @@ pub struct Voice {
     gain: Ramp,
     leaving: bool,
     meter: Meter,
-    ear: Ear,
+    ear: Vad,
     silent: u32,
     stats: SoundStats,
 }
@@ -99,7 +99,7 @@ impl Voice {
             gain: Ramp { now: 0.0, target: 0.0, left: 0 },
             leaving: false,
             meter: Meter::default(),
-            ear: Ear::default(),
+            ear: Vad::default(),
             silent: SILENT_AFTER,
             stats: SoundStats::default(),
         }

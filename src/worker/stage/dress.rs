@@ -10,9 +10,9 @@ use gstreamer as gst;
 
 use super::{
     StageError,
-    artist::{Drawn, Subject},
+    draw_thread::{Drawn, Subject},
+    drawing_cache::DrawingCache,
     tiles::Tiles,
-    wardrobe::Wardrobe,
 };
 use crate::i420::{self, Looked, Picture};
 use tilecast_core::{
@@ -147,13 +147,13 @@ impl Contents {
     }
 
     /// Looks for what an overlay holds, `size` px large when it rests.
-    pub fn update(&mut self, overlay: &Overlay, size: Size, utc: i64, wardrobe: &mut Wardrobe) {
+    pub fn update(&mut self, overlay: &Overlay, size: Size, utc: i64, drawings: &mut DrawingCache) {
         let subject = match &overlay.content {
             Content::Plain => return,
             Content::Image(Image { asset, fit }) => Subject::Image { asset: *asset, fit: *fit, size },
             Content::Text(text) => words(text, None, size, utc),
         };
-        let Some(drawn) = wardrobe.get(&subject) else { return };
+        let Some(drawn) = drawings.get(&subject) else { return };
         self.0.retain(|(id, content, _)| *id != overlay.id || *content != overlay.content);
         if let Drawn::Sheet(sheet) = drawn {
             self.0.push((overlay.id.clone(), overlay.content.clone(), sheet));

@@ -1,17 +1,18 @@
 //! Ticks, tiles and the compositor: one composed frame a tick, to the encoder.
 //!
-//! Owns the tick's thread and, through it, the compositor, what is painted over its frames, the video encoder, the artist and
+//! Owns the tick's thread and, through it, the compositor, what is painted over its frames, the video encoder, the drawing thread and
 //! the snapshots. Never waits for a
 //! participant: a tick takes what is ready. A tick at which the encoder is behind is left out and counted. Ends by
 //! [`Stage::end`], or by itself when GStreamer fails, which ends the worker.
 
-mod artist;
 mod assets;
+mod backdrop;
 mod check;
 mod compositor;
+mod degradation;
+mod draw_thread;
+mod drawing_cache;
 mod dress;
-mod ground;
-mod ladder;
 mod motion;
 mod phase;
 mod snapshot;
@@ -20,7 +21,6 @@ mod thread;
 mod ticks;
 mod tile;
 mod tiles;
-mod wardrobe;
 
 use std::{
     collections::HashMap,
@@ -30,16 +30,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{
-    artist::{Artist, Drawn, Subject},
-    thread::Thread,
-};
 pub use self::{
     assets::Assets,
     check::{SceneError, canvas_is_sane, check},
     compositor::CompositorError,
 };
-use super::{
+use self::{
+    draw_thread::{DrawThread, Drawn, Subject},
+    thread::Thread,
+};
+use crate::{
     clock::Clock, decode::FeedVideo, encode::EncodeError, leavers, mailbox::Mailbox, out::Out, watch::Heartbeat,
 };
 use tilecast_core::{
@@ -107,7 +107,7 @@ pub enum Command {
     Snapshot(u64),
     /// Who is heard and whose connection is bad now; replaces what was said before.
     States(States),
-    /// From the artist.
+    /// From the drawing thread.
     Drawn(Subject, Drawn),
     /// Finish.
     Stop,
@@ -186,13 +186,13 @@ impl Stage {
         let timings = Arc::<Mutex<Timings>>::default();
         let assets = Assets::default();
         let from_artist = Arc::clone(&commands);
-        let artist = Artist::start(assets.clone(), out.clone(), clock.now(), move |subject, drawn| {
+        let draw_thread = DrawThread::start(assets.clone(), out.clone(), clock.now(), move |subject, drawn| {
             // There is room for as many as are asked for.
             let _ = from_artist.put(Command::Drawn(subject, drawn));
         });
         let resources = |error: io::Error| StageError::Resources(error.to_string());
         let (inbox, times) = (Arc::clone(&commands), Arc::clone(&timings));
-        let thread = Thread::new(settings, clock, out.clone(), inbox, artist.map_err(resources)?, times, pulse)?;
+        let thread = Thread::new(settings, clock, out.clone(), inbox, draw_thread.map_err(resources)?, times, pulse)?;
         let failure = Failure::default();
         let link = EndsLink { out: out.clone(), failure: Arc::clone(&failure) };
         let work = move || {

@@ -96,8 +96,8 @@ impl Phase {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::ticks::Ticks, *};
-    use crate::playout::Playout;
+    use super::*;
+    use crate::{playout::Playout, stage::ticks::Ticks};
     use tilecast_core::media::{Timestamp, Track};
 
     /// Runs ticks against cameras of the same rate, each with its own phase (part of a frame), and returns the waits at the

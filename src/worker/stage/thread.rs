@@ -9,17 +9,17 @@ use gstreamer as gst;
 
 use super::{
     Command, StageError, Timings,
-    artist::{Artist, plain},
+    backdrop::BackdropLayer,
     compositor::{Compositor, Input},
+    degradation::{Change, Degradation, Step, quicker},
+    draw_thread::{DrawThread, plain},
+    drawing_cache::DrawingCache,
     dress::{Contents, Faces, Painter},
-    ground::Ground,
-    ladder::{Change, Ladder, Step, quicker},
     motion::Motion,
     phase::Phase,
     snapshot::Snapshots,
     ticks::Ticks,
     tiles::Tiles,
-    wardrobe::Wardrobe,
 };
 use crate::{clock::Clock, encode, mailbox::Mailbox, out::Out, watch::Heartbeat};
 use tilecast_core::{
@@ -40,24 +40,24 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A blank's size, px; the compositor stretches it.
 const BLANK: Size = Size { width: 16, height: 16 };
 
-/// Everything the tick owns. Fields end in the order they stand: inputs before their compositor, and what the artist sends to
-/// before the artist.
+/// Everything the tick owns. Fields end in the order they stand: inputs before their compositor, and what the drawing thread sends to
+/// before the drawing thread.
 pub struct Thread {
     tiles: Tiles,
     background: Input,
     compositor: Compositor,
     commands: Arc<Mailbox<Command>>,
-    wardrobe: Wardrobe,
+    drawings: DrawingCache,
     snapshots: Snapshots,
     encoder: encode::Video,
     /// How the encoder is made.
     recipe: Recipe,
-    ladder: Ladder,
+    degradation: Degradation,
     canvas: Canvas,
     clock: Clock,
     out: Out,
     motion: Motion,
-    ground: Ground,
+    ground: BackdropLayer,
     contents: Contents,
     painter: Painter,
     newest: Option<gst::Buffer>,
@@ -75,7 +75,7 @@ impl Thread {
         clock: Clock,
         out: Out,
         commands: Arc<Mailbox<Command>>,
-        artist: Artist,
+        draw_thread: DrawThread,
         timings: Arc<Mutex<Timings>>,
         pulse: Arc<Heartbeat>,
     ) -> Result<Self, StageError> {
@@ -83,7 +83,7 @@ impl Thread {
         let resources = |error: std::io::Error| StageError::Resources(error.to_string());
         let no_memory = || StageError::Resources("no picture buffers".to_owned());
         let frame = Duration::from_secs(1) / canvas.fps.max(1);
-        let ground = Ground::new(&canvas, frame).ok_or_else(no_memory)?;
+        let ground = BackdropLayer::new(&canvas, frame).ok_or_else(no_memory)?;
         let blank = plain(BLANK, canvas.background).ok_or_else(no_memory)?;
         let compositor = Compositor::start(&settings.pipelines.stage, canvas.size(), Arc::clone(&pulse))?;
         let mut background = compositor.input(canvas.size())?;
@@ -95,10 +95,10 @@ impl Thread {
             tiles: Tiles::new(blank),
             background,
             compositor,
-            wardrobe: Wardrobe::new(artist),
+            drawings: DrawingCache::new(draw_thread),
             snapshots: Snapshots::start(canvas.size(), out.clone(), clock.now()).map_err(resources)?,
             encoder,
-            ladder: Ladder::new(recipe.quicker().is_some(), clock.now()),
+            degradation: Degradation::new(recipe.quicker().is_some(), clock.now()),
             recipe,
             motion: Motion::over(Backdrop { color: canvas.background, image: None }, frame),
             canvas,
@@ -123,14 +123,14 @@ impl Thread {
         while self.listen(ticks.due()) {
             self.pulse.stage.beat();
             self.look_after();
-            let half = self.ladder.has(Step::Rate);
+            let half = self.degradation.has(Step::Rate);
             if !(half && ticks.is_odd()) {
                 self.tick(ticks.due(), ticks.pts(), &mut phase)?;
             }
             ticks.shift(phase.ticked());
             let left_out = ticks.advance(self.clock.now());
             self.missed(if half { left_out / 2 } else { left_out });
-            if let Some(change) = self.ladder.judge(self.clock.now()) {
+            if let Some(change) = self.degradation.judge(self.clock.now()) {
                 self.ease(change);
             }
         }
@@ -156,7 +156,7 @@ impl Thread {
             return;
         }
         self.looked = now;
-        for text in [self.wardrobe.look(now), self.snapshots.look(now)].into_iter().flatten() {
+        for text in [self.drawings.look(now), self.snapshots.look(now)].into_iter().flatten() {
             self.out.report(Report::Fault { feed: None, text });
         }
     }
@@ -173,7 +173,7 @@ impl Thread {
             Command::Keyframe => self.encoder.force_keyframe(),
             Command::Snapshot(id) => self.snapshots.take(id, self.newest.as_ref()),
             Command::Drawn(subject, drawn) => {
-                if !self.wardrobe.put(subject, drawn) {
+                if !self.drawings.put(subject, drawn) {
                     let text = "the images of this scene take more memory than a room has: some are left out";
                     self.out.report(Report::Fault { feed: None, text: text.to_owned() });
                 }
@@ -188,7 +188,7 @@ impl Thread {
 
     fn missed(&mut self, frames: u64) {
         if frames > 0 {
-            self.ladder.missed(frames);
+            self.degradation.missed(frames);
             self.timed(|timings| timings.missed += frames);
         }
     }
@@ -204,22 +204,22 @@ impl Thread {
             Change::Up(step) => (step, format!("the machine keeps up again; no longer so: {}", step.says())),
         };
         match step {
-            Step::SmallTiles => self.tiles.spare = self.ladder.has(step),
-            Step::Preset => self.change_encoder(self.ladder.has(step)),
+            Step::SmallTiles => self.tiles.spare = self.degradation.has(step),
+            Step::Preset => self.change_encoder(self.degradation.has(step)),
             Step::Rate => self.encoder.set_bitrate(self.rate()),
         }
-        self.out.report(Report::Eased { level: self.ladder.level() as u32, text });
+        self.out.report(Report::Eased { level: self.degradation.level() as u32, text });
     }
 
     /// What the encoder is told to make, kbit/s: it divides it among all frames that it is told of, of which half come at half the rate.
     fn rate(&self) -> u32 {
         let kbps = self.recipe.settings.bitrate_kbps;
-        if self.ladder.has(Step::Rate) { kbps.saturating_mul(2) } else { kbps }
+        if self.degradation.has(Step::Rate) { kbps.saturating_mul(2) } else { kbps }
     }
 
     /// Keyframes come as often in time at half the rate, of which the encoder knows nothing.
     fn keep_keyframes(&mut self) {
-        if !self.ladder.has(Step::Rate) {
+        if !self.degradation.has(Step::Rate) {
             return;
         }
         self.since_keyframe += 1;
@@ -252,18 +252,18 @@ impl Thread {
             return Ok(());
         }
         self.motion.begin(pts, tick);
-        self.wardrobe.ticked();
+        self.drawings.ticked();
         let (backdrop, transition) = (self.motion.backdrop(), self.motion.transition());
-        self.ground.become_like(backdrop, transition, tick, &mut self.wardrobe)?;
+        self.ground.become_like(backdrop, transition, tick, &mut self.drawings)?;
         let placed = self.motion.placed(tick);
         self.tiles.update(&placed, (tick, pts), &self.out, phase);
         self.contents.keep(placed.iter().filter_map(Placed::overlay));
         let utc = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() as i64);
         for placed in &placed {
             if let Some(tile) = placed.tile() {
-                self.tiles.show(placed, tile, &self.motion, utc, &mut self.wardrobe, &self.compositor)?;
+                self.tiles.show(placed, tile, &self.motion, utc, &mut self.drawings, &self.compositor)?;
             } else if let Some(overlay) = placed.overlay() {
-                self.contents.update(overlay, self.motion.resting_size(placed), utc, &mut self.wardrobe);
+                self.contents.update(overlay, self.motion.resting_size(placed), utc, &mut self.drawings);
             }
         }
         let frame = self.compositor.frame();
@@ -279,7 +279,7 @@ impl Thread {
         let now = self.clock.now();
         self.keep_keyframes();
         self.encoder.push(composed, pts, now)?;
-        self.ladder.made();
+        self.degradation.made();
         let (took, encoded) = (now.since(tick), self.encoder.take_times());
         self.timed(|timings| {
             timings.frames += 1;

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use super::{
     People, States,
-    artist::{Drawn, Subject},
     compositor::{Appearance, Compositor, CompositorError},
+    draw_thread::{Drawn, Subject},
+    drawing_cache::DrawingCache,
     dress::words,
     motion::Motion,
     phase::Phase,
     source::Source,
     tile::Tile,
-    wardrobe::Wardrobe,
 };
 use crate::{i420::Picture, out::Out};
 use tilecast_core::{
@@ -97,20 +97,20 @@ impl Tiles {
         tile: &layout::Tile,
         motion: &Motion,
         utc: i64,
-        wardrobe: &mut Wardrobe,
+        drawings: &mut DrawingCache,
         compositor: &Compositor,
     ) -> Result<(), CompositorError> {
         let (id, size) = (&tile.participant, motion.resting_size(placed));
         let marks = self.marks(id);
         let key = (id.clone(), tile.copy);
         let seat = self.tiles.entry(key).or_insert_with(|| Tile::new(self.blank.clone()));
-        seat.write(tile.label.as_ref(), marks, size, utc, wardrobe);
+        seat.write(tile.label.as_ref(), marks, size, utc, drawings);
         let source = self.sources.get(id).filter(|_| !tile.card);
         let picture = source.and_then(|source| source.picture(tile.copy)).cloned();
         if picture.is_none() {
             let name = self.people.get(id).map_or(id.as_str(), |person| &person.name).to_owned();
             let (background, style) = (motion.backdrop().color, CardStyle::of(tile));
-            if let Some(Drawn::Picture(card)) = wardrobe.get(&Subject::Card { name, size, background, style }) {
+            if let Some(Drawn::Picture(card)) = drawings.get(&Subject::Card { name, size, background, style }) {
                 seat.card = Some(card);
             }
         }
@@ -147,12 +147,19 @@ impl Tiles {
 }
 
 impl Tile {
-    fn write(&mut self, label: Option<&layout::Label>, marks: Marks, room: Size, utc: i64, wardrobe: &mut Wardrobe) {
+    fn write(
+        &mut self,
+        label: Option<&layout::Label>,
+        marks: Marks,
+        room: Size,
+        utc: i64,
+        drawings: &mut DrawingCache,
+    ) {
         let Some(label) = label else {
             self.label = None;
             return;
         };
-        match wardrobe.get(&words(&label.text, Some(marks.badges(label)), room, utc)) {
+        match drawings.get(&words(&label.text, Some(marks.badges(label)), room, utc)) {
             Some(Drawn::Sheet(sheet)) => self.label = Some(sheet),
             Some(_) => self.label = None,
             None => {}

@@ -13,7 +13,7 @@ use std::{
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use tilecast::app::lab::service::{Service, Setup};
+use tilecast_lab::service::{Service, Setup};
 
 /// Longest anything may take to come about on a busy machine. Nothing waits this long when it works.
 const LIMIT: Duration = Duration::from_secs(60);

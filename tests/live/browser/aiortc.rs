@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tilecast::app::lab::{aiortc, service::Setup};
+use tilecast_lab::{aiortc, service::Setup};
 
 use super::support::{is_colour, last_colour, loudest, middle, parts, program, room, service, show, triple};
 

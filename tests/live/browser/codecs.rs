@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tilecast::{
-    app::lab::{
-        browser::{Browser, Devices},
-        picture::difference,
-        service::Setup,
-    },
-    media::Rect,
+use tilecast::media::Rect;
+use tilecast_lab::{
+    browser::{Browser, Devices},
+    picture::difference,
+    service::Setup,
 };
 
 use super::support::{is_colour, lab, last_colour, levels, loudest, middle, program, room, service, show, until};

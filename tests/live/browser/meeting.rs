@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tilecast::{
-    app::lab::{
-        browser::{Browser, Devices},
-        people::{Camera, FOUR, Person},
-        service::Setup,
-    },
-    media::Size,
+use tilecast::media::Size;
+use tilecast_lab::{
+    browser::{Browser, Devices},
+    people::{Camera, FOUR, Person},
+    service::Setup,
 };
 
 use super::support::{

@@ -3,15 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tilecast::{
-    app::lab::{
-        browser::{Browser, Devices},
-        network::{Conditions, Network},
-        picture::difference,
-        service::{Service, Setup},
-        watch::{Look, Recording, record},
-    },
-    media::Rect,
+use tilecast::media::Rect;
+use tilecast_lab::{
+    browser::{Browser, Devices},
+    network::{Conditions, Network},
+    picture::difference,
+    service::{Service, Setup},
+    watch::{Look, Recording, record},
 };
 
 use super::support::{CANVAS, LIMIT, is_colour, lab, levels, middle, parts, room, service, show, tile, triple};

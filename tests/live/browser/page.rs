@@ -1,7 +1,7 @@
 //! The page to join with, as people use it.
 
 use serde_json::{Value, json};
-use tilecast::app::lab::{
+use tilecast_lab::{
     browser::{Browser, Devices, Screen},
     service::{Service, Setup},
 };

@@ -3,13 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::{Map, Value, json};
-use tilecast::{
-    app::lab::{
-        service::{Service, Setup},
-        tone,
-        watch::{Look, Recording, record},
-    },
-    media::{Rect, Size},
+use tilecast::media::{Rect, Size};
+use tilecast_lab::{
+    service::{Service, Setup},
+    tone,
+    watch::{Look, Recording, record},
 };
 
 /// Longest anything may take to come about on a busy machine. Nothing waits this long when it works.

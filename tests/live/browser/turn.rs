@@ -1,7 +1,7 @@
 //! A browser that may only relay: all its media go by a TURN server.
 
 use serde_json::json;
-use tilecast::app::lab::{
+use tilecast_lab::{
     browser::{Browser, Devices, Screen},
     service::Setup,
     turn::Turn,

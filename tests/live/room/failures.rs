@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use tilecast::app::lab::{
+use tilecast_lab::{
     people::FOUR,
     picture::difference,
     process::Process,
@@ -37,7 +37,7 @@ async fn a_worker_that_is_killed_or_stands_still_is_replaced_and_the_push_stays_
         let pid = view["status"]["worker"]["pid"].as_i64().expect("a pid") as i32;
         kill_process(Pid::from_raw(pid).expect("a pid"), signal).expect("there was one");
         let begun = Instant::now();
-        let violet = |frame: &tilecast::app::lab::picture::Frame| {
+        let violet = |frame: &tilecast_lab::picture::Frame| {
             let mean = frame.mean(frame.part(tile(&view, "alice"), CANVAS));
             mean[2] > mean[1] + 30.0
         };
@@ -93,8 +93,7 @@ async fn a_frozen_camera_becomes_a_card_and_the_others_go_on() {
     })
     .await;
     let url = format!("{}/out/r", service.rtmp());
-    let seen =
-        tilecast::app::lab::watch::record(&url, &Look::whole(CANVAS), Duration::from_secs(2)).await.expect("plays");
+    let seen = tilecast_lab::watch::record(&url, &Look::whole(CANVAS), Duration::from_secs(2)).await.expect("plays");
     let [first, .., last] = recent(&seen) else { panic!("frames") };
     assert!(difference(first, last, first.part(tile(&view, "alice"), CANVAS)) < 0.5, "a card stands still");
     assert!(difference(first, last, first.part(tile(&view, "bob"), CANVAS)) > 0.5, "bob moves");
@@ -109,7 +108,7 @@ async fn a_corrupt_stream_spoils_its_own_tile_alone() {
     service.api().put("/v1/rooms/r", &document(&[alice, bob])).await.expect("a room");
     let _alice = join(&service, "r", &alice, &camera()).await;
     // FFmpeg's noise filter flips bytes in every other packet after encoding.
-    let mut command = tilecast::app::lab::process::ffmpeg();
+    let mut command = tilecast_lab::process::ffmpeg();
     bob.describe(&camera(), &mut command);
     command.args(["-bsf:v", "noise=amount=200", "-bsf:a", "noise=amount=200", "-f", "flv"]);
     command.arg(super::support::address(&service, "r", &bob));
@@ -122,7 +121,7 @@ async fn a_corrupt_stream_spoils_its_own_tile_alone() {
     let view = service.api().get("/v1/rooms/r").await.expect("the room");
     let url = format!("{}/out/r", service.rtmp());
     let look = Look::whole(CANVAS).with_packets();
-    let seen = tilecast::app::lab::watch::record(&url, &look, Duration::from_secs(2)).await.expect("plays");
+    let seen = tilecast_lab::watch::record(&url, &look, Duration::from_secs(2)).await.expect("plays");
     no_frame_is_lost(&service, "r", &seen).await;
     let [first, .., last] = recent(&seen) else { panic!("frames") };
     assert!(difference(first, last, first.part(tile(&view, "alice"), CANVAS)) > 0.5, "alice moves");

@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command};
 
 use serde_json::{Value, json};
-use tilecast::app::lab::{
+use tilecast_lab::{
     people::{FOUR, Person},
     process::{Process, ffmpeg},
     service::Service,

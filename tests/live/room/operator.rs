@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tilecast::app::lab::{
+use tilecast_lab::{
     people::FOUR,
     tone::level_dbfs,
     watch::{Look, Player, Seen, record},

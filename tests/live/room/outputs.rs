@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tilecast::app::lab::{
+use tilecast_lab::{
     people::FOUR,
     relay::Relay,
     watch::{Look, record},
@@ -19,7 +19,7 @@ async fn one_dead_and_one_frozen_target_touch_nobody_else() {
     // Accepts and never reads a byte.
     let frozen = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let frozen_at = frozen.local_addr().expect("an address");
-    let dead = tilecast::app::lab::process::free_port().expect("a port");
+    let dead = tilecast_lab::process::free_port().expect("a port");
     let [alice, ..] = FOUR;
     let mut room = document(&[alice]);
     room["outputs"] = json!({

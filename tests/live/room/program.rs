@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tilecast::app::lab::{
+use tilecast_lab::{
     people::FOUR,
     picture::difference,
     process::{Process, ffmpeg},
@@ -58,9 +58,8 @@ async fn people_without_picture_or_sound_are_welcome() {
     let service = service(&[]).await;
     let [alice, bob, ..] = FOUR;
     service.api().put("/v1/rooms/r", &document(&[alice, bob])).await.expect("a room");
-    let silent =
-        join(&service, "r", &alice, &tilecast::app::lab::people::Camera { sample_rate: None, ..camera() }).await;
-    let unseen = tilecast::app::lab::people::Camera { picture: None, ..camera() };
+    let silent = join(&service, "r", &alice, &tilecast_lab::people::Camera { sample_rate: None, ..camera() }).await;
+    let unseen = tilecast_lab::people::Camera { picture: None, ..camera() };
     let unseen = bob.publish(&unseen, &address(&service, "r", &bob)).expect("FFmpeg");
     let view = until(&service, "r", |view| {
         view["status"]["participants"]["bob"]["levels"]["rms_dbfs"].as_f64().is_some_and(|level| level > -40.0)

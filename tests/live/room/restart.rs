@@ -7,7 +7,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::json;
-use tilecast::app::lab::{
+use tilecast_lab::{
     meter::Usage,
     people::FOUR,
     relay::Relay,

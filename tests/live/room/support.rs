@@ -3,16 +3,14 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
-use tilecast::{
-    app::lab::{
-        cadence::Cadence,
-        people::{Camera, Person},
-        picture::Frame,
-        process::Process,
-        service::{Service, Setup},
-        watch::Recording,
-    },
-    media::{Rect, Size},
+use tilecast::media::{Rect, Size};
+use tilecast_lab::{
+    cadence::Cadence,
+    people::{Camera, Person},
+    picture::Frame,
+    process::Process,
+    service::{Service, Setup},
+    watch::Recording,
 };
 
 /// Longest anything may take to come about on a busy machine. Nothing waits this long when it works.

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tilecast::app::lab::{api::Api, people::FOUR};
+use tilecast_lab::{api::Api, people::FOUR};
 
 use super::{
     camera, has,

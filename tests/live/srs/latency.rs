@@ -10,15 +10,13 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tilecast::{
-    app::lab::{
-        clip::{Clip, Recipe},
-        clock,
-        sender::{SendLog, Sender},
-        service::{Service, Setup},
-        watch::{Look, Player, Seen},
-    },
-    media::{Rect, Size},
+use tilecast::media::{Rect, Size};
+use tilecast_lab::{
+    clip::{Clip, Recipe},
+    clock,
+    sender::{SendLog, Sender},
+    service::{Service, Setup},
+    watch::{Look, Player, Seen},
 };
 
 use super::{

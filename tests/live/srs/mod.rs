@@ -14,14 +14,12 @@ use http::{Method, StatusCode};
 use neighbour::{Neighbour, SECRET};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tilecast::{
-    app::lab::{
-        api::Api,
-        people::{Camera, FOUR},
-        service::{Service, Setup},
-        watch::{Look, Player},
-    },
-    media::Size,
+use tilecast::media::Size;
+use tilecast_lab::{
+    api::Api,
+    people::{Camera, FOUR},
+    service::{Service, Setup},
+    watch::{Look, Player},
 };
 
 /// Longest anything may take to come about on a busy machine: two looks at a list are 10 s.

@@ -2,14 +2,12 @@
 
 use std::{collections::VecDeque, fmt};
 
-use tilecast::{
-    app::lab::{
-        people::{FOUR, Person},
-        picture::{Frame, difference},
-        tone::{self, level_dbfs},
-        watch::{Look, Player, Seen},
-    },
-    media::{Rect, Size},
+use tilecast::media::{Rect, Size};
+use tilecast_lab::{
+    people::{FOUR, Person},
+    picture::{Frame, difference},
+    tone::{self, level_dbfs},
+    watch::{Look, Player, Seen},
 };
 
 use super::LIMIT;

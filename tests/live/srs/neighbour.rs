@@ -18,7 +18,7 @@ use axum::{
 use bytes::BytesMut;
 use http::StatusCode;
 use serde_json::{Value, json};
-use tilecast::app::lab::{
+use tilecast_lab::{
     api::Api,
     people::{Camera, Person},
     process::Process,

@@ -5,7 +5,7 @@ use std::{path::Path, time::Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tilecast::app::lab::{
+use tilecast_lab::{
     meter::cpu_alone,
     people::{FOUR, Person},
     process::{Process, free_port},

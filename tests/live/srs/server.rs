@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tilecast::app::lab::{
+use tilecast_lab::{
     api::Api,
     process::{Process, free_port, quiet},
 };

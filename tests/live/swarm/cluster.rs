@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use str0m::Event;
-use tilecast::app::lab::{
+use tilecast_lab::{
     clip::{Clip, Recipe},
     process::free_port,
     sender::Sender,

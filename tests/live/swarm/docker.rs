@@ -23,7 +23,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tilecast::app::lab::process::{Process, quiet};
+use tilecast_lab::process::{Process, quiet};
 use tokio::{net::UnixListener, sync::Semaphore, task::JoinHandle};
 
 use super::{

@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use tilecast::app::lab::process::{Process, free_port, quiet};
+use tilecast_lab::process::{Process, free_port, quiet};
 
 use super::{Front, LIMIT, docker::Docker, document, running};
 

@@ -15,13 +15,11 @@ use std::{
 use docker::Docker;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tilecast::{
-    app::lab::{
-        process::free_port,
-        service::{Service, Setup},
-        watch::{Look, Player, Recording, Seen, record},
-    },
-    media::{Size, Track},
+use tilecast::media::{Size, Track};
+use tilecast_lab::{
+    process::free_port,
+    service::{Service, Setup},
+    watch::{Look, Player, Recording, Seen, record},
 };
 
 const LIMIT: Duration = Duration::from_secs(30);

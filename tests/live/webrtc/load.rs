@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 use str0m::Event;
-use tilecast::app::lab::{
+use tilecast_lab::{
     process::Process,
     webrtc::{Client, Wire},
 };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use str0m::{Event, format::Codec};
-use tilecast::app::lab::webrtc::{Client, Wire};
+use tilecast_lab::webrtc::{Client, Wire};
 
 use super::support::{pictures, publish, service, until};
 

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tilecast::{
-    app::lab::{
-        people::{Camera, FOUR},
-        picture::difference,
-        service::Service,
-        tone::level_dbfs,
-        watch::{Look, Recording, record},
-    },
-    media::Size,
+use tilecast::media::Size;
+use tilecast_lab::{
+    people::{Camera, FOUR},
+    picture::difference,
+    service::Service,
+    tone::level_dbfs,
+    watch::{Look, Recording, record},
 };
 
 use super::{

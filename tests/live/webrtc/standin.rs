@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Result;
 use serde_json::Value;
-use tilecast::app::lab::{
+use tilecast_lab::{
     api::Api,
     process::{Process, free_port, quiet},
 };

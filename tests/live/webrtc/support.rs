@@ -12,7 +12,7 @@ use str0m::{
     format::Codec,
     media::{Frequency, MediaTime},
 };
-use tilecast::app::lab::{
+use tilecast_lab::{
     service::{Service, Setup},
     webrtc::Client,
 };

@@ -10,7 +10,6 @@ use std::{
 
 use bytes::Bytes;
 use tilecast::{
-    app::lab::flv,
     base::ParticipantId,
     link::{Feed, Report, message::Participant},
     media::{Heard, Packet, Role, Timestamp, Track},
@@ -20,6 +19,7 @@ use tilecast::{
         sound::{BLOCK, LAG, RATE, mixer::Mixer},
     },
 };
+use tilecast_lab::flv;
 
 use super::{
     meeting::{Meeting, SPEAKERS},

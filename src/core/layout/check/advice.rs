@@ -9,8 +9,8 @@ use crate::{
     layout::{
         Canvas, Fault, Layout, MAX_TILES, Meeting, Person, Template,
         dress::{LINE_PITCH, SMALLEST_SHARE},
-        given::Arguments,
         pack::Area,
+        parameters::Arguments,
         place::{Beyond, Cast, Place},
         plan::{Cover, Holds, Writing},
         solve::Face,

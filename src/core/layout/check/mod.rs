@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::place::{check_place, check_region, check_rules};
 use super::{
     Canvas, Fault, MAX_OVERLAYS, MAX_TILES, Template,
-    given::{Arguments, Parameter},
+    parameters::{Arguments, Parameter},
     place::Region,
     template::{
         Arrangement, MAX_ARRANGEMENTS, MAX_CROWDS, MAX_DESCRIPTION_BYTES, MAX_NAME_BYTES, MAX_PARAMETERS, MAX_PLACES,
@@ -159,7 +159,7 @@ impl Template {
             if let Parameter::Number { minimum, maximum, .. } = parameter {
                 for number in [minimum, maximum] {
                     let mut arguments = usual.clone();
-                    arguments.insert(name.clone(), super::given::Argument::Number(*number));
+                    arguments.insert(name.clone(), super::parameters::Argument::Number(*number));
                     all.push(arguments);
                 }
             }

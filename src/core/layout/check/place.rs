@@ -3,7 +3,7 @@
 use super::{Known, Report, check_role, listed};
 use crate::layout::{
     Crop, Focus,
-    given::{FromArgument, Given, Parameter, Reference},
+    parameters::{FromArgument, Given, Parameter, Reference},
     place::{Beyond, Cast, Flow, MAX_RULES, MAX_Z, Place, Region},
 };
 

@@ -58,7 +58,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) enum Command {
     /// Become this document, which was checked and stored; with the scene it brings at this moment, or the next frame.
-    Apply(Box<RoomDocument>, Option<Moment>, oneshot::Sender<RoomView>),
+    Apply(Box<RoomDocument>, Option<SceneStart>, oneshot::Sender<RoomView>),
     View(oneshot::Sender<RoomView>),
     Speaker(oneshot::Sender<SpeakerStatus>),
     HoldFloor(ParticipantId, Option<Duration>, oneshot::Sender<Result<SpeakerStatus, RoomError>>),
@@ -104,7 +104,7 @@ pub(super) enum Entry {
 
 /// When a scene begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(super) enum SceneStart {
     /// At the frame of this moment.
     At(Instant),
     /// At the first frame that is not before this time of the program, ms.
@@ -146,7 +146,7 @@ pub(super) struct Actor {
     /// Until when the pictures of those who leave the scene are still seen.
     fades_until: Instant,
     /// While a document is applied that has its time: when its scene begins.
-    moment: Option<Moment>,
+    moment: Option<SceneStart>,
     /// Who was told to be heard or to have a bad connection.
     told_states: Vec<(ParticipantId, State)>,
     production: Production,

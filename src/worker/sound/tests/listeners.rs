@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    super::{limiter::THRESHOLD, listeners::Listeners, opus::Opus},
-    *,
-};
+use super::*;
+use crate::sound::{limiter::THRESHOLD, listeners::Listeners, opus::Opus};
 
 fn listener(id: u32, without: Option<u32>) -> Listener {
     Listener { id, without: without.map(|feed| participant(feed).id) }

@@ -2,7 +2,8 @@
 
 use opusic_c::{Application, Bitrate, Channels, Encoder, InbandFec, SampleRate};
 
-use super::{super::opus::Opus, *};
+use super::*;
+use crate::sound::opus::Opus;
 
 const AMPLITUDE: f32 = 0.25;
 

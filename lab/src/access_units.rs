@@ -1,0 +1,95 @@
+//! Pictures ready to be sent by WebRTC: H.264 as browsers code it, one access unit each.
+
+use std::{path::Path, process::Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{Process, ffmpeg};
+use tilecast::media::Size;
+
+/// What is coded, and how.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// FFmpeg's arguments up to the input, such as `-f lavfi -i testsrc2`.
+    pub input: Vec<String>,
+    /// px
+    pub size: Size,
+    /// Pictures a second.
+    pub fps: u32,
+    /// Pictures.
+    pub count: u32,
+    /// Pictures from one keyframe to the next.
+    pub gop: u32,
+    /// kbit/s
+    pub kbps: u32,
+}
+
+impl Recipe {
+    /// FFmpeg's test picture, which moves, with noise of this strength (0 to 100) so that it takes the rate it may.
+    pub fn test_picture(size: Size, count: u32, kbps: u32, noise: u32) -> Self {
+        let Size { width, height } = size;
+        let source = format!("testsrc2=s={width}x{height}:r=30,noise=alls={noise}:allf=t");
+        let input = ["-f", "lavfi", "-i", &source].map(str::to_owned).to_vec();
+        Self { input, size, fps: 30, count, gop: 30, kbps }
+    }
+
+    /// A film from its beginning, over and over, or a generated picture of equal detail.
+    pub fn film(film: Option<&Path>, size: Size, count: u32, kbps: u32) -> Self {
+        let input = match film {
+            Some(film) => ["-stream_loop", "-1", "-i"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain([film.display().to_string()])
+                .collect(),
+            None => ["-f", "lavfi", "-i", "mandelbrot=s=640x360:r=30,noise=alls=10:allf=t"].map(str::to_owned).to_vec(),
+        };
+        Self { input, size, fps: 30, count, gop: 30, kbps }
+    }
+
+    /// Codes it: Annex B with parameters before every keyframe, no B-frames, one slice.
+    ///
+    /// # Errors
+    /// When FFmpeg is missing or refuses the input.
+    pub fn make(&self) -> Result<Vec<Vec<u8>>> {
+        let Size { width, height } = self.size;
+        let rate = format!("{}k", self.kbps);
+        let mut command = ffmpeg();
+        command.args(&self.input).args(["-an", "-r", &self.fps.to_string()]);
+        // Every picture of the input is one of ours, whatever its rate, so that none is shown twice.
+        command.args(["-vf", &format!("setpts=N/{}/TB,scale={width}:{height}:flags=bicubic", self.fps)]);
+        command.args(["-c:v", "libx264", "-profile:v", "baseline", "-preset", "veryfast", "-tune", "zerolatency"]);
+        command.args(["-b:v", &rate, "-maxrate", &rate, "-bufsize", &rate, "-g", &self.gop.to_string()]);
+        command.args(["-x264-params", "aud=1:sliced-threads=0:scenecut=0", "-pix_fmt", "yuv420p"]);
+        command.args(["-frames:v", &self.count.to_string(), "-f", "h264", "pipe:1"]);
+        let mut process = Process::start("ffmpeg", command.stdout(Stdio::piped()))?;
+        let mut stream = Vec::new();
+        let mut output = process.take_stdout().context("its output is piped")?;
+        std::io::Read::read_to_end(&mut output, &mut stream).context("FFmpeg's pictures")?;
+        let units = access_units(&stream);
+        ensure!(units.len() == self.count as usize, "{} pictures: {}", units.len(), process.last_words());
+        Ok(units)
+    }
+}
+
+/// Cuts a stream before each access unit delimiter.
+fn access_units(stream: &[u8]) -> Vec<Vec<u8>> {
+    let starts: Vec<usize> = (0..stream.len().saturating_sub(4))
+        .filter(|at| stream[*at..*at + 4] == [0, 0, 0, 1] && stream[*at + 4] & 0x1f == 9)
+        .collect();
+    let ends = starts.iter().skip(1).copied().chain([stream.len()]);
+    starts.iter().zip(ends).map(|(from, to)| stream[*from..to].to_vec()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_picture_is_one_unit_and_keyframes_come_when_told() {
+        let size = Size { width: 160, height: 90 };
+        let units = Recipe { gop: 5, ..Recipe::test_picture(size, 12, 200, 0) }.make().expect("ffmpeg");
+        let keys = units.iter().map(|unit| unit.windows(4).any(|four| four[..3] == [0, 0, 1] && four[3] & 0x1f == 5));
+        let keys: Vec<usize> = keys.enumerate().filter_map(|(n, key)| key.then_some(n)).collect();
+        assert_eq!(keys, [0, 5, 10]);
+    }
+}

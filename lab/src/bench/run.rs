@@ -1,0 +1,240 @@
+//! One run: participants, subject, player, meters.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{
+    Args, FPS, SIZE,
+    figures::{Figures, Spread},
+    subject::{Kind, Running},
+};
+use crate::{
+    cadence::Cadence,
+    clip::Clip,
+    clock,
+    meter::Usage,
+    picture::Frame,
+    relay::Relay,
+    sender::{SendLog, Sender},
+    watch::{Look, Player, Seen},
+};
+use tilecast::{
+    cost::Prices,
+    media::{Rect, Track},
+};
+
+/// Longest from the start of a subject to the first readable clock in its program. FFmpeg opens sixteen inputs one by one.
+const FIRST_CLOCK: Duration = Duration::from_secs(60);
+
+/// A subject has settled when its latency falls no more from one stretch of this length to the next, by as much as it would
+/// by dropping a frame. It has a limit, because one that cannot keep up may never.
+const SETTLE: Duration = Duration::from_secs(5);
+const SETTLED: Duration = Duration::from_millis(33);
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Longest a sender may take to be on its way.
+const SENDER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Spread of the participants' starts, so that their keyframes do not all fall together: a fraction of their GOP.
+const START_SPREAD: Duration = Duration::from_millis(125);
+
+/// What every run shares.
+#[derive(Debug)]
+pub struct Bench {
+    /// What participants send.
+    pub clip: Arc<Clip>,
+    /// Where its pictures come from, if not from a generator.
+    pub film: Option<PathBuf>,
+    /// What stands between.
+    pub relay: Relay,
+    /// How long each run is measured.
+    pub seconds: Duration,
+    /// A server that was not started here.
+    pub server: Option<Server>,
+    /// What work costs on this machine, for servers that are.
+    pub prices: Option<Prices>,
+}
+
+/// See [`Bench::server`].
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// `http://HOST:PORT`
+    pub api: String,
+    /// `rtmp://HOST:PORT`
+    pub rtmp: String,
+    /// For its CPU and memory, when it is on this machine.
+    pub pid: Option<u32>,
+    /// API key.
+    pub key: Option<String>,
+}
+
+impl Bench {
+    /// # Errors
+    /// When the server's addresses are not two.
+    pub fn new(clip: Arc<Clip>, film: Option<PathBuf>, relay: Relay, args: &Args) -> Result<Self> {
+        let parse = |text: &String| {
+            let (api, rtmp) = text.split_once(',').context("--server takes API_URL,RTMP_URL")?;
+            let rtmp = rtmp.trim_end_matches('/').to_owned();
+            Ok::<_, anyhow::Error>(Server {
+                api: api.to_owned(),
+                rtmp,
+                pid: args.server_pid,
+                key: args.server_key.clone(),
+            })
+        };
+        let server = args.server.as_ref().map(parse).transpose()?;
+        Ok(Self { clip, film, relay, seconds: Duration::from_secs(args.seconds), server, prices: None })
+    }
+
+    /// A participant who is on the air when this returns. The `number` sets where in the clip it begins.
+    ///
+    /// # Errors
+    /// When it cannot publish.
+    pub async fn sender(&self, url: &str, number: u32) -> Result<Sender> {
+        let first = number * self.clip.gop % self.clip.frames;
+        let mut sender = Sender::start(self.clip.clone(), url, first).await?;
+        let begun = Instant::now();
+        while sender.log().frames() < 2 || begun.elapsed() < START_SPREAD {
+            sender.check()?;
+            ensure!(begun.elapsed() < SENDER_LIMIT, "a participant cannot publish to {url}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(sender)
+    }
+
+    /// The relay's own latency: one participant, played from the relay, nothing between.
+    ///
+    /// # Errors
+    /// When it does not play.
+    pub async fn relay_alone(&self) -> Result<Spread> {
+        let url = self.relay.url("alone");
+        let sender = self.sender(&url, 0).await?;
+        let whole = Rect { x: 0, y: 0, width: SIZE.width, height: SIZE.height };
+        let mut watcher = Watcher::open(&url, vec![(whole, sender.log())]).await?;
+        watcher.settle(|| Ok(())).await?;
+        let figures = watcher.watch(self.seconds, || Ok(())).await?;
+        Spread::of(figures.ages).context("no clock in the relayed picture")
+    }
+
+    /// One round of one subject with so many participants, all of them begun anew.
+    ///
+    /// # Errors
+    /// When the subject fails or shows nothing.
+    pub async fn round(&self, kind: Kind, count: u32) -> Result<Figures> {
+        let mut running = Running::start(self, kind, count).await?;
+        let clocks = running.tiles.iter().copied().zip(running.senders.iter().map(Sender::log)).collect();
+        let mut watcher = Watcher::open(&running.program, clocks).await?;
+        watcher.settle(|| running.check()).await?;
+        let (before, worker_before) = (Usage::of(&running.roots), running.worker().await);
+        let begun = Instant::now();
+        let mut figures = watcher.watch(self.seconds, || running.check()).await?;
+        let after = Usage::of(&running.roots);
+        if let (Some(before), Some(after)) = (worker_before, running.worker().await) {
+            figures.worker_cores = Some((after.0 - before.0) / begun.elapsed().as_secs_f64());
+            figures.worker_mib = Some(after.1);
+        }
+        figures.quoted = running.quoted().await;
+        if after.processes > 0 {
+            figures.cores = Some(after.cores_since(&before, begun.elapsed()));
+            figures.peak_mib = Some(after.peak_kib as f64 / 1024.0);
+        }
+        drop(watcher);
+        running.end().await?;
+        Ok(figures)
+    }
+}
+
+/// A player that reads the clocks in a program's tiles.
+#[derive(Debug)]
+pub struct Watcher {
+    player: Player,
+    clocks: Vec<Clock>,
+}
+
+/// Where a participant's clock lies in the program, and when its frames left.
+type Clock = (Rect, Arc<SendLog>);
+
+impl Watcher {
+    /// # Errors
+    /// When the player cannot be started.
+    pub async fn open(url: &str, tiles: Vec<Clock>) -> Result<Self> {
+        let look = Look::part(Rect { x: 0, y: 0, width: SIZE.width, height: SIZE.height }).with_packets();
+        let clocks = tiles.into_iter().map(|(tile, log)| (clock::strip(tile), log)).collect();
+        Ok(Self { player: Player::open(url, &look).await?, clocks })
+    }
+
+    /// The player itself, for a closer look than [`Watcher::watch`].
+    pub fn player(&mut self) -> &mut Player {
+        &mut self.player
+    }
+
+    fn ages(&self, frame: &Frame) -> impl Iterator<Item = Duration> {
+        self.clocks.iter().filter_map(|(strip, log)| log.age(clock::read(frame, *strip)?, frame.at))
+    }
+
+    /// Waits for a readable clock in every tile, then until the latency falls no more. `check` says whether the subject
+    /// still lives.
+    ///
+    /// # Errors
+    /// When not every clock shows within a minute, or the subject ended.
+    pub async fn settle(&mut self, mut check: impl FnMut() -> Result<()>) -> Result<()> {
+        let deadline = Instant::now() + FIRST_CLOCK;
+        loop {
+            check()?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let frame = self.player.picture(left).await?;
+            let seen = self.ages(&frame).count();
+            if seen == self.clocks.len() {
+                break;
+            }
+            if left.is_zero() {
+                bail!("only {seen} of {} participants were seen within {FIRST_CLOCK:?}", self.clocks.len());
+            }
+        }
+        let mut before = Duration::MAX;
+        let deadline = Instant::now() + SETTLE_LIMIT;
+        while Instant::now() < deadline {
+            let stretch = self.watch(SETTLE, &mut check).await?;
+            let now = Spread::of(stretch.ages).context("the clocks cannot be read any more")?.median;
+            if before < Duration::MAX && now + SETTLED > before {
+                break;
+            }
+            before = now;
+        }
+        Ok(())
+    }
+
+    /// Watches for as long as `span`; CPU and memory are the caller's to fill in.
+    ///
+    /// # Errors
+    /// When the program or the subject ends.
+    pub async fn watch(&mut self, span: Duration, mut check: impl FnMut() -> Result<()>) -> Result<Figures> {
+        let (mut pts, mut figures) = (Vec::new(), Figures::default());
+        let (begun, mut frames) = (Instant::now(), 0u32);
+        while begun.elapsed() < span {
+            let left = span.saturating_sub(begun.elapsed());
+            match tokio::time::timeout(left, self.player.next()).await {
+                Ok(Some(Seen::Picture(frame))) => {
+                    frames += 1;
+                    figures.ages.extend(self.ages(&frame));
+                }
+                Ok(Some(Seen::Packet { track: Track::Video, pts_ms })) => pts.push(pts_ms),
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    check()?;
+                    bail!("the program ended");
+                }
+                Err(_) => break,
+            }
+        }
+        check()?;
+        figures.fps = f64::from(frames) / begun.elapsed().as_secs_f64();
+        figures.missing = Cadence::of(&pts, FPS).missing;
+        Ok(figures)
+    }
+}
