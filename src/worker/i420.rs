@@ -45,9 +45,13 @@ impl Picture {
     pub fn apart(&self) -> Result<Self, gst::glib::BoolError> {
         let mut buffer = gst::Buffer::new();
         let own = buffer.get_mut().expect("a buffer that nobody else has");
-        self.buffer.copy_into(own, gst::BufferCopyFlags::META, ..)?;
         for memory in self.buffer.iter_memories() {
             own.append_memory(memory.share(..));
+        }
+        // GStreamer does not copy it where it does not copy the memory: it says where in the memory the planes are.
+        if let Some(meta) = self.buffer.meta::<gst_video::VideoMeta>() {
+            let (flags, format, offset, stride) = (meta.video_frame_flags(), meta.format(), meta.offset(), meta.stride());
+            gst_video::VideoMeta::add_full(own, flags, format, meta.width(), meta.height(), offset, stride)?;
         }
         Ok(Self { size: self.size, seen: self.seen, buffer })
     }
@@ -244,6 +248,30 @@ impl Planes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_apart_has_its_planes_where_they_are() {
+        gst::init().expect("GStreamer");
+        // Rows of this width are padded.
+        let size = Size { width: 312, height: 176 };
+        let pool = Pool::new(size).expect("a pool");
+        let drawn = pool.draw::<gst::glib::BoolError>(|planes| {
+            for index in 0..3 {
+                let plane = planes.plane(index);
+                for (y, row) in plane.data.chunks_mut(plane.stride).take(plane.height).enumerate() {
+                    row[..plane.width].fill((y + index) as u8);
+                }
+            }
+            Ok(())
+        });
+        let apart = drawn.expect("a picture").apart().expect("another");
+        let looked = apart.look().expect("its pixels");
+        for (index, plane) in looked.view().planes.iter().enumerate() {
+            for (y, row) in plane.data.chunks(plane.stride).take(if index == 0 { 176 } else { 88 }).enumerate() {
+                assert!(row[..150].iter().all(|sample| *sample == (y + index) as u8), "plane {index}, row {y}");
+            }
+        }
+    }
 
     #[test]
     fn colours_land_where_bt709_puts_them() {
