@@ -46,7 +46,8 @@ pub struct Meaning {
 impl Meaning {
     /// Of a picture of which the bitstream and the sender say this; `high` by [`is_high`].
     pub fn of(coded: ColorSpace, told: ColorSpace, codec: VideoCodec, high: bool) -> Self {
-        let silent = coded.matrix == UNSPECIFIED;
+        // VP8 has one matrix and no word for another (RFC 6386 §9.2), whatever its encoder was given.
+        let silent = coded.matrix == UNSPECIFIED || codec == VideoCodec::Vp8;
         let told = Matrix::of(told.matrix).map(|matrix| (matrix, told.full_range)).filter(|_| silent);
         let (matrix, full_range) = told.unwrap_or_else(|| {
             let guess = if codec == VideoCodec::Vp8 || !high { Matrix::BT601 } else { Matrix::BT709 };
@@ -82,6 +83,7 @@ mod tests {
         assert_eq!(of(said(6, false), said(1, true), H264, true), (bt601, false));
         assert_eq!(of(said(1, true), said(6, false), Vp9, false), (bt709, true));
         assert_eq!(of(SILENT, said(1, true), Vp8, false), (bt709, true));
+        assert_eq!(of(said(5, false), said(1, false), Vp8, false), (bt709, false));
         // The range alone may be said.
         assert_eq!(of(said(2, true), said(6, false), H264, true), (bt601, true));
         assert_eq!(of(SILENT, SILENT, H264, true), (bt709, false));
