@@ -162,8 +162,9 @@ globalThis.lab = (() => {
     const bins = new Float32Array(analyser.frequencyBinCount);
     analyser.getFloatFrequencyData(bins);
     return list.map((hz) => {
-      const at = Math.round((hz * analyser.fftSize) / context.sampleRate);
-      return Math.max(-120, ...bins.slice(at - 1, at + 2));
+      // A participant's sound is played up to 1 % faster or slower while its clock is followed.
+      const [from, to] = [0.989, 1.011].map((bend) => (hz * bend * analyser.fftSize) / context.sampleRate);
+      return Math.max(-120, ...bins.slice(Math.floor(from), Math.ceil(to) + 1));
     });
   };
 

@@ -120,7 +120,12 @@ async fn loss_and_jitter_freeze_nothing_for_a_second() {
     );
     let heard = call.browser.run("ben", &lab("heard"), json!({"path": WATCH})).await.expect("levels");
     let heard: Vec<f64> = heard.as_array().expect("a list").iter().filter_map(Value::as_f64).collect();
-    assert!(heard.len() > 30 && heard.iter().all(|level| *level > -50.0), "ben hears ada break off: {heard:?} dBFS");
+    let what = json!({"path": WATCH, "kinds": ["inbound-rtp"]});
+    let stats = call.browser.run("ben", &lab("stats"), what).await.expect("statistics");
+    assert!(
+        heard.len() > 30 && heard.iter().all(|level| *level > -50.0),
+        "ben hears ada break off: {heard:?} dBFS; {stats}"
+    );
     let still = call.longest_still().await;
     assert!(still < Duration::from_secs(1), "ben's picture stood still for {still:?}");
     let asked = (call.asked("ada", PUBLISH).await - before.0, call.asked("ben", WATCH).await - before.1);
