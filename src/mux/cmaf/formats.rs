@@ -16,7 +16,7 @@ const MAX_CONFIG: usize = 64 << 10;
 struct Known<C, F> {
     codec: C,
     config: Option<Bytes>,
-    format: Option<F>,
+    format: F,
 }
 
 #[derive(Debug)]
@@ -64,38 +64,36 @@ impl Formats {
     /// The format of a keyframe, which is read anew when anything about it may have changed.
     pub(super) fn video(&mut self, codec: VideoCodec, keyframe: &[u8]) -> Option<&VideoFormat> {
         let config = self.config(Codec::Video(codec));
-        let is_same = self.video.as_ref().is_some_and(|known| known.codec == codec && known.config == config);
-        // Without a configuration the keyframe carries everything.
-        if !is_same || config.is_none() {
-            let format = codec::video(codec, config.as_deref(), keyframe);
-            // A picture without parameter sets is one of the same stream.
-            if format.is_some() || !is_same {
-                self.video = Some(Known { codec, config, format });
+        let same = self.video.as_ref().filter(|known| known.codec == codec && known.config == config);
+        // Without a configuration the keyframe carries everything; one without parameter sets is a picture of the same stream.
+        if same.is_none() || config.is_none() {
+            match codec::video(codec, config.as_deref(), keyframe) {
+                Some(format) => self.video = Some(Known { codec, config, format }),
+                None => _ = same?,
             }
         }
-        self.video.as_ref()?.format.as_ref()
+        self.known_video()
     }
 
     /// The format of a frame of sound.
     pub(super) fn audio(&mut self, codec: AudioCodec, frame: &[u8]) -> Option<&AudioFormat> {
         let config = self.config(Codec::Audio(codec));
-        let is_same = self.audio.as_ref().is_some_and(|known| known.codec == codec && known.config == config);
         // MP3 tells its rate in each frame; the first is as good as any until the codec changes.
-        if !is_same || self.audio.as_ref().is_some_and(|known| known.format.is_none()) {
-            let format = codec::audio(codec, config.as_deref(), frame);
+        if !self.audio.as_ref().is_some_and(|known| known.codec == codec && known.config == config) {
+            let format = codec::audio(codec, config.as_deref(), frame)?;
             self.audio = Some(Known { codec, config, format });
         }
-        self.audio.as_ref()?.format.as_ref()
+        self.known_audio()
     }
 
     /// The picture's format as last read.
     pub(super) fn known_video(&self) -> Option<&VideoFormat> {
-        self.video.as_ref()?.format.as_ref()
+        self.video.as_ref().map(|known| &known.format)
     }
 
     /// The sound's format as last read.
     pub(super) fn known_audio(&self) -> Option<&AudioFormat> {
-        self.audio.as_ref()?.format.as_ref()
+        self.audio.as_ref().map(|known| &known.format)
     }
 
     /// Ticks that a frame of sound lasts.

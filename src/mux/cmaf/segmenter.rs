@@ -31,6 +31,8 @@ pub struct Segmenter {
     run: Option<Run>,
     /// Packets before a run, which begins once both tracks are known.
     waiting: Vec<Placed>,
+    /// The formats of what waits.
+    found: Found,
     /// Which tracks a run waits for: pictures, sound.
     expected: [bool; 2],
     /// Pictures are of no use before a keyframe.
@@ -42,11 +44,17 @@ pub struct Segmenter {
     out: Out,
 }
 
+/// The formats of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Found {
+    video: Option<VideoFormat>,
+    audio: Option<AudioFormat>,
+}
+
 /// What is being cut.
 #[derive(Debug)]
 struct Run {
-    video: Option<VideoFormat>,
-    audio: Option<AudioFormat>,
+    formats: Found,
     /// When the last of each track came, ns.
     last: [i64; 2],
     cutter: Cutter,
@@ -62,6 +70,7 @@ impl Segmenter {
             timeline,
             run: None,
             waiting: Vec::new(),
+            found: Found::default(),
             expected: expected(&settings),
             needs_key: true,
             fresh: true,
@@ -106,6 +115,7 @@ impl Segmenter {
         self.open(true);
         self.close(None);
         self.waiting.clear();
+        self.found = Found::default();
         self.expected = expected(&self.settings);
         (self.needs_key, self.fresh) = (true, true);
         self.timeline.restart(Duration::ZERO);
@@ -151,23 +161,34 @@ impl Segmenter {
     /// Before a run.
     fn wait(&mut self, placed: Placed) {
         let packet = &placed.packet;
+        let mut found = self.found.clone();
         let why = match packet.codec {
-            Codec::Video(codec) if packet.role == Role::Key => match self.formats.video(codec, &packet.data) {
-                Some(_) => {
-                    self.needs_key = false;
-                    None
-                }
-                None => Some(Why::NoFormat),
-            },
-            Codec::Video(codec) => {
-                let is_known = self.formats.known_video().is_some_and(|known| known.codec == codec);
-                (self.needs_key || !is_known).then_some(Why::NoKeyframe)
+            Codec::Video(codec) if packet.role == Role::Key => {
+                let format = self.formats.video(codec, &packet.data).cloned();
+                self.needs_key &= format.is_none();
+                found.video = format;
+                found.video.is_none().then_some(Why::NoFormat)
             }
-            Codec::Audio(codec) => self.formats.audio(codec, &packet.data).is_none().then_some(Why::NoFormat),
+            Codec::Video(codec) => {
+                found.video = self.formats.known_video().filter(|known| known.codec == codec).cloned();
+                (self.needs_key || found.video.is_none()).then_some(Why::NoKeyframe)
+            }
+            Codec::Audio(codec) => {
+                found.audio = self.formats.audio(codec, &packet.data).cloned();
+                found.audio.is_none().then_some(Why::NoFormat)
+            }
         };
         if let Some(why) = why {
             return self.out.drop(packet.track(), why);
         }
+        let is_changed = self.found.video.is_some() && self.found.video != found.video
+            || self.found.audio.is_some() && self.found.audio != found.audio;
+        if is_changed {
+            // What waits is a run of its own.
+            self.open(true);
+            return self.run(placed);
+        }
+        self.found = found;
         self.waiting.push(placed);
         self.open(false);
     }
@@ -202,22 +223,22 @@ impl Segmenter {
             });
         }
         let first = waiting.iter().map(|placed| placed.at).min().unwrap_or(last);
-        let video = has[0].then(|| self.formats.known_video().cloned()).flatten();
-        let audio = has[1].then(|| self.formats.known_audio().cloned()).flatten();
-        let init = self.announce(&video, &audio);
-        let rate = audio.as_ref().map(|audio| audio.rate);
-        let mut cutter = Cutter::new(&self.settings, init, rate, video.is_some(), first.max(self.out.end));
+        let formats = std::mem::take(&mut self.found);
+        let init = self.announce(&formats);
+        let rate = formats.audio.as_ref().map(|audio| audio.rate);
+        let mut cutter = Cutter::new(&self.settings, init, rate, formats.video.is_some(), first.max(self.out.end));
         if self.out.segment > 0 || self.out.sequence > 0 {
             cutter.discontinue();
         }
-        self.run = Some(Run { video, audio, last: [first; 2], cutter });
+        self.run = Some(Run { formats, last: [first; 2], cutter });
         self.expected = has;
         self.fresh = false;
         waiting.into_iter().for_each(|placed| self.run(placed));
     }
 
     /// Tells of an initialization segment, unless the last one says the same.
-    fn announce(&mut self, video: &Option<VideoFormat>, audio: &Option<AudioFormat>) -> u32 {
+    fn announce(&mut self, formats: &Found) -> u32 {
+        let Found { video, audio } = formats;
         if let Some(init) = self.init.as_ref().filter(|init| (&init.video, &init.audio) == (video, audio)) {
             return init.number;
         }
@@ -240,16 +261,16 @@ impl Segmenter {
                     self.needs_key = true;
                     return self.out.drop(Track::Video, Why::NoFormat);
                 };
-                let audio_left = run.audio.is_some() && at - run.last[1] > VANISHED;
-                if run.video.as_ref() != Some(format) || audio_left {
-                    self.expected = [true, run.audio.is_some() && !audio_left];
+                let audio_left = run.formats.audio.is_some() && at - run.last[1] > VANISHED;
+                if run.formats.video.as_ref() != Some(format) || audio_left {
+                    self.expected = [true, run.formats.audio.is_some() && !audio_left];
                     self.close(Some(*at));
                     return self.wait(placed);
                 }
                 self.needs_key = false;
             }
             Codec::Video(codec) => {
-                if self.needs_key || run.video.as_ref().is_none_or(|video| video.codec != codec) {
+                if self.needs_key || run.formats.video.as_ref().is_none_or(|video| video.codec != codec) {
                     return self.out.drop(Track::Video, Why::NoKeyframe);
                 }
             }
@@ -257,9 +278,9 @@ impl Segmenter {
                 let Some(format) = self.formats.audio(codec, &packet.data) else {
                     return self.out.drop(Track::Audio, Why::NoFormat);
                 };
-                let video_left = run.video.is_some() && at - run.last[0] > VANISHED;
-                if run.audio.as_ref() != Some(format) || video_left {
-                    self.expected = [run.video.is_some() && !video_left, true];
+                let video_left = run.formats.video.is_some() && at - run.last[0] > VANISHED;
+                if run.formats.audio.as_ref() != Some(format) || video_left {
+                    self.expected = [run.formats.video.is_some() && !video_left, true];
                     self.needs_key |= video_left;
                     self.close(None);
                     return self.wait(placed);
@@ -272,7 +293,7 @@ impl Segmenter {
     fn cut(&mut self, placed: Placed) {
         let Some(run) = &mut self.run else { return };
         let Placed { packet, at, .. } = placed;
-        match (&run.video, &run.audio, packet.track()) {
+        match (&run.formats.video, &run.formats.audio, packet.track()) {
             (Some(format), _, Track::Video) => {
                 run.last[0] = at;
                 let offset = packet.pts.nanos().saturating_sub(packet.dts.nanos());
