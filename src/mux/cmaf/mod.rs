@@ -22,6 +22,7 @@ use bytes::Bytes;
 use super::codec::{AudioFormat, VideoFormat};
 use crate::media::{Codec, Timestamp, Track};
 pub use segmenter::Segmenter;
+pub(super) use write::{AUDIO, Head, VIDEO, ftyp, mvhd, trak};
 
 /// How a stream is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,7 +44,7 @@ pub(super) fn frame_ticks(config: Option<&[u8]>) -> u32 {
     if config.and_then(is_short) == Some(true) { 960 } else { 1024 }
 }
 
-fn object_type(bits: &mut Bits<'_>) -> Option<u32> {
+pub(super) fn object_type(bits: &mut Bits<'_>) -> Option<u32> {
     const ESCAPE: u32 = 31;
     match bits.read(5)? {
         0 => None,

@@ -29,7 +29,7 @@ pub(super) fn format(config: Option<&[u8]>, keyframe: &[u8]) -> Option<VideoForm
 }
 
 /// ISO/IEC 14496-15 §E.3: profile, its compatibility in reverse, tier and level, then the constraint bytes that are not zero.
-fn name(record: &[u8]) -> Option<String> {
+pub(super) fn name(record: &[u8]) -> Option<String> {
     let mut read = Reader(record);
     read.u8()?;
     let (profile, compatibility, constraints, level) = (read.u8()?, read.u32()?, read.take(6)?, read.u8()?);

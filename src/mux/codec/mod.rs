@@ -9,10 +9,12 @@ mod h264;
 mod hevc;
 mod mp3;
 mod nal;
+mod named;
 mod opus;
 mod vpx;
 
 use bytes::Bytes;
+pub use named::name_of;
 
 use super::boxes::{Kind, Writer};
 use crate::media::{AudioCodec, Size, VideoCodec};
