@@ -11,7 +11,7 @@ mod cut;
 mod formats;
 mod segmenter;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod timeline;
 mod write;
 

@@ -14,7 +14,7 @@ use crate::{
 const VIDEO: Codec = Codec::Video(VideoCodec::Vp8);
 const AUDIO: Codec = Codec::Audio(AudioCodec::Opus);
 
-fn packet(codec: Codec, role: Role, dts_ms: i64, data: Vec<u8>) -> Packet {
+pub(in crate::mux) fn packet(codec: Codec, role: Role, dts_ms: i64, data: Vec<u8>) -> Packet {
     let at = Timestamp::from_millis(dts_ms);
     Packet { codec, role, pts: at, dts: at, data: data.into() }
 }
@@ -29,14 +29,28 @@ fn sound(ms: i64) -> Packet {
 }
 
 /// `seconds` of 25 pictures a second with a keyframe every `gop`, and Opus.
-fn stream(from_ms: i64, seconds: i64, gop: i64, width: u8) -> Vec<Packet> {
+pub(in crate::mux) fn stream(from_ms: i64, seconds: i64, gop: i64, width: u8) -> Vec<Packet> {
     let mut packets: Vec<_> = (0..seconds * 25).map(|n| picture(from_ms + n * 40, n % gop == 0, width)).collect();
     packets.extend((0..seconds * 50).map(|n| sound(from_ms + n * 20)));
     packets.sort_by_key(|packet| packet.dts);
     packets
 }
 
-/// Of one track: where it ends, in ticks.
+/// The file of a recording, and its events.
+pub(in crate::mux) fn recording(streams: Vec<Vec<Packet>>) -> (Vec<u8>, Vec<Event>) {
+    let done = run(Settings::default(), streams.into_iter().map(|packets| (0, packets)).collect());
+    let mut file = Vec::new();
+    for event in &done.events {
+        match event {
+            Event::Init(init) => file.extend_from_slice(&init.data),
+            Event::Part(part) => file.extend_from_slice(&part.data),
+            _ => {}
+        }
+    }
+    (file, done.events)
+}
+
+/// Of one track: where it ends, in seconds.
 #[derive(Default)]
 struct Checker {
     events: Vec<Event>,

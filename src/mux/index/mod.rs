@@ -10,7 +10,7 @@ mod fragment;
 mod init;
 mod scan;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::time::Duration;
 
