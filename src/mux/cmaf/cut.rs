@@ -135,11 +135,11 @@ impl Cutter {
     pub(super) fn video(&mut self, at: i64, offset: i64, key: bool, data: Bytes, out: &mut Out) {
         let dts = ticks(at, VIDEO_RATE).max(out.video_end);
         self.complete(Some(dts));
-        if key && self.ends_at(at) {
+        let ends = key && self.ends_at(at);
+        self.advance(at, out);
+        if ends {
             self.cut(at, false, out);
             self.end(out);
-        } else {
-            self.advance(at, out);
         }
         let offset = offset.clamp(-LONGEST_OFFSET, LONGEST_OFFSET);
         let offset = (i128::from(offset) * i128::from(VIDEO_RATE) / i128::from(SECOND)) as i32;
@@ -187,12 +187,9 @@ impl Cutter {
         if let Some(last) = self.video.last() {
             out.video_end = last.dts + u64::from(last.duration);
         }
-        while end - self.at > self.part && self.has_after(self.at + self.part) {
-            if !self.cut(self.at + self.part, false, out) {
-                break;
-            }
-        }
-        self.cut(end, true, out);
+        self.advance(end, out);
+        // Sound beyond the end is part of it.
+        self.cut(end.max(self.at + SECOND / 1000), true, out);
         self.end(out);
         out.tell_dropped();
     }
@@ -217,12 +214,29 @@ impl Cutter {
     /// Cuts what makes whole parts before `now`, ns.
     fn advance(&mut self, now: i64, out: &mut Out) {
         while now - self.at >= self.part / 100 * 85 {
-            let is_whole = now - self.at <= self.part || !self.has_after(self.at + self.part);
-            if is_whole || !self.cut(self.at + self.part, false, out) {
+            if now - self.at <= self.part {
                 self.cut(now, false, out);
                 return;
             }
+            if self.has_after(self.at + self.part) && self.cut(self.at + self.part, false, out) {
+                continue;
+            }
+            // A frame lasts longer than a part. It is a segment of its own, so that a list can have the segment without parts.
+            let last = self.last();
+            if (1..=self.part).contains(&(last - self.at)) {
+                self.cut(last, false, out);
+            }
+            self.end(out);
+            self.cut(now, false, out);
+            return self.end(out);
         }
+    }
+
+    /// Where the last whole frame begins, ns.
+    fn last(&self) -> i64 {
+        let whole = self.video.iter().rev().find(|sample| sample.duration > 0);
+        let of_video = whole.map_or(0, |sample| nanos(sample.dts, VIDEO_RATE));
+        of_video.max(self.audio.last().map_or(0, |sample| nanos(sample.dts, self.rate)))
     }
 
     /// Whether there are whole samples at or after a time, ns.
