@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn codes_are_read_as_the_standard_lists_them() {
-        let mut bits = Bits::new(&[0b1_010_011_0, 0b0100_0010, 0b1_0000000]);
+        let mut bits = Bits::new(&[0b1010_0110, 0b0100_0010, 0b1000_0000]);
         assert_eq!([bits.ue(), bits.ue(), bits.ue(), bits.ue()], [Some(0), Some(1), Some(2), Some(3)]);
         assert_eq!(bits.se(), Some(-2));
         assert_eq!(bits.ue(), None);

@@ -107,7 +107,8 @@ struct Open {
 
 impl Cutter {
     pub(super) fn new(settings: &Settings, init: u32, rate: Option<u32>, has_video: bool, at: i64) -> Self {
-        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(SECOND).clamp(SECOND / 100, SECOND * 60);
+        let nanos =
+            |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(SECOND).clamp(SECOND / 100, SECOND * 60);
         Self {
             part: nanos(settings.part),
             target: nanos(settings.segment),
@@ -205,7 +206,8 @@ impl Cutter {
     /// Gives the last picture its duration.
     fn complete(&mut self, next: Option<u64>) {
         if let Some(last) = self.video.last_mut().filter(|last| last.duration == 0) {
-            let duration = next.map_or(self.duration, |next| u32::try_from(next.saturating_sub(last.dts)).unwrap_or(u32::MAX));
+            let duration =
+                next.map_or(self.duration, |next| u32::try_from(next.saturating_sub(last.dts)).unwrap_or(u32::MAX));
             last.duration = duration.max(1);
             self.duration = last.duration.min(VIDEO_RATE);
         }

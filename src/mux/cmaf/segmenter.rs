@@ -141,7 +141,8 @@ impl Segmenter {
         for (at, by_ms) in std::mem::take(&mut self.timeline.jumps) {
             self.out.events.push_back(Event::Jumped { at: duration(at), by_ms });
         }
-        for (track, dropped) in [Track::Video, Track::Audio].into_iter().zip(std::mem::take(&mut self.timeline.dropped)) {
+        for (track, dropped) in [Track::Video, Track::Audio].into_iter().zip(std::mem::take(&mut self.timeline.dropped))
+        {
             (0..dropped).for_each(|_| self.out.drop(track, Why::Late));
         }
         for placed in placed {

@@ -122,7 +122,12 @@ impl Checker {
             let tfdt = find(traf, &[b"tfdt"]).expect("a tfdt");
             let mut at = u64::from_be_bytes(tfdt[4..12].try_into().expect("eight"));
             let rate = f64::from(self.rates[track]);
-            assert!(at as f64 / rate + 1e-4 >= self.ends[track], "track {id}: {} after {}", at as f64 / rate, self.ends[track]);
+            assert!(
+                at as f64 / rate + 1e-4 >= self.ends[track],
+                "track {id}: {} after {}",
+                at as f64 / rate,
+                self.ends[track]
+            );
             let mut run = Reader(find(traf, &[b"trun"]).expect("a trun"));
             let (_, fields) = run.version_flags().expect("flags");
             let count = run.u32().expect("a count");
@@ -143,7 +148,10 @@ impl Checker {
     }
 
     fn begins(&self) -> Vec<Begin> {
-        self.events.iter().filter_map(|event| if let Event::Begin(begin) = event { Some(*begin) } else { None }).collect()
+        self.events
+            .iter()
+            .filter_map(|event| if let Event::Begin(begin) = event { Some(*begin) } else { None })
+            .collect()
     }
 
     fn parts(&self) -> Vec<&Part> {

@@ -100,10 +100,7 @@ fn size(sps: &[u8]) -> Option<Size> {
     let cropped = |blocks: u32, of: u32, first: u32, last: u32, unit: u32| {
         blocks.checked_mul(16 * of)?.checked_sub(first.checked_add(last)?.checked_mul(unit)?)
     };
-    Some(Size {
-        width: cropped(width, 1, crop[0], crop[1], x)?,
-        height: cropped(height, field, crop[2], crop[3], y)?,
-    })
+    Some(Size { width: cropped(width, 1, crop[0], crop[1], x)?, height: cropped(height, field, crop[2], crop[3], y)? })
 }
 
 /// §7.3.2.1.1.1.
@@ -126,8 +123,8 @@ pub(in crate::mux) mod tests {
 
     /// x264's record of 640x360, High profile, level 3.0.
     pub(in crate::mux) const RECORD: &[u8] = &[
-        1, 0x64, 0, 0x1e, 0xff, 0xe1, 0, 0x19, 0x67, 0x64, 0, 0x1e, 0xac, 0xd9, 0x40, 0xa0, 0x2f, 0xf9, 0x61, 0, 0, 3, 0,
-        1, 0, 0, 3, 0, 0x32, 0x0f, 0x16, 0x2d, 0x96, 1, 0, 4, 0x68, 0xeb, 0xec, 0xb2,
+        1, 0x64, 0, 0x1e, 0xff, 0xe1, 0, 0x19, 0x67, 0x64, 0, 0x1e, 0xac, 0xd9, 0x40, 0xa0, 0x2f, 0xf9, 0x61, 0, 0, 3,
+        0, 1, 0, 0, 3, 0, 0x32, 0x0f, 0x16, 0x2d, 0x96, 1, 0, 4, 0x68, 0xeb, 0xec, 0xb2,
     ];
 
     #[test]

@@ -95,9 +95,8 @@ fn shown(sps: &[u8]) -> Option<Shown> {
         2 => (2, 1),
         _ => (1, 1),
     };
-    let cropped = |length: u32, first: u32, last: u32, unit: u32| {
-        length.checked_sub(first.checked_add(last)?.checked_mul(unit)?)
-    };
+    let cropped =
+        |length: u32, first: u32, last: u32, unit: u32| length.checked_sub(first.checked_add(last)?.checked_mul(unit)?);
     let size = Size { width: cropped(width, crop[0], crop[1], x)?, height: cropped(height, crop[2], crop[3], y)? };
     let depths = [bits.ue()?.min(7) as u8, bits.ue()?.min(7) as u8];
     Some(Shown { size, profile, chroma: chroma.min(3) as u8, depths })
@@ -147,12 +146,10 @@ mod tests {
 
     /// x265's parameter sets of 320x180, Main profile, level 2.
     const SETS: [&[u8]; 3] = [
+        &[0x40, 1, 0x0c, 1, 0xff, 0xff, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x3c, 0x95, 0x94, 9],
         &[
-            0x40, 1, 0x0c, 1, 0xff, 0xff, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x3c, 0x95, 0x94, 9,
-        ],
-        &[
-            0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x3c, 0xa0, 0x0a, 8, 0x0c, 0x1f, 0x3e, 0x59, 0x59,
-            0x52, 0x93, 0x0b, 0xc0, 0x5a, 0x70, 0x80, 0, 0, 3, 0, 0x80, 0, 0, 0x0c, 0x84,
+            0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x3c, 0xa0, 0x0a, 8, 0x0c, 0x1f, 0x3e, 0x59,
+            0x59, 0x52, 0x93, 0x0b, 0xc0, 0x5a, 0x70, 0x80, 0, 0, 3, 0, 0x80, 0, 0, 0x0c, 0x84,
         ],
         &[0x44, 1, 0xc0, 0x73, 0xc1, 0x89],
     ];

@@ -63,7 +63,8 @@ mod tests {
     fn an_entry_gives_the_name_it_was_made_with() {
         let video = codec::video(VideoCodec::H264, Some(RECORD), &[]).expect("a record");
         assert_eq!(name_of(&video.entry), video.name);
-        let vp8 = codec::video(VideoCodec::Vp8, None, &[0x10, 2, 0, 0x9d, 1, 0x2a, 0x40, 1, 0xb4, 0]).expect("a keyframe");
+        let vp8 =
+            codec::video(VideoCodec::Vp8, None, &[0x10, 2, 0, 0x9d, 1, 0x2a, 0x40, 1, 0xb4, 0]).expect("a keyframe");
         assert_eq!(name_of(&vp8.entry), vp8.name);
         let sounds: [(_, Option<&[u8]>, &[u8]); 4] = [
             (AudioCodec::Aac, Some(&[0x11, 0x90]), &[]),

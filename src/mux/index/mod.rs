@@ -320,9 +320,18 @@ impl Index {
             };
             if is_new {
                 let before = segments.last();
-                let discontinuity = before.is_some_and(|last| last.init != fragment.init || fragment.start > end + HOLE);
+                let discontinuity =
+                    before.is_some_and(|last| last.init != fragment.init || fragment.start > end + HOLE);
                 let Fragment { offset, len, init, start, independent, .. } = fragment;
-                segments.push(Segment { offset, len, init, start, duration: Duration::ZERO, independent, discontinuity });
+                segments.push(Segment {
+                    offset,
+                    len,
+                    init,
+                    start,
+                    duration: Duration::ZERO,
+                    independent,
+                    discontinuity,
+                });
             } else if let Some(last) = segments.last_mut() {
                 last.len = fragment.offset + fragment.len - last.offset;
             }

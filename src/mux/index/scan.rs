@@ -126,8 +126,13 @@ fn initialization(index: &mut Index, ftyp: &Header, data: &[u8], left: u64) -> R
     if whole > left {
         return Ok(Step::Torn);
     }
-    let (Some(body), true) = (slice(data, ftyp.size + second.header as u64, whole), index.inits.len() < MAX_INITS) else {
-        return if index.inits.len() < MAX_INITS { Ok(Step::Needs(whole)) } else { Err("too many initialization segments") };
+    let (Some(body), true) = (slice(data, ftyp.size + second.header as u64, whole), index.inits.len() < MAX_INITS)
+    else {
+        return if index.inits.len() < MAX_INITS {
+            Ok(Step::Needs(whole))
+        } else {
+            Err("too many initialization segments")
+        };
     };
     let tracks = init::tracks(body)?;
     index.inits.push(Init { offset: index.end, len: whole, tracks });

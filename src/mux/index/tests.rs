@@ -30,7 +30,8 @@ fn a_file_tells_what_was_written() {
     assert_eq!((index.end(), index.tail()), (file.len() as u64, Tail::Whole));
     assert_eq!(index.span(), Some((Duration::ZERO, Duration::from_secs(10))));
     assert_eq!(index.inits().iter().map(Init::codecs).collect::<Vec<_>>(), ["vp08.00.10.08,opus"; 2]);
-    let parts: Vec<_> = events.iter().filter_map(|event| if let Event::Part(part) = event { Some(part) } else { None }).collect();
+    let parts: Vec<_> =
+        events.iter().filter_map(|event| if let Event::Part(part) = event { Some(part) } else { None }).collect();
     assert_eq!(index.fragments().count(), parts.len());
     for (fragment, part) in index.fragments().zip(&parts) {
         assert_eq!((fragment.len, fragment.independent), (part.data.len() as u64, part.independent));

@@ -79,7 +79,11 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let track = if self.track == Track::Video { "picture" } else { "sound" };
         let (from, to) = (self.from.as_secs_f64(), self.to.as_secs_f64());
-        write!(f, "the {track} from {from:.1} s to {to:.1} s is {}, which cannot be in one track with the rest", self.codec)
+        write!(
+            f,
+            "the {track} from {from:.1} s to {to:.1} s is {}, which cannot be in one track with the rest",
+            self.codec
+        )
     }
 }
 
@@ -183,7 +187,10 @@ fn table<'a>(
         let (from, to) = (time(run.dts), time(run.dts + run.duration));
         let codec = super::codec::name_of(&info.entry);
         const TOGETHER: Duration = Duration::from_secs(1);
-        match left_out.last_mut().filter(|last| last.track == track && last.codec == codec && from <= last.to + TOGETHER) {
+        match left_out
+            .last_mut()
+            .filter(|last| last.track == track && last.codec == codec && from <= last.to + TOGETHER)
+        {
             Some(last) => last.to = last.to.max(to),
             None => left_out.push(LeftOut { track, codec, from, to }),
         }

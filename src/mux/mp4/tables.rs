@@ -85,7 +85,8 @@ impl<'a> Table<'a> {
         for sample in samples {
             self.reach(rescale(dts, info.rate, self.rate));
             dts = dts.saturating_add(u64::from(sample.duration));
-            self.last = (rescale(dts, info.rate, self.rate).saturating_sub(self.at)).clamp(1, u64::from(u32::MAX)) as u32;
+            self.last =
+                (rescale(dts, info.rate, self.rate).saturating_sub(self.at)).clamp(1, u64::from(u32::MAX)) as u32;
             self.sizes.push(sample.size());
             if sample.key() {
                 self.keys.push(self.sizes.len() as u32);
@@ -150,28 +151,34 @@ impl<'a> Table<'a> {
             media_duration: self.ticks(),
         };
         let mut place = 0;
-        trak(out, &head, &self.entries, |out| self.edits(out), |out| {
-            out.full(b"stts", 0, 0, |out| rows(out, &self.durations));
-            if self.has_offsets {
-                out.full(b"ctts", 1, 0, |out| rows(out, &self.offsets));
-            }
-            out.full(b"stsc", 0, 0, |out| self.chunk_rows(out));
-            out.full(b"stsz", 0, 0, |out| {
-                out.u32(0).u32(self.sizes.len() as u32);
-                self.sizes.iter().for_each(|size| _ = out.u32(*size));
-            });
-            if is_video && self.keys.len() < self.sizes.len() {
-                out.full(b"stss", 0, 0, |out| {
-                    out.u32(self.keys.len() as u32);
-                    self.keys.iter().for_each(|key| _ = out.u32(*key));
+        trak(
+            out,
+            &head,
+            &self.entries,
+            |out| self.edits(out),
+            |out| {
+                out.full(b"stts", 0, 0, |out| rows(out, &self.durations));
+                if self.has_offsets {
+                    out.full(b"ctts", 1, 0, |out| rows(out, &self.offsets));
+                }
+                out.full(b"stsc", 0, 0, |out| self.chunk_rows(out));
+                out.full(b"stsz", 0, 0, |out| {
+                    out.u32(0).u32(self.sizes.len() as u32);
+                    self.sizes.iter().for_each(|size| _ = out.u32(*size));
                 });
-            }
-            out.full(if wide { b"co64" } else { b"stco" }, 0, 0, |out| {
-                out.u32(self.chunks.len() as u32);
-                place = out.len();
-                out.zeros(self.chunks.len() * if wide { 8 } else { 4 });
-            });
-        });
+                if is_video && self.keys.len() < self.sizes.len() {
+                    out.full(b"stss", 0, 0, |out| {
+                        out.u32(self.keys.len() as u32);
+                        self.keys.iter().for_each(|key| _ = out.u32(*key));
+                    });
+                }
+                out.full(if wide { b"co64" } else { b"stco" }, 0, 0, |out| {
+                    out.u32(self.chunks.len() as u32);
+                    place = out.len();
+                    out.zeros(self.chunks.len() * if wide { 8 } else { 4 });
+                });
+            },
+        );
         place
     }
 

@@ -60,7 +60,8 @@ mod tests {
         let told = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-STREAM-INF:BANDWIDTH=2800000,AVERAGE-BANDWIDTH=2500000,\
                     CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=30.000\nindex.m3u8?token=a\n";
         assert_eq!(master(&[variant]), told);
-        let hostile = Variant { uri: "a\"\nb", codecs: "x\"\r\n#EXT", size: None, frame_rate: Some(f64::NAN), bandwidth: (0, 0) };
+        let hostile =
+            Variant { uri: "a\"\nb", codecs: "x\"\r\n#EXT", size: None, frame_rate: Some(f64::NAN), bandwidth: (0, 0) };
         let told = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-STREAM-INF:BANDWIDTH=1000000,AVERAGE-BANDWIDTH=1000000,\
                     CODECS=\"x#EXT\"\nab\n";
         assert_eq!(master(&[hostile]), told);

@@ -58,7 +58,18 @@ mod tests {
         for resource in [Resource::Init(3), Resource::Segment(u64::MAX), Resource::Part { segment: 12, index: 3 }] {
             assert_eq!(Resource::parse(&resource.to_string()), Some(resource));
         }
-        for name in ["", "s.m4s", "s+1.m4s", "s01.m4s", "../s1.m4s", "s1.m4s/..", "p1.m4s", "p1-2-3.m4s", "é1.m4s", "init-1.mp4"] {
+        for name in [
+            "",
+            "s.m4s",
+            "s+1.m4s",
+            "s01.m4s",
+            "../s1.m4s",
+            "s1.m4s/..",
+            "p1.m4s",
+            "p1-2-3.m4s",
+            "é1.m4s",
+            "init-1.mp4",
+        ] {
             assert_eq!(Resource::parse(name), None, "{name}");
         }
     }

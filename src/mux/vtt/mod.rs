@@ -87,9 +87,7 @@ struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let turns = |char: &char| {
-            matches!(char, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
+        let turns = |char: &char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         let breaks = |char: char| char.is_control() || matches!(char, '\u{2028}' | '\u{2029}');
         let plain = self.0.chars().filter(|char| !turns(char)).map(|char| if breaks(char) { ' ' } else { char });
         let line: String = plain.take(MAX_TEXT).collect();

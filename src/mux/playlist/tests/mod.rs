@@ -138,13 +138,31 @@ fn requests_are_held_against_the_advance_limit() {
     let answer = |segment, part| viewer.list.answer(&Ask { segment, part, skip: false });
     assert_eq!(answer(None, None), Answer::Ready);
     assert_eq!(answer(None, Some(1)), Answer::Bad(BadAsk::PartAlone));
-    assert_eq!([answer(Some(2), None), answer(Some(3), None), answer(Some(4), None)], [Answer::Ready, Answer::Wait, Answer::Wait]);
+    assert_eq!(
+        [answer(Some(2), None), answer(Some(3), None), answer(Some(4), None)],
+        [Answer::Ready, Answer::Wait, Answer::Wait]
+    );
     assert_eq!(answer(Some(5), None), Answer::Bad(BadAsk::TooFar));
     assert_eq!(answer(Some(u64::MAX), Some(u64::MAX)), Answer::Bad(BadAsk::TooFar));
-    assert_eq!([answer(Some(2), Some(3)), answer(Some(2), Some(4))], [Answer::Ready, Answer::Wait], "the next segment's first");
+    assert_eq!(
+        [answer(Some(2), Some(3)), answer(Some(2), Some(4))],
+        [Answer::Ready, Answer::Wait],
+        "the next segment's first"
+    );
     assert_eq!([answer(Some(3), Some(9)), answer(Some(3), Some(10))], [Answer::Wait, Answer::Bad(BadAsk::TooFar)]);
-    assert_eq!(Ask::parse("token=x&_HLS_msn=7&_HLS_part=2&_HLS_skip=v2").map(|ask| (ask.segment, ask.part, ask.skip)), Ok((Some(7), Some(2), true)));
-    for bad in ["_HLS_msn=", "_HLS_msn=-1", "_HLS_msn=1&_HLS_msn=1", "_HLS_msn=99999999999999999999", "_HLS_skip=NO", "_HLS_part=1", "_HLS_msn=+1"] {
+    assert_eq!(
+        Ask::parse("token=x&_HLS_msn=7&_HLS_part=2&_HLS_skip=v2").map(|ask| (ask.segment, ask.part, ask.skip)),
+        Ok((Some(7), Some(2), true))
+    );
+    for bad in [
+        "_HLS_msn=",
+        "_HLS_msn=-1",
+        "_HLS_msn=1&_HLS_msn=1",
+        "_HLS_msn=99999999999999999999",
+        "_HLS_skip=NO",
+        "_HLS_part=1",
+        "_HLS_msn=+1",
+    ] {
         assert!(Ask::parse(bad).is_err(), "{bad}");
     }
 }
@@ -168,7 +186,13 @@ fn lost_media_are_gaps_and_rare_pictures_have_no_parts() {
 #[test]
 fn a_recording_is_listed_as_ranges_of_its_file() {
     let (file, _) = recording(vec![stream(0, 6, 50, 160), stream(0, 4, 50, 80)]);
-    let list = Playlist::of_recording(&scan(&file), "video.mp4", Duration::from_secs(2), Duration::from_secs(4), Some(Date(0)));
+    let list = Playlist::of_recording(
+        &scan(&file),
+        "video.mp4",
+        Duration::from_secs(2),
+        Duration::from_secs(4),
+        Some(Date(0)),
+    );
     let read = check(&list.write(&LOW));
     assert!(read.ended && read.segments.len() == 5 && read.segments[3].discontinuity);
     assert_eq!(read.segments[4].date.as_deref(), Some("1970-01-01T00:00:08.000Z"));

@@ -38,7 +38,9 @@ fn attributes(text: &str) -> Vec<(String, String)> {
         assert!(found.iter().all(|(other, _)| other != name), "an attribute comes once: {text}");
         let (value, after) = match value.strip_prefix('"') {
             Some(quoted) => quoted.split_once('"').expect("a quote ends"),
-            None => value.split_once(',').map_or((value, ""), |(value, _)| (value, &rest[name.len() + 1 + value.len()..])),
+            None => {
+                value.split_once(',').map_or((value, ""), |(value, _)| (value, &rest[name.len() + 1 + value.len()..]))
+            }
         };
         found.push((name.into(), value.into()));
         rest = after.strip_prefix(',').unwrap_or(after);
@@ -69,7 +71,8 @@ pub(super) fn check(text: &str) -> Read {
             continue;
         }
         let (tag, value) = line.split_once(':').unwrap_or((line, ""));
-        if ["#EXT-X-VERSION", "#EXT-X-TARGETDURATION", "#EXT-X-MEDIA-SEQUENCE", "#EXT-X-DISCONTINUITY-SEQUENCE"].contains(&tag)
+        if ["#EXT-X-VERSION", "#EXT-X-TARGETDURATION", "#EXT-X-MEDIA-SEQUENCE", "#EXT-X-DISCONTINUITY-SEQUENCE"]
+            .contains(&tag)
             || ["#EXT-X-SERVER-CONTROL", "#EXT-X-PART-INF", "#EXT-X-PLAYLIST-TYPE", "#EXT-X-SKIP"].contains(&tag)
         {
             assert!(once.insert(tag), "{tag} comes once");
@@ -153,7 +156,10 @@ fn whole(read: &Read) {
         if let Some(before) = place.checked_sub(1).map(|before| &read.segments[before]) {
             assert!(before.map == segment.map || segment.discontinuity, "§4.4.4.3: another init is a discontinuity");
             assert!(before.date <= segment.date, "§4.4.4.6: time goes on");
-            assert!(before.parts.is_empty() || !segment.parts.is_empty() || segment.uri.is_some(), "parts are of the latest");
+            assert!(
+                before.parts.is_empty() || !segment.parts.is_empty() || segment.uri.is_some(),
+                "parts are of the latest"
+            );
         }
         for (number, (lasts, name)) in segment.parts.iter().enumerate() {
             assert!(names.insert(name.clone()), "a name comes once: {name}");
