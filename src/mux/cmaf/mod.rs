@@ -1,7 +1,8 @@
 //! CMAF segments (ISO/IEC 23000-19) of a stream: initialization segment, parts of a few hundred milliseconds, segments of seconds.
 //!
-//! [`Segmenter`] takes [`Packet`](crate::media::Packet)s of up to one picture and one sound track, in the order they came, and yields [`Event`]s. A part is
-//! one `moof` and `mdat` with both tracks in it. A segment is a row of parts; it begins at a keyframe unless none comes for long.
+//! [`Segmenter`] takes [`Packet`](crate::media::Packet)s of up to one picture and one sound track, in the order they came, and yields
+//! [`Event`]s. A part is one `moof` and `mdat` with both tracks in it. A segment is a row of parts; it begins at a keyframe unless none
+//! comes for long.
 //!
 //! The output has one time line of its own, which begins at zero, never falls and goes on through every change: of codec, size or
 //! configuration, a lost worker, a publisher who comes back, time stamps that jump. What the decoder must begin anew for is marked
