@@ -7,5 +7,5 @@
 pub mod app;
 pub mod front;
 
-pub use tilecast_core::{base, cost, draw, layout, link, media, sandbox, speaker};
+pub use tilecast_core::{base, cost, draw, layout, link, media, mux, sandbox, speaker};
 pub use tilecast_worker as worker;

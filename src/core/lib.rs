@@ -1,5 +1,5 @@
-//! What front and worker both know, in rooms each of which may use only those above it: [`base`], [`media`], [`layout`],
-//! [`sandbox`], [`speaker`], [`cost`], [`draw`], [`link`]. No room here opens a socket to the world or calls anything written in C but
+//! What front and worker both know, in rooms each of which may use only those before it: [`base`], [`media`], [`layout`],
+//! [`sandbox`], [`mux`], [`speaker`], [`cost`], [`draw`], [`link`]. No room here opens a socket to the world or calls anything written in C but
 //! the system's own library.
 
 pub mod base;
@@ -8,5 +8,6 @@ pub mod draw;
 pub mod layout;
 pub mod link;
 pub mod media;
+pub mod mux;
 pub mod sandbox;
 pub mod speaker;
