@@ -1,9 +1,14 @@
 //! The house keeps its arrows: a room may use only the rooms before it, and front and worker never see each other.
 
+use self::modules::{absolute, modules};
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
 };
+
+mod modules;
+mod reader;
 
 /// Each room with those it may import.
 const MAY_IMPORT: [(&str, &[&str]); 11] = [
@@ -19,6 +24,32 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("front", &["base", "media", "layout", "sandbox", "speaker", "cost", "draw", "link"]),
     ("app", &["base", "media", "layout", "sandbox", "speaker", "cost", "draw", "link", "worker", "front"]),
 ];
+
+/// The folders of `front`, from the ground up: each may use those before it.
+const FLOORS: [&str; 15] = [
+    "net",
+    "model",
+    "metrics",
+    "raster",
+    "rtmp",
+    "webrtc",
+    "docker",
+    "docker_gate",
+    "sources",
+    "outputs",
+    "engine",
+    "room",
+    "cluster",
+    "doors",
+    "api",
+];
+
+/// Tests may use what they need.
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| {
+        Path::new(part.as_os_str()).file_stem().is_some_and(|name| name.to_string_lossy().ends_with("tests"))
+    })
+}
 
 /// The folder of a room.
 fn folder(room: &str) -> PathBuf {
@@ -38,38 +69,16 @@ fn sources(folder: &Path, visit: &mut dyn FnMut(&Path, &str)) {
     }
 }
 
-/// The rooms that a file names after `crate::` or `tilecast_core::`, in paths and in grouped imports.
+/// The rooms that a file names after `crate::`, `tilecast_core::` or `tilecast::`.
 fn imports(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let roots = ["crate::", "tilecast_core::", "tilecast::"].iter().flat_map(|root| text.match_indices(root));
-    for (at, root) in roots {
-        let rest = &text[at + root.len()..];
-        if let Some(group) = rest.strip_prefix('{') {
-            let mut depth = 0;
-            let mut word = String::new();
-            let mut at_head = true;
-            for c in group.chars() {
-                match c {
-                    '{' => depth += 1,
-                    '}' if depth == 0 => break,
-                    '}' => depth -= 1,
-                    ',' if depth == 0 => at_head = true,
-                    c if depth == 0 && at_head && (c.is_alphanumeric() || c == '_') => word.push(c),
-                    ':' if at_head && depth == 0 => {
-                        found.push(std::mem::take(&mut word));
-                        at_head = false;
-                    }
-                    _ => {}
-                }
-                if at_head && c == ',' {
-                    word.clear();
-                }
-            }
-        } else {
-            found.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
-        }
-    }
-    found
+    let of_a_crate = |path: &Vec<String>| !["super", "self"].contains(&path[0].as_str());
+    reader::read(text).paths.into_iter().filter(of_a_crate).filter_map(|path| path.into_iter().nth(1)).collect()
+}
+
+/// A floor's folder of `front`, for a path from the crate's root.
+fn floor(path: &[String]) -> Option<usize> {
+    let folder = (path.first()? == "front").then(|| path.get(1)).flatten()?;
+    FLOORS.iter().position(|floor| floor == folder)
 }
 
 #[test]
@@ -92,9 +101,31 @@ fn arrows_only_go_down_the_list() {
 }
 
 #[test]
-fn a_grouped_import_is_read_as_well_as_a_path() {
-    assert_eq!(imports("use crate::{base::X, media::{A, b::C}, link::Y};"), ["base", "media", "link"]);
-    assert_eq!(imports("crate::front::room::Rooms"), ["front"]);
+fn each_floor_of_the_front_uses_only_those_below_it() {
+    let front = modules("src");
+    let mut faults = Vec::new();
+    let mut inhabited = HashSet::new();
+    for (module, file) in front.files.iter().filter(|(_, file)| !is_test(&file.path)) {
+        let Some(mine) = floor(module) else { continue };
+        inhabited.insert(mine);
+        for path in file.uses.paths.iter().filter_map(|path| absolute(module, path)) {
+            if floor(&path).is_some_and(|other| other > mine) {
+                faults.push(format!("{} uses {}", file.path.display(), path.join("::")));
+            }
+        }
+    }
+    assert_eq!(inhabited.len(), FLOORS.len(), "every floor has files");
+    for (module, _) in front.files.iter().filter(|(module, _)| module.len() == 2 && module[0] == "front") {
+        assert!(floor(module).is_some(), "{} has no floor", module.join("::"));
+    }
+    assert!(faults.is_empty(), "arrows that point up:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn no_two_files_use_each_other() {
+    let circles: Vec<String> =
+        ["src", "src/core", "src/worker", "lab/src"].into_iter().flat_map(|root| modules(root).circles()).collect();
+    assert!(circles.is_empty(), "files that use each other:\n{}", circles.join("\n"));
 }
 
 #[test]

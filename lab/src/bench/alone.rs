@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use super::{
     figures::{Spread, ms, slope},
     report::Row,
-    run::{Bench, Watcher},
+    run::Watcher,
+    shared::Bench,
     subject::{Meeting, Running, id, template, tile_in},
 };
 use crate::{clock, meter::Usage, picture::Frame, sender::Sender};

@@ -9,7 +9,7 @@ use super::{
     FPS, SIZE,
     figures::{Spread, ms},
     report::Row,
-    run::Bench,
+    shared::Bench,
     subject::{Meeting, id, template, tile_in},
 };
 use crate::{

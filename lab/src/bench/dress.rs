@@ -9,7 +9,7 @@ use super::{
     alone::cores,
     figures::{Spread, ms},
     report::Row,
-    run::Bench,
+    shared::Bench,
     subject::{Meeting, Running},
 };
 use crate::watch::{Look, Player};

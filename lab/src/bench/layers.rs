@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::{
     FPS,
     report::Row,
-    run::Bench,
+    shared::Bench,
     subject::{Meeting, id, template},
 };
 use crate::{

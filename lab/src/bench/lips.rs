@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     SIZE,
     report::Row,
-    run::Bench,
+    shared::Bench,
     subject::{Meeting, id, template, tile_in},
 };
 use crate::{

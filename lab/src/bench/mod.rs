@@ -12,6 +12,7 @@ mod layers;
 mod lips;
 mod report;
 mod run;
+mod shared;
 mod subject;
 mod viewers;
 
@@ -22,7 +23,7 @@ use anyhow::{Context, Result, bail, ensure};
 use self::{
     figures::Figures,
     report::{Report, Row},
-    run::Bench,
+    shared::Bench,
     subject::Kind,
 };
 use crate::{

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::{FPS, SIZE, alternatives, run::Bench};
+use super::{FPS, SIZE, alternatives, shared::Bench};
 use crate::{
     api::Api,
     process::Process,

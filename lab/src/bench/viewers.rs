@@ -10,7 +10,7 @@ use super::{
     figures::ms,
     layers::{Camera, PICTURES, POLL_LIMIT},
     report::Row,
-    run::Bench,
+    shared::Bench,
     subject::{Meeting, id, template},
 };
 use crate::{

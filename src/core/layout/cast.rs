@@ -5,8 +5,8 @@ use foldhash::{HashMap, HashMapExt};
 use super::{
     MAX_TILES, Person,
     crowd::{Crowd, Groups, Line},
-    plan::{Rule, Slot},
-    solve::Meeting,
+    meeting::Meeting,
+    plan::{Named, Rule, Slot},
 };
 use crate::base::ParticipantId;
 
@@ -17,13 +17,6 @@ pub(super) struct Seating {
     people: Vec<ParticipantId>,
     /// For each place, its people in their order, by their number in `people`.
     pub seats: Vec<Line>,
-}
-
-/// What a layout's rules name, numbered: rules compare numbers, not texts.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Named {
-    pub roles: HashMap<String, usize>,
-    pub people: HashMap<ParticipantId, usize>,
 }
 
 /// The meeting by numbers: a person is an index of `people`.

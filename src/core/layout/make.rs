@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Anchor, Image, Layout, Template, Transition,
-    cast::Named,
     parameters::{Argument, Arguments, Given},
-    place::{Beyond, Cast, Flow, Pack, Place, Region},
-    plan::{At, Cover, Holds, Look, Rule, Rung, Slot, Spot, Writing},
+    place::{Beyond, Flow, Pack, Place},
+    plan::{At, Cover, Holds, Look, Named, Rule, Rung, Slot, Spot, Writing},
+    region::Region,
+    rule::Cast,
     style::{Background, ImageSpec, OverlaySpec, Style, TextSpec},
     template::Arrangement,
     words,

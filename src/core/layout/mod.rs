@@ -15,11 +15,14 @@ mod fault;
 pub mod fit;
 pub mod json;
 mod make;
+mod meeting;
 mod pack;
 mod painter;
 pub mod parameters;
 pub mod place;
 mod plan;
+pub mod region;
+pub mod rule;
 pub mod scene;
 mod solve;
 pub mod style;
@@ -36,9 +39,9 @@ pub use dress::{
     Anchor, Badge, Border, Content, Highlight, LINE_PITCH, Label, Overlay, Part, SMALLEST_SHARE, Shadow, Text, Weight,
 };
 pub use fault::Fault;
+pub use meeting::{Face, Meeting, Person};
 pub use parameters::{Argument, Arguments};
 pub use plan::Layout;
 pub use scene::{Backdrop, Canvas, Crop, Fit, Focus, Image, MAX_OVERLAYS, MAX_TILES, Scene, Tile};
-pub use solve::{Face, Meeting, Person};
 pub use template::{SCREEN, Template};
 pub use transition::{Easing, Transition};

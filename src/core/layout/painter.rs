@@ -7,10 +7,10 @@ use super::{
     Text, Tile, Weight,
     cast::Company,
     crowd::Line,
+    meeting::{Face, Meeting, Person},
     pack::{Area, Packing, even, pack, rect},
     place::Beyond,
     plan::{Cover, Holds, Look, Rung, Slot, Writing},
-    solve::{Face, Meeting, Person},
     style,
     words::{Facts, fill},
 };

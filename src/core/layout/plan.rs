@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use foldhash::HashMap;
+
 use super::{
     Anchor, Badge, Canvas, Color, Crop, Fit, Focus, Image, Paint, SCREEN, Transition, Weight,
-    cast::Named,
     choice::PeopleWish,
     pack::Area,
     place::{Aspect, Beyond, Pack},
@@ -12,7 +13,7 @@ use super::{
     template::{People, When},
     words::Word,
 };
-use crate::base::AssetHash;
+use crate::base::{AssetHash, ParticipantId};
 
 /// A template with a room's arguments and the images there are: what scenes are made from.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,6 +22,13 @@ pub struct Layout {
     pub(super) people: People,
     pub(super) rungs: Vec<Rung>,
     pub(super) named: Named,
+}
+
+/// What a layout's rules name, numbered: rules compare numbers, not texts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Named {
+    pub roles: HashMap<String, usize>,
+    pub people: HashMap<ParticipantId, usize>,
 }
 
 /// An arrangement.

@@ -12,9 +12,12 @@ mod worst;
 use self::any::{any_canvas, any_people, any_place, any_template};
 use super::*;
 use crate::{
+    base::ParticipantId,
     layout::{
-        Anchor, Arguments, Content, Director, Fit, MAX_OVERLAYS, Overlay, Part, Template, Text, Tile, builtin,
-        place::{Aspect, Beyond, Cast, Flow, Pack, Place, Region},
+        Anchor, Arguments, Canvas, Content, Director, Fit, MAX_OVERLAYS, Overlay, Part, Template, Text, Tile, builtin,
+        place::{Aspect, Beyond, Flow, Pack, Place},
+        region::Region,
+        rule::Cast,
         style::{MAX_TEXT_BYTES, MAX_VARIABLES},
         template::{Arrangement, MAX_CROWDS},
     },

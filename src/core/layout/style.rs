@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use super::{
     Anchor, Badge, Color, Fit, Paint, Weight,
-    place::{Cast, Region},
+    region::{MAX_Z, Region},
+    rule::Cast,
 };
 use crate::base::AssetName;
 
@@ -223,5 +224,5 @@ pub struct OverlaySpec {
 }
 
 fn front() -> u32 {
-    super::place::MAX_Z
+    MAX_Z
 }

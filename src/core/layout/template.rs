@@ -13,7 +13,8 @@ use super::{
     Canvas, Easing, Fault,
     json::{self, Decoded},
     parameters::Parameter,
-    place::{Place, Region},
+    place::Place,
+    region::Region,
     style::{Background, OverlaySpec, Style},
 };
 use crate::base::AssetName;

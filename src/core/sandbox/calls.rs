@@ -11,34 +11,7 @@ use seccompiler::{
     TargetArch, apply_filter, apply_filter_all_threads,
 };
 
-use super::list;
-
-/// What a process goes on doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Calls {
-    /// Memory, threads, time, reading and writing what is open.
-    Compute,
-    /// The same, and reading files that it may open.
-    Read,
-    /// The same, and its link, and pairs of sockets of its own.
-    Worker,
-    /// The same, and controlling the devices that it may open: an encoder in hardware.
-    WorkerWithDevices,
-}
-
-/// One way in which a call is allowed: every one of these holds for its arguments.
-pub(super) type Way = Vec<Holds>;
-
-/// What has to hold for the argument of this number, from 0.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Holds {
-    /// Its lower 32 bits are this: an `int`.
-    Is(u8, u32),
-    /// Of its lower 32 bits those of the mask are these.
-    Bits(u8, u32, u32),
-    /// It is a null pointer.
-    Null(u8),
-}
+use super::list::{self, Calls, Holds, Way};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 

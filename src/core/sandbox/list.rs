@@ -1,7 +1,32 @@
 //! The system calls of a worker and of a process that only computes, found by tracing real meetings: every codec, encoder and sound,
 //! letters of every script, snapshots, listeners. `tests/live/worker` fails when one of them is missing here.
 
-use super::calls::{Calls, Holds, Way};
+/// What a process goes on doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// Memory, threads, time, reading and writing what is open.
+    Compute,
+    /// The same, and reading files that it may open.
+    Read,
+    /// The same, and its link, and pairs of sockets of its own.
+    Worker,
+    /// The same, and controlling the devices that it may open: an encoder in hardware.
+    WorkerWithDevices,
+}
+
+/// One way in which a call is allowed: every one of these holds for its arguments.
+pub(super) type Way = Vec<Holds>;
+
+/// What has to hold for the argument of this number, from 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Holds {
+    /// Its lower 32 bits are this: an `int`.
+    Is(u8, u32),
+    /// Of its lower 32 bits those of the mask are these.
+    Bits(u8, u32, u32),
+    /// It is a null pointer.
+    Null(u8),
+}
 
 /// Calls that "are not there": what the C library or Rust then does instead can be judged by its arguments, these not.
 pub(super) const ABSENT: [i64; 3] = [libc::SYS_clone3, libc::SYS_openat2, libc::SYS_futex_waitv];

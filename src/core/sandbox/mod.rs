@@ -13,9 +13,9 @@ mod list;
 
 use std::path::PathBuf;
 
-pub use calls::Calls;
 pub use environment::{environment, environment_to_prepare};
 pub use limits::keep_to_itself;
+pub use list::Calls;
 
 /// The files that a process may still open. Everything else is as if its permissions forbade it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

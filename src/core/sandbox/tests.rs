@@ -1,4 +1,4 @@
-use super::{calls::Calls, list, *};
+use super::{list, *};
 
 #[test]
 fn a_stricter_process_has_no_call_that_a_freer_one_lacks() {

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 
 use super::{
-    guard, openapi,
+    client, guard, openapi,
     problem::{Kind, Problem},
     state::ApiState,
 };
@@ -47,7 +47,7 @@ pub(super) async fn pass_on(State(state): State<ApiState>, request: Request, nex
             if openapi::is_keyed(request.uri().path()) {
                 guard::show_key(&state, request.headers(), request.extensions()).await?;
             }
-            let client = guard::socket(request.extensions());
+            let client = client::socket(request.extensions());
             cluster.forward(&address, client, request).await.map_err(|error| {
                 tracing::warn!(%room, "{error}");
                 moving(&room)
@@ -75,7 +75,7 @@ fn room(path: &str) -> Option<RoomId> {
 
 /// The rooms of all fronts in one list. A list that lacks some would be read as if they were gone, so there is none then.
 async fn everybodys(cluster: &Cluster, request: Request, next: Next) -> Result<Response, Problem> {
-    let client = guard::socket(request.extensions());
+    let client = client::socket(request.extensions());
     let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let ours = next.run(request).await;
     let others = cluster.others();

@@ -2,35 +2,29 @@
 
 use std::{
     any::Any,
-    convert::Infallible,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
 use axum::{
     body::Body,
-    extract::{FromRequestParts, MatchedPath, Request, State},
-    http::{Extensions, HeaderMap, HeaderValue, Method, Response, header, request::Parts},
+    extract::{MatchedPath, Request, State},
+    http::{Extensions, HeaderMap, HeaderValue, Method, Response, header},
     middleware::Next,
     response::IntoResponse,
 };
 
 use super::{
+    client::{address, peer},
     guess,
     problem::{Kind, Problem},
     proxy,
     state::ApiState,
-    webrtc,
+    webrtc_door::is_door,
 };
 use crate::front::{
     cluster::Inward,
     metrics::HttpRequest,
-    net::{
-        guess::Scope,
-        keys::KeyError,
-        origin, rate,
-        serve::{Peer, Visit},
-    },
+    net::{guess::Scope, keys::KeyError, origin, rate, serve::Visit},
 };
 
 /// Longest time to the head of an answer: a slow body's 10 s and a room's answer, which takes milliseconds.
@@ -76,7 +70,7 @@ pub(super) async fn pass(
             Problem::new(Kind::RateLimited, detail).retry_after(rate::retry_after(wait))
         })?;
     }
-    if webrtc::is_door(request.uri().path()) {
+    if is_door(request.uri().path()) {
         // Who publishes or watches brings a key or token, or watches what is open to whoever comes; no cookie speaks for anybody.
         if !state.0.origins.admit(&request) {
             let detail =
@@ -146,43 +140,6 @@ fn is_for_everybody(path: &str) -> bool {
 
 fn is_hook(path: &str) -> bool {
     path == "/hooks/srs" || path.starts_with("/hooks/srs/")
-}
-
-/// Where a request came from.
-#[derive(Debug, Clone)]
-pub struct From {
-    /// The address.
-    pub ip: IpAddr,
-    visit: Option<Visit>,
-}
-
-impl From {
-    /// Whoever sent it has shown a right key.
-    pub fn mark_known(&self) {
-        self.visit.iter().for_each(Visit::mark_known);
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for From {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let visit = parts.extensions.get::<Visit>().cloned();
-        Ok(Self { ip: address(&parts.extensions), visit })
-    }
-}
-
-pub(super) fn peer(request: &Request) -> IpAddr {
-    address(request.extensions())
-}
-
-fn address(extensions: &Extensions) -> IpAddr {
-    socket(extensions).ip()
-}
-
-/// The address and port that a request came from.
-pub(super) fn socket(extensions: &Extensions) -> SocketAddr {
-    extensions.get::<Peer>().map_or((Ipv4Addr::LOCALHOST, 0).into(), |Peer(address)| *address)
 }
 
 /// The method as a metric's label: a client may send any word, a label must not be one.

@@ -10,10 +10,10 @@ use axum::{
 };
 
 use super::{
-    guard,
+    client,
     problem::{Kind, Problem},
     state::ApiState,
-    webrtc,
+    webrtc_door::bearer,
 };
 use crate::{
     base::{ParticipantId, RoomId},
@@ -44,7 +44,7 @@ pub(super) async fn limit(State(state): State<ApiState>, request: Request, next:
     if request.extensions().get::<Inward>().is_some() {
         return Ok(next.run(request).await);
     }
-    let address = guard::peer(&request);
+    let address = client::peer(&request);
     let (mut parts, body) = request.into_parts();
     let route = parts.extensions.get::<MatchedPath>().cloned();
     let names = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
@@ -65,8 +65,8 @@ pub(super) async fn limit(State(state): State<ApiState>, request: Request, next:
 fn asked(method: &Method, route: &str, names: &RawPathParams, headers: &HeaderMap) -> Option<Asked> {
     let name = |wanted| names.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
     let asks = match *method {
-        Method::POST => route == "/whep/{room}" || webrtc::bearer(headers).is_some(),
-        Method::OPTIONS => webrtc::bearer(headers).is_some(),
+        Method::POST => route == "/whep/{room}" || bearer(headers).is_some(),
+        Method::OPTIONS => bearer(headers).is_some(),
         _ => false,
     };
     match route {

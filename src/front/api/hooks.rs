@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::{
     body::{Asked, JsonBody, Names},
-    guard, guess,
+    client, guess,
     problem::{Kind, Problem},
     state::ApiState,
 };
@@ -91,7 +91,7 @@ impl<S: Sync> FromRequestParts<S> for Came {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let inward = parts.extensions.get::<Inward>().is_some();
-        Ok(Self { from: guard::socket(&parts.extensions), uri: parts.uri.clone(), inward })
+        Ok(Self { from: client::socket(&parts.extensions), uri: parts.uri.clone(), inward })
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod assets;
 mod body;
+mod client;
 mod elsewhere;
 mod events;
 mod guard;
@@ -28,6 +29,7 @@ mod service;
 mod stage;
 mod state;
 mod webrtc;
+mod webrtc_door;
 mod whep;
 mod whip;
 

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-use super::{guard, state::ApiState};
+use super::{client::peer, state::ApiState};
 use crate::front::{cluster::Inward, net::serve::Peer};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -16,7 +16,7 @@ const MAX_HOPS: usize = 16;
 
 /// Puts the client in the place of the proxy that passed its request on.
 pub(super) fn look_behind(state: &ApiState, request: &mut Request) {
-    let peer = guard::peer(request);
+    let peer = peer(request);
     if request.extensions().get::<Inward>().is_some() || !request.headers().contains_key(FORWARDED_FOR) {
         return;
     }

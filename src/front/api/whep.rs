@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::{
     body::{Asked, Names},
-    guard,
+    client,
     problem::Problem,
-    webrtc::{self, Shared},
+    webrtc_door::{self as webrtc, Shared},
 };
 use crate::{
     base::{ParticipantId, RoomId},
@@ -41,7 +41,7 @@ pub struct WatchQuery {
 )]
 pub async fn watch(
     shared: Shared,
-    from: guard::From,
+    from: client::From,
     Names(room): Names<RoomId>,
     Asked(query): Asked<WatchQuery>,
     request: Request,

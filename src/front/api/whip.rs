@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::{
     body::{Asked, Names},
-    guard,
+    client,
     problem::{Kind, Problem},
-    webrtc::{self, Shared},
+    webrtc_door::{self as webrtc, Shared},
 };
 use crate::base::{ParticipantId, RoomId};
 
@@ -51,7 +51,7 @@ const NO_KEY: &str = "send the participant's publish key in the header Authoriza
 )]
 pub async fn publish(
     shared: Shared,
-    from: guard::From,
+    from: client::From,
     Names((room, participant)): Names<(RoomId, ParticipantId)>,
     Asked(resolve): Asked<Resolve>,
     request: Request,

@@ -11,11 +11,7 @@ use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Context,
-    actor::{Command, SceneStart},
-    whole::Whole,
-};
+use super::{Context, actor::Command, production::SceneStart, whole::Whole};
 use crate::{
     base::RoomId,
     front::model::{Change, RoomDocument, RoomError, event::Event, status::RoomView},

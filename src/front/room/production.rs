@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 
 use super::{
     Assets,
-    actor::SceneStart,
     mixes::Mixes,
     scrutiny::{Breach, Scrutiny, clean},
     vitals::{Reach, Vitals},
@@ -98,6 +97,15 @@ struct Images {
     sent: BTreeSet<AssetHash>,
     /// Those of the present layout.
     wanted: BTreeSet<AssetHash>,
+}
+
+/// When a scene begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SceneStart {
+    /// At the frame of this moment.
+    At(Instant),
+    /// At the first frame that is not before this time of the program, ms.
+    Pts(i64),
 }
 
 /// What is known of a worker by how it behaves.

@@ -1,18 +1,9 @@
 //! Steps over values in AMF3 (Adobe 2013 §3), of which commands here need none: to know what comes behind them.
 
-use super::amf::{Malformed, Walk};
+use super::amf_walk::{Malformed, Traits, Walk};
 
 /// Most classes of one command that are remembered.
 const MAX_TRAITS: usize = 16;
-
-/// What an object's class says of its length.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Traits {
-    /// Properties without names.
-    sealed: usize,
-    /// Whether properties with names follow.
-    dynamic: bool,
-}
 
 /// Steps over one value with its marker.
 pub(super) fn skip(walk: &mut Walk<'_>, depth: u8) -> Result<(), Malformed> {

@@ -11,10 +11,10 @@ use super::{
     Error, Limits, Playback, Publication,
     amf::{Command, Property, Writer},
     chunk::{Message, kind},
+    commands::{command, reason},
     handshake,
     receiver::Receiver,
     sender::Sender,
-    session::command,
     wire::{CHUNK_SIZE, SET_BUFFER_LENGTH, WINDOW, Wire},
 };
 use crate::front::net::address::{Connector, RtmpUrl};
@@ -164,13 +164,3 @@ where
     let command = command(&message).map_err(|fault| wire.fault(fault))?;
     Ok((message, command))
 }
-
-/// What a server said about its refusal.
-pub(super) fn reason(answer: &Command) -> String {
-    let text = answer.property(1, "description").filter(|text| !text.is_empty());
-    let text = text.or_else(|| answer.property(1, "code")).unwrap_or("without a reason");
-    text.chars().take(MAX_REASON_CHARS).collect()
-}
-
-/// Longest refusal that is kept: a sentence, not a page, goes into status and log.
-const MAX_REASON_CHARS: usize = 300;

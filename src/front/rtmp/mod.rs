@@ -6,12 +6,15 @@
 
 pub mod amf;
 mod amf3;
+mod amf_walk;
 pub mod chunk;
 pub mod client;
+mod commands;
 mod error;
 pub mod flv;
 mod handshake;
 mod limits;
+mod net_connection;
 pub(super) mod path;
 mod receiver;
 mod sender;

@@ -4,16 +4,16 @@ use std::{pin::Pin, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, Sleep, sleep, timeout},
+    time::{Instant, Sleep, sleep},
 };
 
 use super::{
     Error,
     amf::Command,
     chunk::{Message, kind},
-    client,
+    commands::{UNUSABLE, command, courtesy, reason, status},
     flv::{Incoming, Media},
-    session::{Request, Session, ask, command, courtesy, status},
+    net_connection::NetConnection,
     wire::{FAREWELL, STREAM_EOF, Wire},
 };
 use crate::media::{Packet, Track};
@@ -34,13 +34,11 @@ pub struct Receiver<S> {
     /// The peer is a front, whose word on what was left out counts.
     from_front: bool,
     /// Of a peer that publishes: what it may ask for next.
-    session: Option<Session>,
+    connection: Option<NetConnection>,
     /// What it asked for already, on which message stream.
     next: Option<(Command, u32)>,
 }
 
-/// Name of the message by which a front tells another what it left out.
-pub(super) const UNUSABLE: &str = "tilecastUnusable";
 /// Longest reason taken from another front, characters.
 const MAX_REASON_CHARS: usize = 300;
 
@@ -54,9 +52,9 @@ fn told(payload: &[u8]) -> Option<(Track, String)> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
     /// From a peer that was let in to publish.
-    pub(super) fn publisher(wire: Wire<S>, stream: u32, session: Session) -> Self {
-        let idle = session.limits.idle;
-        Self { session: Some(session), ..Self::new(wire, Incoming::default(), stream, true, idle) }
+    pub(super) fn publisher(wire: Wire<S>, stream: u32, connection: NetConnection) -> Self {
+        let idle = connection.limits.idle;
+        Self { connection: Some(connection), ..Self::new(wire, Incoming::default(), stream, true, idle) }
     }
 
     /// From a server that lets us play; `first` may have come before it said so.
@@ -80,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
             alarm,
             over: false,
             from_front: false,
-            session: None,
+            connection: None,
             next: None,
         }
     }
@@ -166,8 +164,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
                 Ok(false)
             }
             "createStream" => {
-                if let Some(session) = &mut self.session {
-                    session.create_stream(&mut self.wire, &command)?;
+                if let Some(connection) = &mut self.connection {
+                    connection.create_stream(&mut self.wire, &command)?;
                 }
                 Ok(false)
             }
@@ -177,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
             }
             "onStatus" if !self.serves => match command.property(1, "code") {
                 Some("NetStream.Play.Stop" | "NetStream.Play.Complete" | "NetStream.Play.UnpublishNotify") => Ok(true),
-                _ if command.property(1, "level") == Some("error") => Err(Error::Refused(client::reason(&command))),
+                _ if command.property(1, "level") == Some("error") => Err(Error::Refused(reason(&command))),
                 _ => Ok(false),
             },
             "close" if !self.serves => Ok(true),
@@ -190,15 +188,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
         }
     }
 
-    /// Waits for what a peer that has ended its stream asks for next on the same connection, as long as a newcomer may take for
-    /// that; `None` when it closes instead.
-    pub async fn again(self) -> Option<Request<S>> {
-        let (wire, session) = (self.wire, self.session?);
-        if let Some((command, stream)) = self.next {
-            return session.request(wire, &command, stream);
-        }
-        let patience = session.limits.greeting;
-        timeout(patience, ask(wire, session)).await.ok()?.ok()
+    /// What is left of a peer that has ended its stream: the connection, and the command that it sent already, on which message
+    /// stream.
+    pub(super) fn ended(self) -> (Wire<S>, Option<NetConnection>, Option<(Command, u32)>) {
+        (self.wire, self.connection, self.next)
     }
 
     /// Ends the stream properly and within 2 s; worth calling after [`Receiver::next`] gave `None` too, since GStreamer takes a

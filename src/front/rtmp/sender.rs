@@ -6,10 +6,8 @@ use super::{
     Error,
     amf::Writer,
     chunk::kind,
-    client,
+    commands::{UNUSABLE, command, courtesy, reason, status},
     flv::Outgoing,
-    receiver::UNUSABLE,
-    session::{command, courtesy, status},
     wire::{FAREWELL, STREAM_EOF, Wire},
 };
 use crate::media::{Packet, Track, fanout::Subscription};
@@ -107,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sender<S> {
         match (command.name.as_str(), &self.publishes) {
             ("deleteStream" | "closeStream", None) | ("close", Some(_)) => Ok(true),
             ("onStatus", Some(_)) if command.property(1, "level") == Some("error") => {
-                Err(Error::Refused(client::reason(&command)))
+                Err(Error::Refused(reason(&command)))
             }
             (_, None) => {
                 courtesy(&mut self.wire, &command);

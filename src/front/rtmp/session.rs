@@ -8,19 +8,15 @@ use tokio::{
 use super::{
     Error, Limits, Player, Publisher,
     amf::{Command, Property, Writer},
-    chunk::{Fault, Message, kind},
+    chunk::{Fault, kind},
+    commands::{command, courtesy, status},
     handshake,
+    net_connection::NetConnection,
     path::Path,
     receiver::Receiver,
     sender::Sender,
     wire::{CHUNK_SIZE, FAREWELL, STREAM_BEGIN, WINDOW, Wire},
 };
-
-/// Most message streams one connection may create before it asks for anything. Encoders create one.
-const MAX_STREAMS: u32 = 16;
-
-/// Longest application or `tcUrl`, bytes; a longer one counts as none. Room id, participant id and key fill a tenth of it.
-const MAX_ADDRESS_BYTES: usize = 2048;
 
 /// Codecs announced to peers that speak enhanced RTMP.
 const FOUR_CCS: &[&str] = &["avc1", "hvc1", "av01", "vp09", "vp08", "mp4a", ".mp3", "Opus"];
@@ -45,54 +41,19 @@ pub struct PlayRequest<S>(Asked<S>);
 #[derive(Debug)]
 struct Asked<S> {
     wire: Wire<S>,
-    session: Session,
+    connection: NetConnection,
     path: Path,
     stream: u32,
 }
 
-/// What a connection said of itself before it asked for anything.
-#[derive(Debug)]
-pub(super) struct Session {
-    pub limits: Limits,
-    app: String,
-    tc_url: String,
-    /// Message streams it created, which is the id of the last one.
-    streams: u32,
-    /// How many more it may create before it asks for something.
-    left: u32,
-}
-
-impl Session {
-    fn new(limits: &Limits, connect: &Command) -> Self {
-        let address = |name| connect.property(0, name).filter(|a| a.len() <= MAX_ADDRESS_BYTES).unwrap_or_default();
-        let (app, tc_url) = (address("app").to_owned(), address("tcUrl").to_owned());
-        Self { limits: limits.clone(), app, tc_url, streams: 0, left: MAX_STREAMS }
-    }
-
-    /// Answers `createStream` (§7.2.1.3).
-    pub(super) fn create_stream<S>(&mut self, wire: &mut Wire<S>, command: &Command) -> Result<(), Error>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let Some(left) = self.left.checked_sub(1) else {
-            return Err(wire.fault(Fault::OutOfOrder("too many createStream commands")));
-        };
-        self.left = left;
-        self.streams += 1;
-        let result = Writer::command("_result", command.transaction).null().number(f64::from(self.streams));
-        wire.command(0, &result.finish());
-        Ok(())
-    }
-
-    /// What a `publish` or `play` command asks for; `None` for another command.
-    pub(super) fn request<S>(self, wire: Wire<S>, command: &Command, stream: u32) -> Option<Request<S>> {
-        let path = Path::new(&self.app, command.text(1).unwrap_or_default(), &self.tc_url);
-        let asked = Asked { wire, session: Self { left: MAX_STREAMS, ..self }, path, stream };
-        match command.name.as_str() {
-            "publish" => Some(Request::Publish(PublishRequest(asked))),
-            "play" => Some(Request::Play(PlayRequest(asked))),
-            _ => None,
-        }
+/// What a `publish` or `play` command asks for; `None` for another command.
+fn request<S>(connection: NetConnection, wire: Wire<S>, command: &Command, stream: u32) -> Option<Request<S>> {
+    let path = Path::new(&connection.app, command.text(1).unwrap_or_default(), &connection.tc_url);
+    let asked = Asked { wire, connection: connection.renewed(), path, stream };
+    match command.name.as_str() {
+        "publish" => Some(Request::Publish(PublishRequest(asked))),
+        "play" => Some(Request::Play(PlayRequest(asked))),
+        _ => None,
     }
 }
 
@@ -119,22 +80,22 @@ where
 {
     handshake::answer(&mut stream, step).await?;
     let mut wire = Wire::new(stream, limits.before_key(), limits.stall);
-    let session = loop {
+    let connection = loop {
         let Some((_, command)) = next_command(&mut wire).await? else { continue };
         if command.name != "connect" {
             return Err(wire.fault(Fault::OutOfOrder("a command before connect")));
         }
         welcome(&mut wire, &command);
-        break Session::new(limits, &command);
+        break NetConnection::new(limits, &command);
     };
     step();
-    let request = ask(wire, session).await?;
+    let request = ask(wire, connection).await?;
     step();
     Ok(request)
 }
 
 /// Takes a connection that has said `connect` to what it asks for, or asks for next.
-pub(super) async fn ask<S>(mut wire: Wire<S>, mut session: Session) -> Result<Request<S>, Error>
+async fn ask<S>(mut wire: Wire<S>, mut connection: NetConnection) -> Result<Request<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -142,10 +103,9 @@ where
         let Some((stream, command)) = next_command(&mut wire).await? else { continue };
         match command.name.as_str() {
             "connect" => return Err(wire.fault(Fault::OutOfOrder("a second connect"))),
-            "createStream" => session.create_stream(&mut wire, &command)?,
+            "createStream" => connection.create_stream(&mut wire, &command)?,
             "publish" | "play" => {
-                let request = session.request(wire, &command, stream);
-                return request.ok_or(Error::Closed("it asked for anything"));
+                return request(connection, wire, &command, stream).ok_or(Error::Closed("it asked for anything"));
             }
             _ => courtesy(&mut wire, &command),
         }
@@ -160,18 +120,6 @@ where
     let message = wire.next().await?.ok_or(Error::Closed("it asked for anything"))?;
     let command = command(&message).map_err(|fault| wire.fault(fault))?;
     Ok(command.map(|command| (message.stream, command)))
-}
-
-/// The command in a message, if there is one.
-pub(super) fn command(message: &Message) -> Result<Option<Command>, Fault> {
-    match message.kind {
-        kind::COMMAND => Ok(Some(Command::read(&message.payload)?)),
-        kind::COMMAND_AMF3 => {
-            let payload = message.payload.strip_prefix(&[0]).unwrap_or(&message.payload);
-            Ok(Some(Command::read(payload)?))
-        }
-        _ => Ok(None),
-    }
 }
 
 /// Answers `connect` (§7.2.1.1).
@@ -195,36 +143,24 @@ fn welcome<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, connect: &Comm
     wire.command(0, &result.finish());
 }
 
-/// Answers what encoders ask of Flash servers, none of which concerns us, so that none waits for it. `FCUnpublish` gets no
-/// answer: ffmpeg closes without reading it, and closing with something unread resets the connection and loses its goodbye.
-pub(super) fn courtesy<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, command: &Command) {
-    let result = Writer::command("_result", command.transaction).null();
-    match command.name.as_str() {
-        "releaseStream" | "FCPublish" | "FCSubscribe" | "_checkbw" if command.transaction != 0.0 => {
-            wire.command(0, &result.null().finish());
-        }
-        "getStreamLength" => wire.command(0, &result.number(0.0).finish()),
-        _ => {}
-    }
-}
-
-/// Queues an `onStatus` (§7.2.2).
-pub(super) fn status<S>(wire: &mut Wire<S>, stream: u32, level: &str, code: &str, description: &str)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let information = [
-        ("level", Property::Text(level)),
-        ("code", Property::Text(code)),
-        ("description", Property::Text(description)),
-    ];
-    wire.command(stream, &Writer::command("onStatus", 0.0).null().object(&information).finish());
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Asked<S> {
     async fn reject(mut self, code: &str, reason: &str) {
         status(&mut self.wire, self.stream, "error", code, reason);
         self.wire.close(false, FAREWELL).await;
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Receiver<S> {
+    /// Waits for what a peer that has ended its stream asks for next on the same connection, as long as a newcomer may take for
+    /// that; `None` when it closes instead.
+    pub async fn again(self) -> Option<Request<S>> {
+        let (wire, connection, next) = self.ended();
+        let connection = connection?;
+        if let Some((command, stream)) = next {
+            return request(connection, wire, &command, stream);
+        }
+        let patience = connection.limits.greeting;
+        timeout(patience, ask(wire, connection)).await.ok()?.ok()
     }
 }
 
@@ -266,12 +202,12 @@ address!(PlayRequest);
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> PublishRequest<S> {
     /// Lets the peer publish.
     pub async fn accept(self) -> Result<Publisher<S>, Error> {
-        let Asked { mut wire, session, path, stream } = self.0;
-        wire.set_caps(session.limits.after_key());
+        let Asked { mut wire, connection, path, stream } = self.0;
+        wire.set_caps(connection.limits.after_key());
         wire.user_control(STREAM_BEGIN, &[stream]);
         status(&mut wire, stream, "status", "NetStream.Publish.Start", &format!("Publishing {}.", path.name));
         wire.flush().await?;
-        Ok(Receiver::publisher(wire, stream, session))
+        Ok(Receiver::publisher(wire, stream, connection))
     }
 
     /// Tells the peer why not, in a sentence that its user sees, and closes.

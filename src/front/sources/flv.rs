@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use tokio::time::{self, timeout_at};
 
-use super::rtmp::PlayError;
+use super::play_error::PlayError;
 use crate::front::{
     net::{
         address::{Connector, HttpUrl},

@@ -4,6 +4,7 @@
 //! told to stop, or when the room takes the seat away or has none to give.
 
 mod flv;
+mod play_error;
 mod rtmp;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use rtmp::PlayError;
+use play_error::PlayError;
 pub use url::{InvalidPullUrl, PullUrl};
 
 use super::{

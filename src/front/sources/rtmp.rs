@@ -1,47 +1,13 @@
 //! From a server that plays to us, by RTMP or HTTP-FLV.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
-use super::{Over, PullUrl, flv::FlvPlayback};
+use super::{Over, PullUrl, flv::FlvPlayback, play_error::PlayError};
 use crate::front::{
     model::Seat,
-    net::{address::Connector, exchange::GetError, retry::Failure},
-    rtmp::{
-        self, Playback, client,
-        flv::{FileFault, Media},
-    },
+    net::address::Connector,
+    rtmp::{Playback, client, flv::Media},
 };
-
-/// Why a connection to a source ended or never began.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PlayError {
-    /// Over RTMP.
-    #[error(transparent)]
-    Rtmp(#[from] rtmp::Error),
-    /// Over HTTP.
-    #[error(transparent)]
-    Get(#[from] GetError),
-    /// What came over HTTP is not usable FLV.
-    #[error(transparent)]
-    Flv(#[from] FileFault),
-    /// Nothing came over HTTP.
-    #[error("nothing was received for {0:?}")]
-    Idle(Duration),
-    /// The source ended.
-    #[error("the source ended")]
-    Ended,
-}
-
-impl From<&PlayError> for Failure {
-    fn from(error: &PlayError) -> Self {
-        match error {
-            PlayError::Rtmp(error) => error.into(),
-            PlayError::Get(GetError::Connect(error)) => error.into(),
-            PlayError::Get(GetError::Slow(_)) => Self::Mute,
-            _ => Self::Other,
-        }
-    }
-}
 
 /// An open source.
 enum Connection {

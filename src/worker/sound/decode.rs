@@ -11,6 +11,7 @@ use ffmpeg_next as ff;
 
 use super::{
     RATE, Stereo,
+    amplitude::tame,
     opus::{self, Opus, OpusError},
 };
 use tilecast_core::media::{AudioCodec, Timestamp};
@@ -28,10 +29,6 @@ const TELEPHONE_RATE: i32 = 8000;
 
 /// Room in the resampler's output for what it held back, samples.
 const RESAMPLER_SLACK: usize = 1024;
-
-/// Largest amplitude let through: decoders make up to a few times full scale out of legal streams, anything out of
-/// broken ones.
-const MAX_AMPLITUDE: f32 = 4.0;
 
 /// Why a packet gave no sound.
 #[derive(Debug, thiserror::Error)]
@@ -219,11 +216,6 @@ impl Resampler {
 
 fn output_layout(frame: &frame::Audio) -> ChannelLayout {
     if frame.channels() == 1 { ChannelLayout::MONO } else { ChannelLayout::STEREO }
-}
-
-/// Takes what is no amplitude out of what a decoder made.
-pub fn tame(value: f32) -> f32 {
-    if value.is_finite() { value.clamp(-MAX_AMPLITUDE, MAX_AMPLITUDE) } else { 0.0 }
 }
 
 /// Says what no byte of G.711 does: one channel at 8 kHz.

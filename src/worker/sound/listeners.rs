@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{BLOCK, Block, run::RETRY};
+use super::{BLOCK, Block, RETRY};
 use crate::encode::{OpusEncoder, OpusEncoderError};
 use tilecast_core::{
     base::ParticipantId,

@@ -6,6 +6,7 @@
 //! while somebody listens (`listeners`), [`OpusEncoder`]. It never waits for a participant: what is not there is silence, and
 //! nobody waits for it. It stops when [`Sound::end`] is called or the [`Sound`] is dropped, and finishes its encoder.
 
+mod amplitude;
 pub mod decode;
 pub mod limiter;
 mod listeners;
@@ -63,6 +64,9 @@ pub type Block = [Stereo; BLOCK];
 /// comes up to 40 ms after the picture of its time. 80 ms has that in time without holding the picture, and is less
 /// than any player buffers; 5 ms more are the limiter's ([`limiter::AHEAD`]).
 pub const LAG: Duration = Duration::from_millis(85);
+
+/// Time from one attempt to start a broken encoder to the next.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Most packets waiting for the thread: 2 s of sixteen feeds with 8 ms frames. It empties the queue every 20 ms.
 const MAX_WAITING: usize = 4096;

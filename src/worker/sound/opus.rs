@@ -6,7 +6,7 @@
 
 use opusic_c::{Channels, Decoder, ErrorCode, SampleRate};
 
-use super::{RATE, Stereo, decode::tame};
+use super::{RATE, Stereo, amplitude::tame};
 use tilecast_core::media::Timestamp;
 
 /// Most sound in one packet, samples: 120 ms (RFC 6716 §2.1.4).

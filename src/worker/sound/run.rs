@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    BLOCK, Command, LAG, Recipe, SharedStats, Sink, Told, block_at, listeners::Listeners, lock, mixer::Mixer, time_of,
+    BLOCK, Command, LAG, RETRY, Recipe, SharedStats, Sink, Told, block_at, listeners::Listeners, lock, mixer::Mixer,
+    time_of,
 };
 use crate::{clock::Clock, encode::AacEncoder, mailbox::Mailbox, watch::Beat};
 use tilecast_core::{
@@ -20,9 +21,6 @@ const MAX_LATE: Duration = Duration::from_secs(1);
 /// Blocks that a turn waits for: half the wake-ups, of this thread and of the listeners' encoders, for sound that leaves 5 ms
 /// later on average. No codec's frame is shorter than these 20 ms.
 const TURN_BLOCKS: i64 = 2;
-
-/// Time from one attempt to start a broken encoder to the next.
-pub const RETRY: Duration = Duration::from_secs(1);
 
 /// What the thread owns.
 pub struct Run {

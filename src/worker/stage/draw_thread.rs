@@ -69,6 +69,14 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// Words as they are to be drawn at a moment.
+    pub fn words(text: &Text, badges: Option<Vec<Badge>>, room: Size, utc: i64) -> Self {
+        let style = Text { parts: Vec::new(), ..text.clone() };
+        Self::Words { style, said: draw::say(&text.parts, utc), badges, room }
+    }
+}
+
+impl Subject {
     /// The upload that it shows.
     fn asset(&self) -> Option<AssetHash> {
         match self {

@@ -17,7 +17,7 @@ use super::{
 use crate::i420::{self, Looked, Picture};
 use tilecast_core::{
     draw::{self, Scratch, Sheet, Stroke, contains, dress},
-    layout::{Badge, Content, Image, Overlay, Text, transition::Placed},
+    layout::{Content, Image, Overlay, transition::Placed},
     media::{Rect, Size},
 };
 
@@ -151,7 +151,7 @@ impl Contents {
         let subject = match &overlay.content {
             Content::Plain => return,
             Content::Image(Image { asset, fit }) => Subject::Image { asset: *asset, fit: *fit, size },
-            Content::Text(text) => words(text, None, size, utc),
+            Content::Text(text) => Subject::words(text, None, size, utc),
         };
         let Some(drawn) = drawings.get(&subject) else { return };
         self.0.retain(|(id, content, _)| *id != overlay.id || *content != overlay.content);
@@ -165,10 +165,4 @@ impl Contents {
         let held = self.0.iter().find(|(id, content, _)| *id == overlay.id && *content == overlay.content);
         held.map(|(.., sheet)| sheet.as_ref())
     }
-}
-
-/// Words as they are to be drawn at a moment.
-pub fn words(text: &Text, badges: Option<Vec<Badge>>, room: Size, utc: i64) -> Subject {
-    let style = Text { parts: Vec::new(), ..text.clone() };
-    Subject::Words { style, said: draw::say(&text.parts, utc), badges, room }
 }

@@ -7,7 +7,6 @@ use super::{
     compositor::{Appearance, Compositor, CompositorError},
     draw_thread::{Drawn, Subject},
     drawing_cache::DrawingCache,
-    dress::words,
     motion::Motion,
     phase::Phase,
     source::Source,
@@ -159,7 +158,7 @@ impl Tile {
             self.label = None;
             return;
         };
-        match drawings.get(&words(&label.text, Some(marks.badges(label)), room, utc)) {
+        match drawings.get(&Subject::words(&label.text, Some(marks.badges(label)), room, utc)) {
             Some(Drawn::Sheet(sheet)) => self.label = Some(sheet),
             Some(_) => self.label = None,
             None => {}

@@ -12,7 +12,7 @@ use self::place::{check_place, check_region, check_rules};
 use super::{
     Canvas, Fault, MAX_OVERLAYS, MAX_TILES, Template,
     parameters::{Arguments, Parameter},
-    place::Region,
+    region::Region,
     template::{
         Arrangement, MAX_ARRANGEMENTS, MAX_CROWDS, MAX_DESCRIPTION_BYTES, MAX_NAME_BYTES, MAX_PARAMETERS, MAX_PLACES,
         MAX_REGIONS, MAX_ROLE_BYTES, MAX_TITLE_BYTES, MAX_TRANSITION_MS, MAX_WAIT_MS, Motion, When,

@@ -4,7 +4,9 @@ use super::{Known, Report, check_role, listed};
 use crate::layout::{
     Crop, Focus,
     parameters::{FromArgument, Given, Parameter, Reference},
-    place::{Beyond, Cast, Flow, MAX_RULES, MAX_Z, Place, Region},
+    place::{Beyond, Flow, Place},
+    region::{MAX_Z, Region},
+    rule::{Cast, MAX_RULES},
 };
 
 /// Slack for sums of decimal fractions: 0.7 + 0.3 may come out a hair above 1. A millionth of a canvas is under a hundredth of a px.

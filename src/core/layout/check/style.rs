@@ -2,7 +2,8 @@
 
 use super::{Known, Report, check_region, check_rules};
 use crate::layout::{
-    place::{MAX_RULES, MAX_Z},
+    region::MAX_Z,
+    rule::MAX_RULES,
     style::{LabelSpec, Line, MAX_TEXT_BYTES, MAX_VARIABLES, OverlaySpec, ShadowSpec, Style, TextSpec},
     words::{self, Word},
 };

@@ -23,7 +23,7 @@ use super::{
     Context,
     outputs::Outputs,
     people::{Admission, People, Pull},
-    production::{Production, WorkerEvent},
+    production::{Production, SceneStart, WorkerEvent},
 };
 use crate::{
     base::{ParticipantId, RoomId, Secret, tasks::Tasks},
@@ -100,15 +100,6 @@ pub(super) enum Entry {
     Admitted,
     /// Its worker begins when there is room for it.
     Waiting,
-}
-
-/// When a scene begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SceneStart {
-    /// At the frame of this moment.
-    At(Instant),
-    /// At the first frame that is not before this time of the program, ms.
-    Pts(i64),
 }
 
 /// Where a room's packets come in; held by its seats.

@@ -2,9 +2,12 @@
 //! other fronts of its cluster ([`shared`]).
 
 pub mod folder;
+mod patience;
 mod settle;
 mod shared;
+mod shared_error;
 mod shared_library;
+mod shared_limits;
 
 use std::{fmt, sync::Arc};
 
@@ -12,9 +15,11 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     folder::FolderStore,
-    settle::Patience,
-    shared::{GONE, NEWS, News, OWNER, SharedStore, SharedStoreError},
-    shared_library::{Library, MAX_RASTER_BYTES},
+    patience::Patience,
+    shared::{GONE, NEWS, News, OWNER, SharedStore},
+    shared_error::SharedStoreError,
+    shared_library::Library,
+    shared_limits::MAX_RASTER_BYTES,
 };
 use super::{assets::Asset, templates::Kept};
 use crate::{

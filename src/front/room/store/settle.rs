@@ -4,11 +4,9 @@
 //! became of one that nobody answered: where it is made, the other never will be. A record that is not there yet has no version; one
 //! that is made late is undone when it is seen ([`SharedStore::undo_late`]).
 
-use std::time::Duration;
-
 use tokio::time::{sleep, timeout};
 
-use super::shared::{SharedStore, SharedStoreError};
+use super::{shared::SharedStore, shared_error::SharedStoreError};
 use crate::front::docker::{
     api::ApiError,
     record::{Kind, Labels, Record, RecordError},
@@ -16,34 +14,6 @@ use crate::front::docker::{
 
 /// Label that a change has which only settles what became of another.
 const SETTLED: &str = "tilecast.settled";
-
-/// How long a front waits for the store when somebody waits for an answer. All of it is less than a request may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// For one answer: a store whose managers elect a leader takes longer, and then the answer is that it took too long.
-    pub answer: Duration,
-    /// For finding out what became of a write without an answer.
-    pub settle: Duration,
-    /// From one look to the next.
-    pub again: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        let [answer, settle, again] = [5000, 8000, 250].map(Duration::from_millis);
-        Self { answer, settle, again }
-    }
-}
-
-impl Patience {
-    /// The answer, unless it takes too long.
-    pub(super) async fn wait<T, E: Into<SharedStoreError>>(
-        &self,
-        answer: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, SharedStoreError> {
-        timeout(self.answer, answer).await.map_err(|_| SharedStoreError::Slow)?.map_err(Into::into)
-    }
-}
 
 impl SharedStore {
     /// Gives a record these labels, as [`Records::change`](crate::front::docker::Records::change).

@@ -10,16 +10,11 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{
-    folder,
-    settle::Patience,
-    shared_library::{MAX_ASSET_BYTES, MAX_ASSETS_BYTES, MAX_TEMPLATES_BYTES, Seen},
-};
+use super::{folder, patience::Patience, shared_error::SharedStoreError, shared_limits::MAX_SEALED_BYTES};
 use crate::{
     base::RoomId,
     front::{
         docker::{
-            api::ApiError,
             key::ClusterKey,
             ownership::{FrontId, Index, Owned},
             record::{Kind, Labels, Record, RecordError, Records},
@@ -37,59 +32,15 @@ pub const SEALED: &str = "tilecast.sealed";
 /// Label of what is about to be removed: Docker removes whatever the version, so it is marked first, which only one can do.
 pub const GONE: &str = "tilecast.gone";
 
-/// Largest sealed document, bytes: with what else is in a record it stays below the 1.5 MiB that Swarm's managers agree on in one go.
-pub const MAX_SEALED_BYTES: usize = 1 << 20;
-
 /// Most rooms of which it is remembered that they are not to be made any more: beyond that the oldest by name is let in.
 const MAX_GIVEN_UP: usize = 256;
 
 /// Rooms whose change may wait to be told to the other fronts; they look by themselves now and then.
 pub const NEWS: usize = 256;
 
-/// Why a document was not kept.
-#[derive(Debug, thiserror::Error)]
-pub enum SharedStoreError {
-    /// This front may not own anything at this moment.
-    #[error("this front has lost touch with the Swarm's store; ask another, or again in a few seconds")]
-    Lost,
-    /// Another front owns it, or soon will.
-    #[error("the room is moving to another front; ask again in a second")]
-    Moved,
-    /// It was removed from the store by hand.
-    #[error("it is not in the Swarm's store any more")]
-    Gone,
-    /// Larger than `MAX_SEALED_BYTES`.
-    #[error("it takes {0} bytes, and what several fronts share may take {MAX_SEALED_BYTES}")]
-    TooLarge(usize),
-    /// Larger than what several fronts can share.
-    #[error(
-        "several fronts share images of at most {} KiB each and {} KiB together; make it smaller, or delete some first",
-        MAX_ASSET_BYTES / 1024,
-        MAX_ASSETS_BYTES / 1024
-    )]
-    ImageTooLarge,
-    /// Templates of more than several fronts can share.
-    #[error(
-        "several fronts share templates of at most {} KiB together with their versions; delete some first",
-        MAX_TEMPLATES_BYTES / 1024
-    )]
-    TemplatesTooLarge,
-    /// Another front changed it at the same time.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The store took too long, and nothing was changed.
-    #[error("Docker's API took too long")]
-    Slow,
-    /// The store took too long, and went on not to say what became of it.
-    #[error("Docker's API does not say whether it was stored")]
-    Unknown,
-}
-
-impl From<ApiError> for SharedStoreError {
-    fn from(error: ApiError) -> Self {
-        Self::Record(error.into())
-    }
-}
+/// The records of a library as they were last read, by kind and name. An image has several, the newest last, where a front that
+/// replaced it was cut off.
+pub(super) type Seen = BTreeMap<(Kind, String), Vec<Record>>;
 
 /// See the module. Clones share everything.
 #[derive(Debug, Clone)]

@@ -15,30 +15,14 @@ use super::{
         templates::Kept,
     },
     folder,
-    shared::{MAX_SEALED_BYTES, SEALED, SharedStore, SharedStoreError},
+    shared::{SEALED, Seen, SharedStore},
+    shared_error::SharedStoreError,
+    shared_limits::{MAX_ASSET_BYTES, MAX_ASSETS_BYTES, MAX_HISTORY_BYTES, MAX_SEALED_BYTES, MAX_TEMPLATES_BYTES},
 };
 use crate::{
     base::{AssetName, TemplateName},
     front::docker::record::{Kind, Labels, Record, RecordError},
 };
-
-/// Largest image that several fronts share, bytes: Docker's configs hold 1000 KiB.
-pub const MAX_ASSET_BYTES: usize = 900 * 1024;
-
-/// Largest file of a finished picture that several fronts share, bytes.
-pub const MAX_RASTER_BYTES: usize = MAX_ASSET_BYTES - picture::OVERHEAD;
-
-/// Most bytes of all images that several fronts share, and as many again of their pictures: every manager of the Swarm keeps them in
-/// memory, and a list of them must stay below the 16 MiB of one answer.
-pub const MAX_ASSETS_BYTES: usize = 6 << 20;
-
-/// Most bytes of a template with the versions before it, sealed; older versions are let go beyond that, so that 256 templates stay
-/// below the 16 MiB of one answer.
-const MAX_HISTORY_BYTES: usize = 48 * 1024;
-
-/// Most bytes of all templates that several fronts share, sealed: a list that exceeds one answer could not be read, and so nothing of
-/// it be changed, by any front.
-pub const MAX_TEMPLATES_BYTES: usize = 12 << 20;
 
 /// What is shared besides rooms.
 #[derive(Debug, Default)]
@@ -50,10 +34,6 @@ pub struct Library {
     /// Pictures by name, as they are kept.
     pub rasters: BTreeMap<AssetName, Bytes>,
 }
-
-/// The records of a library as they were last read, by kind and name. An image has several, the newest last, where a front that
-/// replaced it was cut off.
-pub(super) type Seen = BTreeMap<(Kind, String), Vec<Record>>;
 
 impl SharedStore {
     /// Reads the library.

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{
-    super::{amf, limits::Caps},
+    super::{amf_walk, limits::Caps},
     EXTENDED, Message, kind,
 };
 
@@ -54,9 +54,9 @@ pub enum Fault {
     /// A control message too short for what it says.
     #[error("a control message of type {0} that ends early")]
     ShortControl(u8),
-    /// See [`amf::Malformed`].
+    /// See [`amf_walk::Malformed`].
     #[error("a command that cannot be read: {0}")]
-    Command(#[from] amf::Malformed),
+    Command(#[from] amf_walk::Malformed),
     /// A command where it makes no sense.
     #[error("{0}")]
     OutOfOrder(&'static str),
