@@ -70,7 +70,6 @@ impl Picture {
 }
 
 impl Looked {
-    /// Its pixels.
     pub fn view(&self) -> View<'_> {
         let [y, u, v, _] = self.frame.planes_data();
         let stride = self.frame.plane_stride();
@@ -172,7 +171,6 @@ pub struct Plane<'a> {
     pub stride: usize,
     /// Samples in a row.
     pub width: usize,
-    /// Rows.
     pub height: usize,
 }
 

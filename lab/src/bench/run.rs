@@ -46,11 +46,9 @@ const START_SPREAD: Duration = Duration::from_millis(125);
 /// What every run shares.
 #[derive(Debug)]
 pub struct Bench {
-    /// What participants send.
     pub clip: Arc<Clip>,
     /// Where its pictures come from, if not from a generator.
     pub film: Option<PathBuf>,
-    /// What stands between.
     pub relay: Relay,
     /// How long each run is measured.
     pub seconds: Duration,
@@ -60,7 +58,6 @@ pub struct Bench {
     pub prices: Option<Prices>,
 }
 
-/// See [`Bench::server`].
 #[derive(Debug, Clone)]
 pub struct Server {
     /// `http://HOST:PORT`
@@ -69,7 +66,6 @@ pub struct Server {
     pub rtmp: String,
     /// For its CPU and memory, when it is on this machine.
     pub pid: Option<u32>,
-    /// API key.
     pub key: Option<String>,
 }
 

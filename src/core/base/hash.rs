@@ -16,12 +16,10 @@ pub struct AssetHash([u8; 32]);
 pub struct InvalidHash;
 
 impl AssetHash {
-    /// Of these bytes.
     pub fn of(content: &[u8]) -> Self {
         Self(Sha256::digest(content).into())
     }
 
-    /// The hash itself.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -14,7 +14,6 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// An empty group.
     pub fn new() -> Self {
         Self::default()
     }

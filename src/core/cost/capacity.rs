@@ -7,7 +7,6 @@ use super::Budget;
 /// What there is and what of it is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// All there is.
     pub total: Budget,
     /// What rooms take, each at least what it was let in with.
     pub taken: Budget,
@@ -21,7 +20,6 @@ pub struct Shortage {
 }
 
 impl Capacity {
-    /// What is left.
     pub fn free(&self) -> Budget {
         Budget {
             millicores: self.total.millicores.saturating_sub(self.taken.millicores),

@@ -21,9 +21,7 @@ pub struct Budget {
 /// A moving picture's size and rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moving {
-    /// px.
     pub width: u32,
-    /// px.
     pub height: u32,
     /// Frames a second.
     pub fps: f32,
@@ -46,7 +44,6 @@ pub struct Seen {
 /// What a room's worker has to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
-    /// The program.
     pub canvas: Moving,
     /// The preset it is encoded with.
     pub preset: String,
@@ -86,7 +83,6 @@ impl Budget {
         Self { millicores: self.millicores.max(other.millicores), mib: self.mib.max(other.mib) }
     }
 
-    /// Both together.
     pub fn and(self, other: Self) -> Self {
         Self { millicores: self.millicores.saturating_add(other.millicores), mib: self.mib.saturating_add(other.mib) }
     }

@@ -23,7 +23,6 @@ pub struct Layout {
     pub(super) named: Named,
 }
 
-/// An arrangement.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rung {
     pub when: Option<When>,
@@ -51,7 +50,6 @@ pub(super) enum At {
     Anchor { anchor: Anchor, inset: f64 },
 }
 
-/// A place.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Slot {
     pub spot: Spot,
@@ -83,9 +81,7 @@ pub(super) enum Rule {
     Recent,
     Joined,
     Rest,
-    /// By number.
     Participant(usize),
-    /// By number.
     Role(usize),
 }
 
@@ -113,7 +109,6 @@ pub(super) struct Writing {
     pub inset: f64,
 }
 
-/// An overlay.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cover {
     pub name: String,

@@ -15,7 +15,6 @@ use crate::{base::ParticipantId, media::Size};
 pub struct Person {
     /// Unique among those given.
     pub id: ParticipantId,
-    /// What labels say.
     pub name: String,
     /// What templates cast by.
     pub role: Option<String>,
@@ -26,10 +25,8 @@ pub struct Person {
 /// What there is to see of somebody.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Face {
-    /// A picture.
     #[default]
     Picture,
-    /// Sound only.
     AudioOnly,
     /// Their connection broke a moment ago: a card keeps their place.
     Lost,
@@ -44,7 +41,6 @@ pub enum Face {
 pub struct Meeting<'a> {
     /// Everyone, in the room's order.
     pub people: &'a [Person],
-    /// The program's picture.
     pub canvas: &'a Canvas,
     /// Who has the floor.
     pub floor: Option<&'a ParticipantId>,
@@ -54,7 +50,6 @@ pub struct Meeting<'a> {
     pub recent: &'a [ParticipantId],
     /// How long nobody has spoken.
     pub silence: Duration,
-    /// What `{room}` says.
     pub room: &'a str,
 }
 

@@ -58,13 +58,11 @@ pub struct Greeting {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
-    /// The link begins.
     Welcome,
     /// The room wants no worker at this moment; ask again soon.
     Later(String),
     /// The room is at the front that listens at this `HOST:PORT`; go there.
     Elsewhere(String),
-    /// Never; end.
     Leave(String),
 }
 

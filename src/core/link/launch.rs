@@ -21,7 +21,6 @@ pub fn builtin(path: &str) -> Option<&'static str> {
 /// What may stand for a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// Any whole number.
     Number(u64),
     /// A word of `a-z 0-9 - _`, 1 to 32 of them.
     Word(&'a str),
@@ -33,7 +32,6 @@ pub enum LaunchError {
     /// A placeholder that means nothing here.
     #[error("the launch text has a placeholder {{{name}}}, which is not one of {known}")]
     Unknown {
-        /// As written.
         name: String,
         /// Those that exist, comma separated.
         known: String,
@@ -47,7 +45,6 @@ pub enum LaunchError {
     /// A word that could change the pipeline's structure.
     #[error("{word:?} cannot stand for {{{name}}}: use 1 to 32 of the characters a-z 0-9 - _")]
     Word {
-        /// The placeholder.
         name: String,
         /// What was to stand for it.
         word: String,

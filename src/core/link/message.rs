@@ -22,14 +22,11 @@ pub const MAX_LISTENERS: usize = 65;
 #[serde(transparent)]
 pub struct Feed(pub u32);
 
-/// Front to worker.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToWorker {
-    /// A control message.
     Control(Control),
     /// One packet of one feed.
     Packet {
-        /// Whose media.
         feed: Feed,
         /// True when the packet comes from a GOP cache: it arrives later than it was meant to and says nothing of jitter.
         replay: bool,
@@ -56,7 +53,6 @@ pub enum Control {
     Participants(Vec<Participant>),
     /// Every tile of the program from the next tick on; replaces the scene before.
     Scene {
-        /// The target scene.
         scene: Scene,
         /// How the change takes place.
         transition: Transition,
@@ -112,7 +108,6 @@ pub struct Settings {
     pub version: u32,
     /// For log lines and thread names.
     pub room: RoomId,
-    /// The program's picture.
     pub canvas: Canvas,
     /// How the picture is encoded.
     pub video: VideoSettings,
@@ -126,7 +121,6 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pipelines {
-    /// The compositor.
     pub stage: String,
     /// The chosen video encoder.
     pub video: String,
@@ -170,7 +164,6 @@ pub struct Listener {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Participant {
-    /// Who.
     pub id: ParticipantId,
     /// What a placeholder card says; any script.
     pub name: String,
@@ -186,25 +179,20 @@ pub struct Participant {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
-    /// They are heard.
     pub speaking: bool,
     /// Their connection loses or delays media.
     pub weak: bool,
 }
 
-/// Worker to front.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FromWorker {
-    /// A report.
     Report(Report),
     /// One packet of the program. Time zero is the worker's start; the first packet of each track is its config.
     Program(Packet),
     /// One Opus packet of a listener's mix: 48 kHz stereo, 20 ms, without config, on the time line of
     /// [`FromWorker::Program`].
     Sound {
-        /// [`Listener::id`].
         listener: u32,
-        /// The packet.
         packet: Packet,
     },
     /// The newest program frame.
@@ -229,7 +217,6 @@ pub enum Report {
     },
     /// The feed's tile went from card to moving picture (true) or back (false).
     Showing {
-        /// Whose.
         feed: Feed,
         /// Picture, not card.
         showing: bool,
@@ -257,18 +244,15 @@ pub enum Report {
         /// What changed and why, a sentence for the operator.
         text: String,
     },
-    /// Answers [`Control::Ping`].
     Pong(u64),
     /// A part of the worker has something to do and makes no progress. Told again every half second while that lasts.
     Late {
-        /// Which.
         part: Part,
         /// Why, as far as it can be told from its threads.
         cause: Cause,
     },
     /// Packets of this feed were lost within the worker: nothing decodes before its next keyframe.
     Lost {
-        /// Whose.
         feed: Feed,
         /// Its decoder is a new one and well: the packets since the last keyframe would give it a picture at once. False while
         /// those packets are what it cannot cope with.
@@ -282,9 +266,7 @@ pub enum Report {
 pub enum Part {
     /// The thread of the tick.
     Stage,
-    /// GStreamer's compositor.
     Compositor,
-    /// The video encoder.
     Encoder,
     /// The thread that mixes and encodes the sound.
     Sound,
@@ -306,7 +288,6 @@ pub enum Cause {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stats {
-    /// Program frames composed.
     pub frames: u64,
     /// Ticks that passed without a frame because the machine was too slow.
     pub missed: u64,
@@ -318,7 +299,6 @@ pub struct Stats {
     pub cpu_ms: u64,
     /// Resident memory, KiB.
     pub rss_kib: u64,
-    /// Each feed.
     pub feeds: Vec<FeedStats>,
 }
 
@@ -326,13 +306,10 @@ pub struct Stats {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeedStats {
-    /// Which.
     pub feed: Feed,
     /// Size of its newest picture, px; 0 by 0 before the first.
     pub width: u32,
-    /// See `width`.
     pub height: u32,
-    /// Pictures decoded.
     pub decoded: u64,
     /// Packets the decoder refused.
     pub corrupt: u64,

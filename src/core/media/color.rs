@@ -20,7 +20,6 @@ pub struct ColorSpace {
 }
 
 impl Default for ColorSpace {
-    /// Nothing is said.
     fn default() -> Self {
         Self { primaries: UNSPECIFIED, transfer: UNSPECIFIED, matrix: UNSPECIFIED, full_range: false }
     }

@@ -119,7 +119,6 @@ pub struct Subscription {
 /// What a reader's queue has been through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueStats {
-    /// Packets waiting now.
     pub queued: usize,
     /// Packets lost because this reader was slow, since it subscribed.
     pub dropped: u64,

@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Width and height in px.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Size {
-    /// px
     pub width: u32,
-    /// px
     pub height: u32,
 }
 
@@ -26,14 +24,11 @@ pub struct Rect {
     pub x: i32,
     /// px from the canvas's top edge
     pub y: i32,
-    /// px
     pub width: u32,
-    /// px
     pub height: u32,
 }
 
 impl Rect {
-    /// Its size alone.
     pub fn size(self) -> Size {
         Size { width: self.width, height: self.height }
     }

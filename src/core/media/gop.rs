@@ -32,7 +32,6 @@ impl Default for GopCache {
 }
 
 impl GopCache {
-    /// An empty cache.
     pub fn new() -> Self {
         Self::default()
     }

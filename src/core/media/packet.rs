@@ -5,17 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
-/// Picture or sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Track {
-    /// Picture.
     Video,
-    /// Sound.
     Audio,
 }
 
-/// Codecs of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VideoCodec {
@@ -32,7 +28,6 @@ pub enum VideoCodec {
     Av1,
 }
 
-/// Codecs of sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AudioCodec {
@@ -48,13 +43,10 @@ pub enum AudioCodec {
     Pcmu,
 }
 
-/// Any codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
-    /// Of pictures.
     Video(VideoCodec),
-    /// Of sound.
     Audio(AudioCodec),
 }
 
@@ -105,12 +97,10 @@ pub struct Packet {
     pub pts: Timestamp,
     /// When it is to be decoded; never falls within a track of one stream.
     pub dts: Timestamp,
-    /// The coded bytes.
     pub data: Bytes,
 }
 
 impl Packet {
-    /// Picture or sound.
     pub fn track(&self) -> Track {
         self.codec.track()
     }

@@ -16,10 +16,8 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The stream's zero.
     pub const ZERO: Self = Self(0);
 
-    /// From nanoseconds.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }

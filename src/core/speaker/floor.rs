@@ -30,7 +30,6 @@ pub struct Floor {
     spoken: Duration,
 }
 
-/// An operator's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hold {
     UntilGivenBack,
@@ -38,7 +37,6 @@ enum Hold {
 }
 
 impl Floor {
-    /// Nobody's floor.
     pub fn new(rules: Rules) -> Self {
         Self { rules, ..Self::default() }
     }
@@ -48,7 +46,6 @@ impl Floor {
         self.rules = rules;
     }
 
-    /// Who has it.
     pub fn holder(&self) -> Option<&ParticipantId> {
         self.holder.as_ref()
     }

@@ -81,7 +81,6 @@ pub(super) enum Change {
 }
 
 impl Voice {
-    /// Nothing heard yet.
     pub(super) fn new(who: ParticipantId, now: Duration) -> Self {
         Self { who, reported: now, heard: now, speech: Duration::ZERO, loudness: BOTTOM_DBFS, speaking: false }
     }
@@ -120,7 +119,6 @@ impl Voice {
         now.saturating_sub(self.heard)
     }
 
-    /// Speech gathered.
     pub(super) fn speech(&self) -> Duration {
         self.speech
     }

@@ -19,9 +19,7 @@ pub enum SceneError {
     /// Odd, empty, or not wholly on the canvas.
     #[error("{whose} lies at {x},{y} with {width}x{height} px: it must be even and on the canvas", x = rect.x, y = rect.y, width = rect.width, height = rect.height)]
     Rect {
-        /// Whose.
         whose: String,
-        /// As given.
         rect: Rect,
     },
     /// Two elements of one identity.
@@ -30,9 +28,7 @@ pub enum SceneError {
     /// A number out of range.
     #[error("{whose} has {what} out of range")]
     Range {
-        /// Whose.
         whose: String,
-        /// Which.
         what: &'static str,
     },
 }
