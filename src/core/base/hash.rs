@@ -1,11 +1,12 @@
-//! What bytes are called by what they hold.
+//! Content hashes: an asset's identity is the SHA-256 of its bytes.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of an uploaded file (FIPS 180-4), written as 64 hexadecimal digits: the same bytes have the same name everywhere.
+/// SHA-256 of an uploaded file (FIPS 180-4), written as 64 hexadecimal digits. The same bytes have the same hash on
+/// every machine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AssetHash([u8; 32]);
@@ -24,7 +25,7 @@ impl AssetHash {
         &self.0
     }
 
-    /// A hash as [`AssetHash::bytes`] gave it.
+    /// The inverse of [`AssetHash::bytes`].
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

@@ -65,10 +65,7 @@ pub enum Answer {
         lossy: bool,
     },
     /// A picture's file follows.
-    File {
-        size: Size,
-        bytes: usize,
-    },
+    File { size: Size, bytes: usize },
     /// It cannot be done; why, a sentence without its end.
     Refused(String),
 }

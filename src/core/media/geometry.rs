@@ -1,4 +1,4 @@
-//! Sizes and rectangles, in px.
+//! Geometry: sizes and rectangles, in px.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// True for a tile that is small for such a picture: two thirds of its size or less, both ways.
+    /// True for a tile that is small for this picture: at most two thirds of its size, in both directions.
     pub fn is_small_for(self, picture: Self) -> bool {
         self.width * 3 <= picture.width * 2 && self.height * 3 <= picture.height * 2
     }

@@ -47,10 +47,7 @@ pub enum IdentityError {
     },
     /// What is in the file.
     #[error("{path} holds no usable certificate and key ({reason}); remove it, and a new one is made")]
-    Content {
-        path: PathBuf,
-        reason: String,
-    },
+    Content { path: PathBuf, reason: String },
 }
 
 pub struct Identity {

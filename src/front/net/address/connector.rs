@@ -74,10 +74,7 @@ pub enum ConnectError {
         error: io::Error,
     },
     #[error("could not connect to {address}: {error}")]
-    Connect {
-        address: SocketAddr,
-        error: io::Error,
-    },
+    Connect { address: SocketAddr, error: io::Error },
     /// The system has no certificates to check a server by.
     #[error(
         "no trusted certificates were found, so no rtmps or https server can be checked; install ca-certificates or set SSL_CERT_FILE"
