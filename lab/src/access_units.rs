@@ -12,15 +12,11 @@ use tilecast::media::Size;
 pub struct Recipe {
     /// FFmpeg's arguments up to the input, such as `-f lavfi -i testsrc2`.
     pub input: Vec<String>,
-    /// px
     pub size: Size,
-    /// Pictures a second.
     pub fps: u32,
-    /// Pictures.
     pub count: u32,
     /// Pictures from one keyframe to the next.
     pub gop: u32,
-    /// kbit/s
     pub kbps: u32,
 }
 

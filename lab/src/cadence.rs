@@ -6,7 +6,6 @@ const ROUNDING_MS: i64 = 1;
 /// What a run of presentation timestamps shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cadence {
-    /// Frames there were.
     pub frames: u64,
     /// Places between the first frame and the last that no frame took.
     pub missing: u64,

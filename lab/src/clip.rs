@@ -25,7 +25,6 @@ use tilecast::media::{Packet, Role, Size, Timestamp, Track};
 pub struct Recipe {
     /// A film to loop, or none for a generated picture of equal detail.
     pub film: Option<PathBuf>,
-    /// px
     pub size: Size,
     /// Frames a second.
     pub fps: u32,
@@ -43,11 +42,9 @@ const ENCODE_LIMIT_PER_SECOND: Duration = Duration::from_secs(3);
 /// An encoded clip. Loops without a seam in its timestamps.
 #[derive(Debug)]
 pub struct Clip {
-    /// The decoders' configurations.
     pub configs: Vec<Packet>,
     /// Sound and pictures in order of decoding; the first picture's time is zero.
     pub packets: Vec<Packet>,
-    /// Pictures in it.
     pub frames: u32,
     /// Frames a second.
     pub fps: u32,

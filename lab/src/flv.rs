@@ -11,7 +11,6 @@ use tilecast::{
 /// Length of a file's header and the size of the tag before the first.
 const HEADER: usize = 9 + 4;
 
-/// Kinds of tags.
 const AUDIO: u8 = 8;
 const VIDEO: u8 = 9;
 

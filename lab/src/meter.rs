@@ -18,7 +18,6 @@ pub struct Usage {
     pub peak_kib: u64,
     /// Present resident memory, KiB; a file's pages that several of the processes hold count once.
     pub rss_kib: u64,
-    /// Running processes.
     pub processes: usize,
     /// Threads of all of them.
     pub threads: u64,

@@ -43,7 +43,6 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Nothing passes.
     pub const BLACKOUT: Self =
         Self { loss: 1.0, delay: Duration::ZERO, jitter: Duration::ZERO, reorder: 0.0, rate_kbps: 0 };
 }

@@ -10,7 +10,6 @@ use tilecast::media::Size;
 /// Someone who is not there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Person {
-    /// Id in URLs.
     pub id: &'static str,
     /// What is burnt into the picture.
     pub name: &'static str,

@@ -11,7 +11,6 @@ pub struct Frame {
     pub at: Instant,
     /// Counted from 0 as decoded.
     pub index: u64,
-    /// px
     pub size: Size,
     /// Bytes a pixel, 1 or 3.
     pub depth: usize,

@@ -57,7 +57,6 @@ impl Process {
         &self.name
     }
 
-    /// Process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -47,7 +47,6 @@ impl Relay {
         format!("rtmp://127.0.0.1:{}/live/{stream}", self.port)
     }
 
-    /// The process itself.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }

@@ -87,7 +87,6 @@ impl Service {
         Ok(service)
     }
 
-    /// Its API.
     pub fn api(&self) -> &Api {
         &self.api
     }
@@ -112,7 +111,6 @@ impl Service {
         self.process.id()
     }
 
-    /// The process itself.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }

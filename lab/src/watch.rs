@@ -86,13 +86,11 @@ impl Look {
 /// One thing seen or heard.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
-    /// A decoded picture.
     Picture(Frame),
     /// 20 ms of sound, mono, [`tone::RATE`].
     Sound(Vec<f32>),
     /// A packet of the stream, before decoding.
     Packet {
-        /// Picture or sound.
         track: Track,
         /// Presentation time on the stream's own time line, ms.
         pts_ms: i64,

@@ -27,9 +27,7 @@ const CONNECT: Duration = Duration::from_secs(20);
 /// What the media go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
-    /// Datagrams.
     Udp,
-    /// ICE-TCP.
     Tcp,
 }
 
@@ -45,11 +43,8 @@ pub struct Client {
     link: Link,
     local: SocketAddr,
     remote: SocketAddr,
-    /// Of the sound.
     pub audio: Mid,
-    /// Of the picture.
     pub video: Mid,
-    /// Its session's URL.
     pub session: String,
     http: reqwest::Client,
     seen: Vec<(Instant, Event)>,

@@ -12,11 +12,9 @@ const MAX_BYTES: u64 = 64 << 10;
 /// Every launch text, by what it is for.
 #[derive(Debug, Clone)]
 pub struct Pipelines {
-    /// The compositor.
     pub stage: String,
     /// The video encoders by name.
     pub video: BTreeMap<String, String>,
-    /// The Opus encoder.
     pub opus: String,
 }
 

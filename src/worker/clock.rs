@@ -16,7 +16,6 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
-    /// Room time now.
     pub fn now(&self) -> Timestamp {
         Timestamp::ZERO + self.start.elapsed()
     }

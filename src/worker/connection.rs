@@ -160,7 +160,6 @@ impl Connection {
         Some(self.video.take_trouble().unwrap_or_else(patched))
     }
 
-    /// How it does.
     pub fn stats(&self, feed: Feed, sound: &Sound) -> FeedStats {
         let counters = &self.video.counters;
         let (width, height) = counters.size();

@@ -36,7 +36,6 @@ const END: Duration = Duration::from_millis(500);
 /// How a job was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// Its thread panicked.
     Panicked,
     /// Its thread does not go on.
     Hung,

@@ -50,7 +50,8 @@ impl Picture {
         }
         // GStreamer does not copy it where it does not copy the memory: it says where in the memory the planes are.
         if let Some(meta) = self.buffer.meta::<gst_video::VideoMeta>() {
-            let (flags, format, offset, stride) = (meta.video_frame_flags(), meta.format(), meta.offset(), meta.stride());
+            let (flags, format, offset, stride) =
+                (meta.video_frame_flags(), meta.format(), meta.offset(), meta.stride());
             gst_video::VideoMeta::add_full(own, flags, format, meta.width(), meta.height(), offset, stride)?;
         }
         Ok(Self { size: self.size, seen: self.seen, buffer })
@@ -74,7 +75,6 @@ impl Picture {
 }
 
 impl Looked {
-    /// Its pixels.
     pub fn view(&self) -> View<'_> {
         let [y, u, v, _] = self.frame.planes_data();
         let stride = self.frame.plane_stride();
@@ -176,7 +176,6 @@ pub struct Plane<'a> {
     pub stride: usize,
     /// Samples in a row.
     pub width: usize,
-    /// Rows.
     pub height: usize,
 }
 

@@ -21,7 +21,6 @@ struct Leaver {
     hung: bool,
 }
 
-/// The threads.
 #[derive(Debug, Default)]
 pub struct Leavers {
     threads: Vec<Leaver>,

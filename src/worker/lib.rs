@@ -47,7 +47,6 @@ use tilecast_core::link::{
 /// Why a worker ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The socket.
     #[error("the link to the front broke: {0}")]
     Link(#[from] io::Error),
     /// The front sent what is not a message.

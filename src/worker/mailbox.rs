@@ -12,7 +12,6 @@ use std::{
 #[error("a thread does not take what it is told")]
 pub struct Full;
 
-/// The queue.
 #[derive(Debug)]
 pub struct Mailbox<T> {
     items: Mutex<VecDeque<T>>,
@@ -31,7 +30,6 @@ impl<T> Mailbox<T> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an item.
     pub fn put(&self, item: T) -> Result<(), Full> {
         self.put_within(self.most, item)
     }

@@ -109,7 +109,6 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread.
     pub fn start(link: &UnixStream) -> io::Result<(Out, Self)> {
         let mut socket = link.try_clone()?;
         socket.set_write_timeout(Some(WRITE_TIMEOUT))?;

@@ -109,7 +109,6 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of this process.
     pub fn of_process() -> Self {
         Self { memory: File::open("/proc/self/statm").ok() }
     }

@@ -17,10 +17,8 @@ const QUIET: Duration = Duration::from_millis(250);
 /// Bytes read at once: ten frames of a 2.5 Mbit/s stream.
 const CHUNK: usize = 64 << 10;
 
-/// What came.
 #[derive(Debug)]
 pub enum Event {
-    /// A message.
     Message(ToWorker),
     /// Nothing for a while.
     Quiet,

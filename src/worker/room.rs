@@ -49,7 +49,6 @@ const MAX_PARTICIPANTS: usize = 1024;
 /// Longest name shown on a card, bytes.
 const MAX_NAME_BYTES: usize = 256;
 
-/// The room.
 pub struct Room {
     stage: Stage,
     sound: Sound,

@@ -6,7 +6,6 @@ use super::{process::ffmpeg, relay::Relay};
 
 /// A moving picture, 25 a second.
 pub const PICTURE: &str = "-f lavfi -i testsrc2=size=320x240:rate=25";
-/// A tone.
 pub const SOUND: &str = "-f lavfi -i sine=frequency=440:sample_rate=48000";
 /// A keyframe a second.
 pub const H264: &str = "-c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p";

@@ -11,9 +11,10 @@ mod modules;
 mod reader;
 
 /// Each room with those it may import.
-const MAY_IMPORT: [(&str, &[&str]); 11] = [
+const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("base", &[]),
     ("media", &["base"]),
+    ("mux", &["base", "media"]),
     ("layout", &["base", "media"]),
     ("sandbox", &["base"]),
     ("speaker", &["base", "media"]),
@@ -21,8 +22,8 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("draw", &["base", "media", "layout"]),
     ("link", &["base", "media", "layout"]),
     ("worker", &["base", "media", "layout", "sandbox", "draw", "link"]),
-    ("front", &["base", "media", "layout", "sandbox", "speaker", "cost", "draw", "link"]),
-    ("app", &["base", "media", "layout", "sandbox", "speaker", "cost", "draw", "link", "worker", "front"]),
+    ("front", &["base", "media", "mux", "layout", "sandbox", "speaker", "cost", "draw", "link"]),
+    ("app", &["base", "media", "mux", "layout", "sandbox", "speaker", "cost", "draw", "link", "worker", "front"]),
 ];
 
 /// The folders of `front`, from the ground up: each may use those before it.

@@ -47,7 +47,6 @@ impl Figures {
 /// The middle and the far end of many durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
-    /// Half are shorter.
     pub median: Duration,
     /// One in a hundred is longer.
     pub p99: Duration,

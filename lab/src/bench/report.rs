@@ -13,9 +13,7 @@ use super::{
 /// A measurement that stands alone.
 #[derive(Debug)]
 pub struct Row {
-    /// What was measured.
     pub what: String,
-    /// What was found.
     pub found: String,
 }
 
@@ -26,7 +24,6 @@ impl Row {
     }
 }
 
-/// Everything found.
 #[derive(Debug)]
 pub struct Report {
     film: bool,
@@ -81,7 +78,6 @@ impl Report {
         run.2.as_ref().ok()
     }
 
-    /// The whole report.
     pub fn markdown(&self) -> String {
         let mut text = String::from("# Bench\n\n");
         let _ = writeln!(

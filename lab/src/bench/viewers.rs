@@ -20,7 +20,6 @@ use crate::{
 };
 use tilecast::media::Size;
 
-/// How many watch.
 const VIEWERS: usize = 50;
 
 /// Rate of the picture that the program is made of, kbit/s, and its noise: more than the program may take, so that it takes all.

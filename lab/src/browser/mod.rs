@@ -35,23 +35,19 @@ const LAB: &str = include_str!("page.js");
 pub enum Devices {
     /// There is a camera with a moving picture and a microphone that beeps, and pages may use them.
     Fake,
-    /// Pages may not.
     Refused,
 }
 
 /// How a page is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
-    /// px
     pub width: u32,
-    /// px
     pub height: u32,
     /// With touch, and no mouse.
     pub phone: bool,
 }
 
 impl Screen {
-    /// A laptop.
     pub const DESKTOP: Self = Self { width: 1280, height: 800, phone: false };
     /// A small phone, upright.
     pub const PHONE: Self = Self { width: 360, height: 740, phone: true };

@@ -78,7 +78,6 @@ impl Tile {
 }
 
 impl Judge {
-    /// Has seen nothing.
     pub fn new() -> Self {
         Self { quietest: [0.0; FOUR.len()], ..Self::default() }
     }

@@ -27,11 +27,9 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 /// prices meanwhile, which is no misfortune.
 const AGAIN: Duration = Duration::from_secs(600);
 
-/// What is kept.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
-    /// Of this program.
     version: String,
     cpu: String,
     prices: Prices,

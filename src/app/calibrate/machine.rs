@@ -10,7 +10,6 @@ const KEPT_FREE: u64 = 256;
 /// Most memory of a machine that is counted, MiB: 16 TiB, more than any has.
 const MOST: u64 = 16 << 20;
 
-/// This machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Machine {
     /// Its processor, as it calls itself.

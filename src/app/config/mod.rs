@@ -53,7 +53,6 @@ const MAX_RANGES: usize = 256;
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
     Text,
     /// One JSON object a line.
     Json,
@@ -64,7 +63,6 @@ pub enum LogFormat {
 pub struct Config {
     /// Where the API listens.
     pub http: SocketAddr,
-    /// Where RTMP listens.
     pub rtmp: SocketAddr,
     /// Where WebRTC listens, by UDP and TCP.
     pub webrtc: SocketAddr,
@@ -72,7 +70,6 @@ pub struct Config {
     pub public_address: Vec<IpAddr>,
     /// What browsers are told of.
     pub ice_servers: IceServers,
-    /// The state folder.
     pub state: PathBuf,
     /// Further templates, from the layouts folder.
     pub layouts: Vec<(TemplateName, Template)>,
@@ -86,7 +83,6 @@ pub struct Config {
     pub allow_origin: Origins,
     /// API keys; none means loopback only.
     pub api_keys: Vec<Secret>,
-    /// Where workers run.
     pub engine: EngineConfig,
     /// The SRS beside this server, if there is one.
     pub srs: Option<SrsSettings>,

@@ -14,7 +14,6 @@ const LISTEN: &str = "0.0.0.0:8190";
 /// Longest name of an installation: with a room's 17 characters it stays within Docker's 63 for a service, and a secret's 9 more.
 const MAX_NAME: usize = 32;
 
-/// Where workers run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineConfig {
     /// On this machine, as child processes.

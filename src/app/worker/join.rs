@@ -67,7 +67,6 @@ enum Attempt {
     NotYet(String),
     /// The room is at the front at this address.
     Elsewhere(String),
-    /// For good.
     Leave(String),
 }
 

@@ -1,10 +1,10 @@
-//! How long to wait before trying again.
+//! Retry delays: exponential backoff with full jitter.
 
 use std::time::Duration;
 
-/// Exponential backoff with full jitter between bounds: doubling ceilings, a wait drawn evenly between the floor and the
-/// ceiling, so that a thousand pushes cut off at once do not come back at once ("Exponential Backoff And Jitter", AWS
-/// Architecture Blog, 2015).
+/// Exponential backoff with full jitter: each ceiling is twice the one before, up to a limit. A wait is drawn evenly
+/// between the floor and the ceiling, so that a thousand pushes that were cut off together do not come back together
+/// ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 #[derive(Debug, Clone)]
 pub struct Backoff {
     floor: Duration,
@@ -13,12 +13,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits grow from `floor` to `limit`.
+    /// The first ceiling is above `floor`; no wait is longer than `limit`.
     pub fn new(floor: Duration, limit: Duration) -> Self {
         Self { floor, ceiling: floor, limit }
     }
 
-    /// The next wait. `chance` is a random number in `0.0..1.0`, given by the caller so that this stays pure.
+    /// The next wait. `chance` is a random number in `0.0..1.0`; the caller draws it, so that this function stays pure.
     pub fn next(&mut self, chance: f64) -> Duration {
         self.ceiling = (self.ceiling * 2).min(self.limit);
         self.floor + self.ceiling.saturating_sub(self.floor).mul_f64(chance.clamp(0.0, 1.0))

@@ -1,11 +1,12 @@
-//! What bytes are called by what they hold.
+//! Content hashes: an asset's identity is the SHA-256 of its bytes.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of an uploaded file (FIPS 180-4), written as 64 hexadecimal digits: the same bytes have the same name everywhere.
+/// SHA-256 of an uploaded file (FIPS 180-4), written as 64 hexadecimal digits. The same bytes have the same hash on
+/// every machine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AssetHash([u8; 32]);
@@ -16,17 +17,15 @@ pub struct AssetHash([u8; 32]);
 pub struct InvalidHash;
 
 impl AssetHash {
-    /// Of these bytes.
     pub fn of(content: &[u8]) -> Self {
         Self(Sha256::digest(content).into())
     }
 
-    /// The hash itself.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// A hash as [`AssetHash::bytes`] gave it.
+    /// The inverse of [`AssetHash::bytes`].
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

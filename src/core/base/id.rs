@@ -1,4 +1,4 @@
-//! Names that come from outside, checked once at the door.
+//! Identifiers: names that come from outside are checked once, when they are parsed.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -10,22 +10,22 @@ pub const MAX_ID_BYTES: usize = 64;
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
-    /// It has other characters, or too many.
+    /// The text is too long, or has characters outside `A-Z a-z 0-9 - _`.
     #[error(
         "{text:?} is not a usable {what}: use 1 to 64 of the characters A-Z a-z 0-9 - _ and begin with a letter or digit"
     )]
     Form {
-        /// What it was to be.
+        /// The kind of id that the text was meant to be.
         what: &'static str,
-        /// Its beginning.
+        /// The beginning of the refused text.
         text: String,
     },
-    /// The API has something else at the address of that name.
+    /// The API has something else at the address of this name.
     #[error("{text:?} is not a usable {what}: the API's own address of that name would hide it; choose another")]
     Taken {
-        /// What it was to be.
+        /// The kind of id that the text was meant to be.
         what: &'static str,
-        /// All of it.
+        /// The whole refused text.
         text: String,
     },
 }
@@ -52,7 +52,7 @@ macro_rules! id {
         #[serde(try_from = "String", into = "String")]
         #[schema(value_type = String, pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
         #[schemars(with = "String")]
-        // Shared, because every tile of every scene and every packet bears one.
+        // Shared: every tile of every scene and every packet carries an id.
         pub struct $name(Arc<str>);
 
         impl $name {

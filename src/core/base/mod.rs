@@ -1,6 +1,8 @@
-//! What every other room stands on: ids, content hashes, secrets that redact themselves, backoff, named tasks and shutdown.
+//! Foundations of every other folder: ids, content hashes, secrets that redact themselves, backoff, named tasks and
+//! their shutdown.
 //!
-//! Knows nothing of media, sockets or rooms. Nothing here starts by itself; [`tasks::Tasks`] is how the rest starts and stops.
+//! This folder knows nothing of media, sockets or rooms. It starts nothing by itself; other folders start and stop
+//! their tasks with [`tasks::Tasks`].
 
 pub mod backoff;
 pub mod hash;

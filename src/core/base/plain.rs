@@ -1,9 +1,10 @@
-//! Text from outside as it may stand in a log or on a page: one line, bounded, without anything that a terminal obeys.
+//! Escaping of outside text (log injection): one line, bounded, without characters that a terminal or a page obeys.
 
 use std::fmt::{self, Write};
 
-/// Shows a text with its control characters, and those that turn the direction of their surroundings, as `\n` or `\u{1b}`, cut after a
-/// number of characters.
+/// Shows a text on one line and cuts it after a number of characters. Control characters, and characters that change
+/// the direction of the text around them, are shown as `
+/// ` or `\u{1b}`.
 #[derive(Debug, Clone, Copy)]
 pub struct Plain<T> {
     text: T,
@@ -25,7 +26,7 @@ impl<T: fmt::Display> fmt::Display for Plain<T> {
     }
 }
 
-/// Passes on what is written to it as [`Plain`] shows it.
+/// A writer that escapes and cuts what is written to it as [`Plain`] does.
 #[derive(Debug)]
 pub struct Plainly<'a, W> {
     out: &'a mut W,
@@ -34,15 +35,15 @@ pub struct Plainly<'a, W> {
 }
 
 impl<'a, W: Write> Plainly<'a, W> {
-    /// Passes on at most `most` characters.
+    /// Passes at most `most` characters on to `out`.
     pub fn new(out: &'a mut W, most: usize) -> Self {
         Self { out, left: most, cut: 0 }
     }
 
-    /// Says how much was cut, if anything was.
+    /// Writes how many characters were cut, if any were.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// The writer's errors.
     pub fn finish(self) -> fmt::Result {
         match self.cut {
             0 => Ok(()),
@@ -69,8 +70,8 @@ impl<W: Write> Write for Plainly<'_, W> {
     }
 }
 
-/// True for what does something instead of being seen: control characters, separators of lines, marks of direction (Unicode Standard
-/// Annex #9), byte order marks.
+/// True for characters that act instead of being shown: control characters, line separators, direction marks (Unicode
+/// Standard Annex #9), byte order marks.
 fn is_obeyed(char: char) -> bool {
     let turns =
         matches!(char, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');

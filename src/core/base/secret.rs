@@ -1,4 +1,4 @@
-//! Secrets that do not leak by accident.
+//! Secrets: keys and tokens that do not appear in logs by accident.
 
 use std::fmt;
 
@@ -6,10 +6,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-/// A key or token. Prints as `***`, compares in constant time, and is written out only where it is asked for by name.
+/// A key or token. It prints as `***`, and comparison takes constant time. [`Secret::expose`] is the only way to read
+/// the text.
 ///
-/// Serialising gives the text itself: the room document and the state store are where secrets live, and whoever may read
-/// those may read them.
+/// Serialising writes the text itself: secrets are stored in the room document and in the state store, and readers of
+/// those are allowed to see them.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String)]
@@ -21,19 +22,19 @@ impl Secret {
         Self(text.into())
     }
 
-    /// A new one of 128 random bits, in 22 characters that a URL takes as they are (RFC 4648 §5).
+    /// A new secret of 128 random bits, in 22 characters that a URL takes unchanged (RFC 4648 §5).
     pub fn random() -> Self {
         Self(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()))
     }
 
-    /// The text itself, for the one place that must send or store it.
+    /// The text itself, for the one place that must send or store the secret.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
 impl PartialEq for Secret {
-    /// Takes the same time wherever the two differ; the length alone is not hidden.
+    /// The time does not depend on where the texts differ. Their lengths are not hidden.
     fn eq(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }

@@ -1,12 +1,12 @@
-//! Named tasks with one owner: everything spawned is told to stop and waited for.
+//! Structured concurrency: named tasks with one owner. The owner tells every task to stop and waits for all of them.
 
 use std::{future::Future, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
-/// A group of tasks that stop together. Clones share the group; [`Tasks::child`] makes one that stops with its parent and
-/// may stop alone.
+/// A group of tasks that stop together. Clones share the group. [`Tasks::child`] makes a group that stops with its
+/// parent and can also stop alone.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
     token: CancellationToken,
@@ -14,12 +14,11 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// An empty group.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A group inside this one: stopping the parent stops the child, not the other way round.
+    /// A group inside this one. Stopping the parent stops the child; stopping the child does not stop the parent.
     pub fn child(&self) -> Self {
         Self { token: self.token.child_token(), tracker: TaskTracker::new() }
     }

@@ -1,19 +1,18 @@
-//! PURE. Whether there is room for another room.
+//! PURE. Admission control: whether a machine has capacity for one more room.
 
 use std::fmt;
 
 use super::Budget;
 
-/// What there is and what of it is taken.
+/// The capacity of a machine, and the part of it that rooms have taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// All there is.
     pub total: Budget,
-    /// What rooms take, each at least what it was let in with.
+    /// The sum over all rooms; each room counts with at least the budget it was admitted with.
     pub taken: Budget,
 }
 
-/// Why there is no room.
+/// Why a room does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortage {
     needed: Budget,
@@ -21,7 +20,6 @@ pub struct Shortage {
 }
 
 impl Capacity {
-    /// What is left.
     pub fn free(&self) -> Budget {
         Budget {
             millicores: self.total.millicores.saturating_sub(self.taken.millicores),
@@ -29,10 +27,10 @@ impl Capacity {
         }
     }
 
-    /// Whether this fits as well.
+    /// Admits a room if `needed` fits beside everything that is taken.
     ///
     /// # Errors
-    /// What is missing.
+    /// The resource that is missing.
     pub fn admits(&self, needed: Budget) -> Result<(), Shortage> {
         let free = self.free();
         let fits = needed.millicores <= free.millicores && needed.mib <= free.mib;
@@ -41,7 +39,7 @@ impl Capacity {
 }
 
 impl Shortage {
-    /// True if it would not fit with nobody else there either.
+    /// True if `needed` would not fit on the empty machine either.
     pub fn is_hopeless(&self) -> bool {
         let (needed, total) = (self.needed, self.capacity.total);
         needed.millicores > total.millicores || needed.mib > total.mib

@@ -1,5 +1,5 @@
-//! PURE. What a room costs: what its worker has to do becomes cores and megabytes, by prices that were measured
-//! ([`prices`]); whether a machine has room for it ([`capacity`]).
+//! PURE. Cost model for admission control. The work of a room's worker becomes cores and megabytes by measured
+//! [`prices`]; [`capacity`] says whether a machine can take that much more.
 
 pub mod capacity;
 pub mod prices;
@@ -9,7 +9,7 @@ use crate::media::{Size, VideoCodec};
 pub use capacity::{Capacity, Shortage};
 pub use prices::Prices;
 
-/// What a worker may use, or is expected to.
+/// The resources that a worker may use, or is expected to use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Budget {
     /// Thousandths of a core.
@@ -21,82 +21,79 @@ pub struct Budget {
 /// A moving picture's size and rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moving {
-    /// px.
     pub width: u32,
-    /// px.
     pub height: u32,
     /// Frames a second.
     pub fps: f32,
 }
 
-/// What a participant is taken to send before anything has come: what most cameras and browsers send.
+/// The picture that is expected of a participant before any packet has come: most cameras and browsers send this.
 pub const EXPECTED: Moving = Moving { width: 1280, height: 720, fps: 30.0 };
 
 /// A participant's picture on the program.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
-    /// As it is sent.
+    /// The picture as the sender encodes it.
     pub picture: Moving,
-    /// How it is coded.
+    /// The codec of the picture.
     pub codec: VideoCodec,
-    /// Every tile it is shown in, px of the canvas.
+    /// The size of every tile that shows this picture, px of the canvas.
     pub tiles: Vec<Size>,
 }
 
-/// What a room's worker has to do.
+/// The work of one room's worker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
-    /// The program.
     pub canvas: Moving,
-    /// The preset it is encoded with.
+    /// The encoder preset of the program.
     pub preset: String,
-    /// How many send sound.
+    /// Number of participants who send sound.
     pub voices: usize,
-    /// Those who are seen.
+    /// The participants who are on the program.
     pub seen: Vec<Seen>,
 }
 
-/// Memory of a worker with nobody in it, MiB, and of each participant; each million pixels of canvas adds to the first and each
-/// million pixels a participant sends to the second. A tenth above what `tilecast bench` finds, since a worker that meets its limit is
-/// ended; see docs/scale.md.
+/// Memory of a worker without participants, MiB, and of each participant. Each million pixels of canvas adds to the
+/// first; each million pixels that a participant sends adds to the second. The figures are a tenth above what `tilecast
+/// bench` finds, since a worker that reaches its limit is ended; see docs/scale.md.
 const MEMORY_BASE: f32 = 55.0;
 const MEMORY_CANVAS: f32 = 30.0;
 const MEMORY_VOICE: f32 = 1.5;
 const MEMORY_PICTURE: f32 = 8.5;
 
-/// Address space of a worker, MiB: what it has whatever its room is like, and how much of its budget besides. Measured in rooms of
-/// 1 to 16 participants, from 720p to 4K, it is 360 MiB and 1.2 of the budget: most of it is code, and stacks that are never
-/// touched. The rest of the first leaves room for 64 decoders' and 65 listeners' threads, 1 GiB, and for a few participants who
-/// suddenly send 4K with all the reference pictures there may be, 210 MiB each, until the room is reckoned anew, a second later;
-/// the second is that for everyone.
+/// Address space of a worker, MiB: a fixed part, and a factor of its memory budget. In measured rooms of 1 to 16
+/// participants, from 720p to 4K, a worker needs 360 MiB and 1.2 times the budget; most of that is code, and stacks
+/// that are never touched. The rest of the fixed part has space for the threads of 64 decoders and 65 listeners, 1 GiB,
+/// and for a few participants who suddenly send 4K with the largest number of reference pictures, 210 MiB each, until
+/// the budget is computed again a second later. The factor covers the same for all participants.
 const ADDRESSES_BASE: u64 = 2048;
 const ADDRESSES_OF_BUDGET: u64 = 4;
 
-/// Steps in which sizes are reserved, so that not every participant who joins changes the reservation.
+/// Step of a reservation, so that not every participant who joins changes the reservation.
 const STEP: Budget = Budget { millicores: 250, mib: 64 };
 
 impl Budget {
-    /// This or a little more, in whole steps.
+    /// The budget, rounded up to whole steps.
     pub fn in_steps(self) -> Self {
         Self { millicores: self.millicores.next_multiple_of(STEP.millicores), mib: self.mib.next_multiple_of(STEP.mib) }
     }
 
-    /// The larger of each.
+    /// The larger value of each resource.
     pub fn or(self, other: Self) -> Self {
         Self { millicores: self.millicores.max(other.millicores), mib: self.mib.max(other.mib) }
     }
 
-    /// Both together.
     pub fn and(self, other: Self) -> Self {
         Self { millicores: self.millicores.saturating_add(other.millicores), mib: self.mib.saturating_add(other.mib) }
     }
 
-    /// Most address space that a worker with this budget may take, bytes: what passes it is a fault or an attack.
+    /// Upper limit of the address space of a worker with this budget, bytes. A worker that needs more has a fault or is
+    /// under attack.
     pub fn address_space(self) -> u64 {
         (ADDRESSES_BASE + ADDRESSES_OF_BUDGET * u64::from(self.mib)) << 20
     }
 
-    /// For people and programs that count in cores.
+    /// Cores, for people and programs that do not count in thousandths.
     pub fn cores(self) -> f64 {
         f64::from(self.millicores) / 1000.0
     }
@@ -113,13 +110,13 @@ impl Moving {
 }
 
 impl Seen {
-    /// Thousandths of a core for decoding it and scaling it to its tiles.
+    /// Thousandths of a core for decoding the picture and scaling it to its tiles.
     fn millicores(&self, prices: &Prices) -> f32 {
         let Moving { width, height, fps } = self.picture;
         let small = self.tiles.iter().all(|tile| tile.is_small_for(Size { width, height }));
         let decode = prices.decode(self.codec, small) * self.picture.megapixels_a_second();
         let source = self.picture.megapixels_a_second();
-        // Whichever is larger is what the scaler has to go through.
+        // The scaler's work follows the larger of picture and tile.
         let scaled: f32 = self
             .tiles
             .iter()
@@ -130,7 +127,7 @@ impl Seen {
 }
 
 impl Load {
-    /// What this load takes at these prices.
+    /// The budget of this load at these prices.
     pub fn budget(&self, prices: &Prices) -> Budget {
         let canvas = self.canvas.megapixels_a_second() * (prices.compose + prices.encode(&self.preset));
         let decoding: f32 = self.seen.iter().map(|seen| seen.millicores(prices)).sum();
@@ -186,7 +183,7 @@ mod tests {
 
     #[test]
     fn address_space_leaves_room_for_what_was_measured_and_has_an_end() {
-        // Participants, what they send, the canvas, and VmPeak of their worker, MiB.
+        // Participants, what they send, the canvas, and the VmPeak of their worker, MiB.
         let wide = |width, height| Moving { width, height, fps: 30.0 };
         let (hd, full, ultra) = (EXPECTED, wide(1920, 1080), wide(3840, 2160));
         for (people, sent, canvas, peak) in

@@ -1,4 +1,4 @@
-//! PURE. What work costs on one machine, as `tilecast calibrate` measures it.
+//! PURE. Price table of the cost model: what work costs on one machine, as `tilecast calibrate` measures it.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::VideoCodec;
 
-/// Prices of one machine. Those of pixels are CPU time a pixel, ns: thousandths of a core for a million pixels a second.
+/// Prices of one machine. Prices of pixels are CPU time per pixel, ns; this equals thousandths of a core for a million
+/// pixels a second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prices {
-    /// Decoding H.264, a pixel of the picture as it is sent.
+    /// Decoding H.264, per pixel of the picture as it is sent.
     pub decode: f32,
-    /// The same without its loop filter, as it is done for tiles that are small for the picture.
+    /// Decoding H.264 without the loop filter, as for tiles that are small for the picture; per pixel.
     pub decode_small: f32,
-    /// Scaling to a tile, a pixel of the picture or of the tile, whichever is larger.
+    /// Scaling to a tile, per pixel of the picture or of the tile, whichever is larger.
     pub scale: f32,
-    /// Composing and dressing, a pixel of the canvas.
+    /// Composing and decorating, per pixel of the canvas.
     pub compose: f32,
-    /// Encoding, a pixel of the canvas, by x264's presets.
+    /// Encoding, per pixel of the canvas, by x264's presets.
     pub encode: BTreeMap<String, f32>,
-    /// One participant's packets taken in, their sound decoded, heard and mixed, thousandths of a core.
+    /// One participant's sound, thousandths of a core: receiving, decoding, voice activity detection and mixing.
     pub voice: f32,
-    /// A worker with nobody in it and next to no picture, thousandths of a core.
+    /// A worker with no participants and almost no picture, thousandths of a core.
     pub base: f32,
 }
 
-/// What the presets cost on the machine of docs/scale.md, ns a pixel.
+/// Prices of the presets on the machine of docs/scale.md, ns per pixel.
 const ENCODE: [(&str, f32); 7] = [
     ("ultrafast", 3.4),
     ("superfast", 6.0),
@@ -37,8 +38,8 @@ const ENCODE: [(&str, f32); 7] = [
     ("slow", 100.0),
 ];
 
-/// What other codecs are taken to cost to decode against H.264, with the loop filter, and without it where the decoder can leave
-/// it out: rough ratios, which calibration does not measure.
+/// Decoding price of other codecs relative to H.264: with the loop filter, and without it where the decoder can leave
+/// it out. These are rough ratios; calibration does not measure them.
 fn factor(codec: VideoCodec) -> (f32, f32) {
     match codec {
         VideoCodec::H264 => (1.0, 1.0),
@@ -50,29 +51,29 @@ fn factor(codec: VideoCodec) -> (f32, f32) {
 }
 
 impl Prices {
-    /// Of the machine of docs/scale.md: what counts until a machine has been measured.
+    /// Prices of the machine of docs/scale.md, used until a machine has been measured.
     pub fn reference() -> Self {
         let encode = ENCODE.iter().map(|(preset, price)| ((*preset).to_owned(), *price)).collect();
         Self { decode: 1.9, decode_small: 1.4, scale: 0.27, compose: 0.2, encode, voice: 6.7, base: 37.0 }
     }
 
-    /// Decoding a pixel of this codec, for tiles that are all small or not.
+    /// Price of decoding a pixel of this codec. `small` is true when every tile is small for the picture.
     pub fn decode(&self, codec: VideoCodec, small: bool) -> f32 {
         let (whole, light) = factor(codec);
         if small { self.decode_small * light } else { self.decode * whole }
     }
 
-    /// Encoding a pixel with this preset. An encoder whose presets are not x264's counts as `veryfast`: software takes about
-    /// that, and hardware less.
+    /// Price of encoding a pixel with this preset. An encoder whose presets are not x264's counts as `veryfast`:
+    /// software takes about that much, and hardware takes less.
     pub fn encode(&self, preset: &str) -> f32 {
         self.encode.get(preset).or_else(|| self.encode.get("veryfast")).copied().unwrap_or(ENCODE[2].1)
     }
 
-    /// True if they can be of a machine: a file may hold anything.
+    /// True if a machine can have these prices. A stored file may hold any number.
     pub fn are_sane(&self) -> bool {
         let singles = [self.decode, self.decode_small, self.scale, self.compose, self.voice, self.base];
         let all = singles.iter().chain(self.encode.values());
-        // From a hundred times quicker than the machine of docs/scale.md to a hundred times slower.
+        // The bounds: a hundred times faster and a hundred times slower than the machine of docs/scale.md.
         let mut all = all.copied();
         self.encode.contains_key("veryfast") && all.all(|price| (0.001..10_000.0).contains(&price))
     }

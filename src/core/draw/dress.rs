@@ -17,7 +17,6 @@ use crate::{
 pub struct Marks {
     /// Their sound is kept out.
     pub muted: bool,
-    /// They are heard.
     pub speaking: bool,
     /// Their connection is bad.
     pub weak: bool,

@@ -50,7 +50,6 @@ pub fn rgb([y, u, v]: [u8; 3]) -> [u8; 3] {
 /// One plane to read: its samples, and bytes from row to row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlaneRef<'a> {
-    /// Rows of samples.
     pub data: &'a [u8],
     /// Bytes from one row to the next.
     pub stride: usize,
@@ -59,7 +58,6 @@ pub struct PlaneRef<'a> {
 /// One plane to paint on.
 #[derive(Debug)]
 pub struct PlaneMut<'a> {
-    /// Rows of samples.
     pub data: &'a mut [u8],
     /// Bytes from one row to the next.
     pub stride: usize,
@@ -70,9 +68,7 @@ pub struct PlaneMut<'a> {
 pub struct View<'a> {
     /// How its planes lie; that of the surface it is painted on.
     pub format: Format,
-    /// px
     pub size: Size,
-    /// The colours.
     pub planes: [PlaneRef<'a>; 3],
     /// How opaque each pixel is, in the picture's full size; opaque everywhere without.
     pub alpha: Option<PlaneRef<'a>>,
@@ -87,12 +83,10 @@ pub struct Surface<'a> {
     pub format: Format,
     /// px, even
     pub size: Size,
-    /// The colours.
     pub planes: [PlaneMut<'a>; 3],
 }
 
 impl Surface<'_> {
-    /// All of it.
     pub fn bounds(&self) -> Rect {
         Rect { x: 0, y: 0, width: self.size.width, height: self.size.height }
     }
@@ -112,20 +106,17 @@ pub struct RgbPlanes {
 }
 
 impl RgbPlanes {
-    /// All black.
     pub fn new(size: Size) -> Self {
         let black = vec![0; size.width as usize * size.height as usize];
         Self { size, planes: [black.clone(), black.clone(), black] }
     }
 
-    /// To paint on.
     pub fn surface(&mut self) -> Surface<'_> {
         let stride = self.size.width as usize;
         let planes = self.planes.each_mut().map(|plane| PlaneMut { data: plane, stride });
         Surface { format: Format::Rgb, size: self.size, planes }
     }
 
-    /// As pixels.
     pub fn to_image(&self) -> RgbImage {
         let [red, green, blue] = &self.planes;
         let at = |x: u32, y: u32| y as usize * self.size.width as usize + x as usize;

@@ -30,7 +30,6 @@ pub const MAX_PREVIEW: usize = 32 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pack {
-    /// px
     pub size: Size,
     /// They were lossy already.
     pub lossy: bool,
@@ -42,13 +41,10 @@ pub struct Pack {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preview {
-    /// The template, checked.
     pub template: Template,
     /// What a room would set, checked against it.
     pub arguments: Arguments,
-    /// The meeting.
     pub rehearsal: Rehearsal,
-    /// The picture's size.
     pub canvas: Canvas,
     /// What the template calls images, which they are, and how long their files are, bytes. Those that are not shown have no file.
     pub images: Vec<(AssetName, AssetHash, usize)>,
@@ -60,7 +56,6 @@ pub struct Preview {
 pub enum Answer {
     /// The upload's pixels follow: width x height x 4 bytes, straight alpha.
     Pixels {
-        /// Its format.
         kind: Kind,
         /// Its own size, px.
         own: Size,
@@ -70,12 +65,7 @@ pub enum Answer {
         lossy: bool,
     },
     /// A picture's file follows.
-    File {
-        /// px
-        size: Size,
-        /// Its length.
-        bytes: usize,
-    },
+    File { size: Size, bytes: usize },
     /// It cannot be done; why, a sentence without its end.
     Refused(String),
 }

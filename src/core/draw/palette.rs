@@ -14,11 +14,9 @@ pub(super) struct Palette {
     pub surface: Rgb<u8>,
     /// A line around the card, so that cards on top of each other can be told apart.
     pub edge: Rgb<u8>,
-    /// The disc.
     pub disc: Rgb<u8>,
     /// What is on the disc.
     pub on_disc: Rgb<u8>,
-    /// The name.
     pub text: Rgb<u8>,
 }
 

@@ -30,7 +30,6 @@ pub enum RasterError {
     /// Larger than any of ours.
     #[error("it is {0}x{1} px in {2} bytes, and no finished picture is so large")]
     TooLarge(u32, u32, usize),
-    /// The decoder's reason.
     #[error("it does not read: {0}")]
     Broken(String),
 }

@@ -47,12 +47,10 @@ impl Sheet {
         Self::from_rgba(&opaque, format)
     }
 
-    /// px
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// To paint it.
     pub fn view(&self) -> View<'_> {
         let plane = |data, shift: u32| PlaneRef { data, stride: (self.size.width >> shift) as usize };
         let [a, b, c] = [0, 1, 2].map(|index| plane(&self.planes[index][..], self.format.shift(index)));

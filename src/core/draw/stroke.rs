@@ -14,7 +14,6 @@ use crate::{
 /// What a stroke leaves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ink<'a> {
-    /// One colour.
     Flat(Paint),
     /// A picture, stretched to a rectangle.
     Picture(View<'a>, Rect),
@@ -23,11 +22,9 @@ pub enum Ink<'a> {
 /// One thing that is painted. What is painted later lies in front.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stroke<'a> {
-    /// Where.
     pub outline: Outline,
     /// Which part of it.
     pub shape: Shape,
-    /// With what.
     pub ink: Ink<'a>,
     /// 0 cannot be seen, 1 is opaque.
     pub opacity: f32,

@@ -21,7 +21,6 @@ const FAMILIES: [&str; 7] =
     ["Inter", "Noto Sans", "Open Sans", "Roboto", "Source Sans 3", "Liberation Sans", "DejaVu Sans"];
 /// Between the regular and the medium weight of a family.
 const WEIGHT: Weight = Weight(450);
-/// For headings.
 const BOLD: Weight = Weight::BOLD;
 
 /// The system's fonts. Font files are mapped, not read: only the pages of glyphs that were drawn take memory.

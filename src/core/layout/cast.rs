@@ -13,7 +13,6 @@ use crate::base::ParticipantId;
 /// Who sat where in the scene before, so that they may stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Seating {
-    /// Everyone there was.
     people: Vec<ParticipantId>,
     /// For each place, its people in their order, by their number in `people`.
     pub seats: Vec<Line>,
@@ -208,7 +207,6 @@ impl Moved {
 /// Who would rather be where.
 #[derive(Debug, Default)]
 struct Stay {
-    /// Sat here before.
     here: Crowd,
     /// Sat in a place that is filled without them.
     lost: Crowd,

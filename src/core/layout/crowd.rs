@@ -9,15 +9,12 @@ pub(super) struct Crowd(u64);
 const _: () = assert!(MAX_TILES == u64::BITS as usize, "a crowd has a bit for every tile");
 
 impl Crowd {
-    /// None.
     pub const NOBODY: Self = Self(0);
 
-    /// The first `count`.
     pub fn first(count: usize) -> Self {
         Self(if count >= MAX_TILES { u64::MAX } else { (1 << count) - 1 })
     }
 
-    /// These.
     pub fn of(members: impl IntoIterator<Item = usize>) -> Self {
         let mut crowd = Self::NOBODY;
         members.into_iter().for_each(|index| crowd.add(index));
@@ -29,7 +26,6 @@ impl Crowd {
         self.0 >> index & 1 == 1
     }
 
-    /// One more.
     pub fn add(&mut self, index: usize) {
         self.0 |= 1 << index;
     }
@@ -44,7 +40,6 @@ impl Crowd {
         Self(self.0 & others.0)
     }
 
-    /// Those and others.
     pub fn or(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
@@ -124,7 +119,6 @@ impl Line {
         }
     }
 
-    /// In their order.
     pub fn people(&self) -> &[u8] {
         &self.order[..self.crowd.count()]
     }

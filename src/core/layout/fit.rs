@@ -10,16 +10,13 @@ pub struct Area {
     pub x: u32,
     /// px from the top
     pub y: u32,
-    /// What it covers.
     pub size: Size,
 }
 
 /// Which part of the picture is scaled to which part of the tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// Of the picture.
     pub source: Area,
-    /// Of the tile.
     pub target: Area,
 }
 

@@ -16,7 +16,6 @@ pub(super) struct Area {
 }
 
 impl Area {
-    /// The canvas.
     pub const WHOLE: Self = Self { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
 }
 
@@ -58,7 +57,6 @@ pub(super) struct Packing {
     /// px, even
     pub gap: u32,
     pub aspect: Option<Aspect>,
-    /// Where tiles gather.
     pub anchor: Anchor,
 }
 

@@ -24,6 +24,7 @@ pub struct Layout {
     pub(super) named: Named,
 }
 
+<<<<<<< HEAD
 /// What a layout's rules name, numbered: rules compare numbers, not texts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Named {
@@ -32,6 +33,8 @@ pub(super) struct Named {
 }
 
 /// An arrangement.
+=======
+>>>>>>> words
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rung {
     pub when: Option<When>,
@@ -59,7 +62,6 @@ pub(super) enum At {
     Anchor { anchor: Anchor, inset: f64 },
 }
 
-/// A place.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Slot {
     pub spot: Spot,
@@ -91,9 +93,7 @@ pub(super) enum Rule {
     Recent,
     Joined,
     Rest,
-    /// By number.
     Participant(usize),
-    /// By number.
     Role(usize),
 }
 
@@ -121,7 +121,6 @@ pub(super) struct Writing {
     pub inset: f64,
 }
 
-/// An overlay.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cover {
     pub name: String,

@@ -7,13 +7,10 @@ use super::{Part, style::ClockSpec};
 /// A piece of a text as a template writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Word {
-    /// As it stands.
     Plain(String),
     /// The name of whom the text is about.
     Name,
-    /// Their role.
     Role,
-    /// The room's id.
     Room,
     /// How many people there are.
     Participants,

@@ -1,7 +1,7 @@
-//! Framing: a big-endian `u32` length, one byte of kind, then the body. The length counts kind and body.
+//! Framing (IPC protocol): a big-endian `u32` length, one byte of kind, then the body. The length counts kind and body.
 //!
-//! Control and reports are JSON: rare, small, and readable in a trace. Media are a fixed header and the coded bytes, which
-//! are sliced out of the read buffer, not copied.
+//! Control messages and reports are JSON, since they are rare and small, and a trace of them is readable. Media
+//! messages are a fixed header and the coded bytes; the coded bytes are sliced out of the read buffer, not copied.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -23,16 +23,16 @@ const MAX_PICTURE: usize = 8 << 20;
 /// Longest packet of a listener's mix, bytes: 20 ms of Opus at its highest rate take 1275 (RFC 6716 §3.4).
 const MAX_SOUND: usize = 2 << 10;
 
-/// Why bytes are not a frame of this link. The link cannot go on after one.
+/// Why bytes are not a frame of this link. After such an error the link cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    /// Empty, or longer than any of its kind.
+    /// The frame is empty, or longer than a frame of its kind may be.
     #[error("a frame of {0} bytes, which none of its kind has")]
     Length(usize),
-    /// A kind this side does not take.
+    /// A kind that this side does not accept.
     #[error("a frame of kind {0}")]
     Kind(u8),
-    /// A media header with a value that means nothing.
+    /// A media header with an undefined value.
     #[error("a media frame with a malformed header")]
     Media,
     /// A control message or report that does not parse.
@@ -52,12 +52,12 @@ const HASH: usize = 32;
 /// Bytes of a media header: feed or listener, flags, codec, role, pts, dts.
 const MEDIA_HEADER: usize = 4 + 1 + 1 + 1 + 8 + 8;
 
-/// A message ready to be written: the head, then the coded bytes if it carries media.
+/// An encoded message: the head, then the coded bytes of a media message.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// Length, kind, and everything but the coded bytes.
+    /// Length, kind, and everything except the coded bytes.
     pub head: Bytes,
-    /// The coded bytes, shared with the packet they came from.
+    /// The coded bytes, shared with the packet.
     pub tail: Bytes,
 }
 
@@ -67,7 +67,7 @@ impl Frame {
         self.head.len() + self.tail.len()
     }
 
-    /// Never true; a frame has at least its length and kind.
+    /// Always false: a frame has at least its length and kind.
     pub fn is_empty(&self) -> bool {
         false
     }
@@ -104,7 +104,7 @@ fn codec_code(codec: Codec) -> u8 {
 }
 
 impl ToWorker {
-    /// As it goes on the wire.
+    /// The message in wire form.
     pub fn encode(&self) -> Frame {
         match self {
             Self::Control(control) => json(control),
@@ -119,7 +119,7 @@ impl ToWorker {
         }
     }
 
-    /// Takes the next message off `input`; `None` until it is whole.
+    /// Takes the next message from `input`; `None` until the message is complete.
     pub fn decode(input: &mut BytesMut) -> Result<Option<Self>, FrameError> {
         let Some((kind, mut body)) = take(input, |_| MAX_FRAME)? else { return Ok(None) };
         match kind {
@@ -139,7 +139,7 @@ impl ToWorker {
 }
 
 impl FromWorker {
-    /// As it goes on the wire.
+    /// The message in wire form.
     pub fn encode(&self) -> Frame {
         match self {
             Self::Report(report) => json(report),
@@ -155,18 +155,19 @@ impl FromWorker {
         }
     }
 
-    /// Longest frame of a kind, its length aside, bytes: a worker is not trusted with more of the front's memory than it needs.
+    /// Longest frame of a kind without its length field, bytes. A worker is not trusted, so it gets no more of the
+    /// front's memory than its messages need.
     fn longest(kind: u8) -> usize {
         match kind {
             KIND_JSON => MAX_REPORT,
             KIND_PACKET | KIND_SNAPSHOT => MAX_PICTURE,
             KIND_SOUND => MAX_SOUND,
-            // Any length gets as far as to be told that there is no such kind.
+            // An unknown kind passes with any length, so that the error names the kind.
             _ => MAX_FRAME,
         }
     }
 
-    /// Takes the next message off `input`; `None` until it is whole.
+    /// Takes the next message from `input`; `None` until the message is complete.
     pub fn decode(input: &mut BytesMut) -> Result<Option<Self>, FrameError> {
         let Some((kind, mut body)) = take(input, Self::longest)? else { return Ok(None) };
         match kind {
@@ -191,7 +192,7 @@ fn take(input: &mut BytesMut, longest: fn(u8) -> usize) -> Result<Option<(u8, By
         return Err(FrameError::Length(length));
     }
     if input.len() < 4 + length {
-        // Room for the rest at once, so that a large frame is not moved again and again as it grows.
+        // Reserves space for the whole frame, so that a large frame is not moved repeatedly while it grows.
         input.reserve(4 + length - input.len());
         return Ok(None);
     }

@@ -1,4 +1,5 @@
-//! How a worker on another machine finds its front and is let in: the ticket it was started with, its greeting, the answer.
+//! Join handshake of remote workers: the ticket that a worker is started with, the worker's greeting, the front's
+//! answer.
 //!
 //! Each is one JSON document behind a big-endian `u32` length. After [`Answer::Welcome`] the connection is the link.
 
@@ -15,32 +16,33 @@ use tokio_rustls::rustls::{
 
 use crate::base::{RoomId, Secret};
 
-/// The name in a front's certificate. It says what the certificate is for, not where the front is: workers trust that one
-/// certificate and no authority.
+/// The name in a front's certificate. The name says what the certificate is for, not where the front is: workers trust
+/// that one certificate and no authority.
 pub const FRONT_NAME: &str = "front.tilecast.internal";
 
 /// Longest greeting or answer, bytes: a few short texts.
 pub const MAX_DOCUMENT: usize = 4096;
 
-/// How long a link may be cut before both ends take the other for gone: shorter than Swarm takes to notice that a node is, so that
-/// a worker that was cut off has ended when its successor comes.
+/// Time after which both ends take a cut link for dead. It is shorter than the time in which Swarm notices a lost node,
+/// so that a worker that was cut off has ended before its successor comes.
 const CUT: Duration = Duration::from_secs(4);
 
-/// What a worker is started with, as a secret that it alone can read.
+/// The start data of a worker, a secret that only this worker can read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ticket {
-    /// Where its front listens, `HOST:PORT`, or where its fronts do, with commas between. A name may lead to several.
+    /// Where the front listens, `HOST:PORT`; several fronts are separated by commas. A name may resolve to several
+    /// addresses.
     pub front: String,
-    /// The front's certificate, PEM (RFC 7468): whoever has the key to it is the front.
+    /// The front's certificate, PEM (RFC 7468). The holder of its private key is the front.
     pub certificate: String,
     /// The room to work for.
     pub room: RoomId,
-    /// What lets it in.
+    /// The token that admits the worker.
     pub token: Secret,
 }
 
-/// First words of a worker.
+/// The first message of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Greeting {
@@ -50,30 +52,28 @@ pub struct Greeting {
     pub room: RoomId,
     /// As in its [`Ticket`].
     pub token: Secret,
-    /// Which of all that were ever started with this ticket it is: Swarm's id of the task.
+    /// Swarm's id of the task. It distinguishes all tasks that were started with this ticket.
     pub task: String,
 }
 
-/// What the front says to it.
+/// The front's answer to a greeting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
-    /// The link begins.
     Welcome,
-    /// The room wants no worker at this moment; ask again soon.
+    /// The room wants no worker at this moment. The worker asks again soon.
     Later(String),
-    /// The room is at the front that listens at this `HOST:PORT`; go there.
+    /// Another front has the room and listens at this `HOST:PORT`. The worker goes there.
     Elsewhere(String),
-    /// Never; end.
     Leave(String),
 }
 
-/// Why a text is no certificate to trust.
+/// Why a text is no valid certificate.
 #[derive(Debug, thiserror::Error)]
 #[error("no usable certificate: {0}")]
 pub struct InvalidCertificate(String);
 
-/// TLS 1.3 (RFC 8446) to whoever has the key to this certificate, PEM, and to nobody else.
+/// A TLS 1.3 client (RFC 8446) that trusts the holder of this certificate, PEM, and nobody else.
 ///
 /// # Errors
 /// When the text is no certificate.
@@ -82,26 +82,27 @@ pub fn trusting(certificate: &str) -> Result<ClientConfig, InvalidCertificate> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|error| invalid(&error))?;
     roots.add(certificate).map_err(|error| invalid(&error))?;
-    // The provider is named so that another crate's choice of a process-wide one cannot change ours.
+    // The provider is named here, so that another crate's process-wide choice cannot change it.
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("the provider has TLS 1.3");
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Why bytes are not what was awaited.
+/// Why bytes are not the expected document.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
     /// Longer than [`MAX_DOCUMENT`].
     #[error("a document of {0} bytes where at most {MAX_DOCUMENT} are expected")]
     Length(usize),
-    /// Not the expected JSON.
+    /// The bytes are not the expected JSON.
     #[error("a document that does not parse: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// Has the system end a TCP connection whose other end was cut off: by probes while nothing is sent, by what stays unacknowledged
-/// otherwise (RFC 1122 §4.2.3.6, RFC 5482). Small messages leave at once.
+/// Makes the system end a TCP connection whose other end is unreachable: by keepalive probes while nothing is sent,
+/// otherwise by a limit on unacknowledged data (RFC 1122 §4.2.3.6, RFC 5482). Also turns off Nagle's algorithm: small
+/// messages leave at once.
 pub fn notice_cuts(socket: &impl AsFd) -> io::Result<()> {
     const PROBES: u32 = 3;
     sockopt::set_tcp_nodelay(socket, true)?;
@@ -113,7 +114,7 @@ pub fn notice_cuts(socket: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// As it goes on the wire.
+/// The document in wire form.
 pub fn encode(document: &impl Serialize) -> Bytes {
     let body = serde_json::to_vec(document).expect("these have text keys and no numbers but whole ones");
     let mut bytes = BytesMut::with_capacity(4 + body.len());
@@ -122,10 +123,10 @@ pub fn encode(document: &impl Serialize) -> Bytes {
     bytes.freeze()
 }
 
-/// Takes a document off `input`; `None` until it is whole.
+/// Takes a document from `input`; `None` until the document is complete.
 ///
 /// # Errors
-/// When it is too long or is not what it should be; the connection is of no use then.
+/// When the document is too long or is not the expected one. The connection is then useless.
 pub fn decode<T: DeserializeOwned>(input: &mut BytesMut) -> Result<Option<T>, JoinError> {
     let Some(head) = input.first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_be_bytes(*head) as usize;

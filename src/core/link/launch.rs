@@ -1,6 +1,7 @@
-//! GStreamer launch texts with `{placeholders}`, as kept in `pipelines/`: the built-in ones, and how they are filled.
+//! Launch texts (gst-launch pipelines) with `{placeholders}`, as kept in `pipelines/`: the built-in texts, and how
+//! placeholders are filled.
 //!
-//! Only numbers and words of `a-z 0-9 - _` can be put in, so no value can end an element and begin another. Lines that begin
+//! A value is a number or a word of `a-z 0-9 - _`, so no value can end an element and begin another. Lines that begin
 //! with `#` are comments.
 
 /// The built-in launch texts: path below `pipelines/` without its ending, and the text.
@@ -13,15 +14,14 @@ pub const BUILTIN: &[(&str, &str)] = &[
     ("audio/opus", include_str!("../../../pipelines/audio/opus.launch")),
 ];
 
-/// The built-in launch text of that path, such as `video/x264`.
+/// The built-in launch text at this path, such as `video/x264`.
 pub fn builtin(path: &str) -> Option<&'static str> {
     BUILTIN.iter().find(|(name, _)| *name == path).map(|(_, text)| *text)
 }
 
-/// What may stand for a placeholder.
+/// The value of a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// Any whole number.
     Number(u64),
     /// A word of `a-z 0-9 - _`, 1 to 32 of them.
     Word(&'a str),
@@ -30,31 +30,29 @@ pub enum Value<'a> {
 /// Why a launch text cannot be filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LaunchError {
-    /// A placeholder that means nothing here.
+    /// A placeholder that does not exist here.
     #[error("the launch text has a placeholder {{{name}}}, which is not one of {known}")]
     Unknown {
-        /// As written.
         name: String,
-        /// Those that exist, comma separated.
+        /// The existing placeholders, separated by commas.
         known: String,
     },
-    /// A brace that never closes, or closes nothing.
+    /// An opening brace without a closing one, or the reverse.
     #[error("the launch text has an unmatched brace after {after:?}")]
     Brace {
-        /// The text just before it.
+        /// The text just before the brace.
         after: String,
     },
     /// A word that could change the pipeline's structure.
     #[error("{word:?} cannot stand for {{{name}}}: use 1 to 32 of the characters a-z 0-9 - _")]
     Word {
-        /// The placeholder.
         name: String,
-        /// What was to stand for it.
+        /// The refused word.
         word: String,
     },
 }
 
-/// Longest word.
+/// Longest word, bytes.
 const MAX_WORD: usize = 32;
 
 fn uncommented(text: &str) -> impl Iterator<Item = &str> {
@@ -66,7 +64,7 @@ fn brace(before: &str) -> LaunchError {
     LaunchError::Brace { after: tail.into_iter().rev().collect() }
 }
 
-/// Puts `values` in the place of their placeholders. A value no placeholder asks for is left out.
+/// Replaces placeholders by `values`. A value without a placeholder is ignored.
 pub fn fill(text: &str, values: &[(&str, Value<'_>)]) -> Result<String, LaunchError> {
     let mut filled = String::with_capacity(text.len());
     for line in uncommented(text) {
@@ -102,8 +100,8 @@ fn value(name: &str, values: &[(&str, Value<'_>)]) -> Result<String, LaunchError
     }
 }
 
-/// The element property that a placeholder is the whole value of, as in `bitrate={bitrate_kbps}`: the property to set when
-/// that value changes while the pipeline runs.
+/// The element property whose whole value is this placeholder, as in `bitrate={bitrate_kbps}`. The stage sets this
+/// property when the value changes while the pipeline runs.
 pub fn property_of<'a>(text: &'a str, placeholder: &str) -> Option<&'a str> {
     uncommented(text).flat_map(str::split_whitespace).find_map(|word| {
         let (property, value) = word.split_once('=')?;

@@ -1,4 +1,4 @@
-//! What crosses the link, and nothing else.
+//! Messages of the link (IPC protocol) between front and worker.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -9,98 +9,97 @@ use crate::{
     media::{ColorSpace, Heard, Levels, Packet, Timestamp},
 };
 
-/// Version of the link's messages. Front and worker must agree exactly; a worker that does not says so and exits.
+/// Version of the link's messages. Front and worker must have the same version; a worker with another version reports
+/// it and exits.
 pub const VERSION: u32 = 9;
 
-/// Most mixes that may be listened to at once; a longer list is refused. Each costs half a hundredth of a core. A room has at
-/// most 64 participants, of whom each may want the sound without their own, and viewers want everyone's.
+/// Most mixes at the same time; a longer list is refused. Each mix costs half a hundredth of a core. A room has at most
+/// 64 participants, each with one mix-minus, and viewers share the program mix.
 pub const MAX_LISTENERS: usize = 65;
 
-/// One arrival of one participant's media. Each time a participant connects it gets a new feed, so that nothing of an old
-/// connection (decoder state, clock) reaches the new one. Never reused within a room.
+/// One connection of one participant. Each connection gets a new feed, so that state of an old connection (decoder,
+/// clock) never reaches the new one. A number is never used again within a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Feed(pub u32);
 
-/// Front to worker.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToWorker {
-    /// A control message.
     Control(Control),
     /// One packet of one feed.
     Packet {
-        /// Whose media.
         feed: Feed,
-        /// True when the packet comes from a GOP cache: it arrives later than it was meant to and says nothing of jitter.
+        /// True when the packet comes from a GOP cache. Such a packet arrives late, so its arrival time is no measure
+        /// of jitter.
         replay: bool,
-        /// The media itself, on the feed's own time line.
+        /// The packet itself, on the feed's own time line.
         packet: Packet,
     },
-    /// An uploaded image's finished picture, sent before the first scene that names it, or later where the link has no room for it before; kept
-    /// until [`Control::ForgetAssets`].
+    /// The finished picture of an uploaded image. It is sent before the first scene that names it, or later when the
+    /// link has no space for it before. The worker keeps it until [`Control::ForgetAssets`].
     Asset {
-        /// What scenes call it.
+        /// The hash by which scenes name the image.
         hash: AssetHash,
-        /// A file that the front's own side wrote, PNG or JPEG; never one that somebody uploaded.
+        /// A PNG or JPEG file that a drawing process of ours wrote, never an uploaded file.
         file: Bytes,
     },
 }
 
-/// Front to worker, everything but media.
+/// Messages from front to worker, except media.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Control {
-    /// First message of a link, and only then.
+    /// The first message of a link; it comes once.
     Start(Box<Settings>),
-    /// Everyone in the room now; replaces the list before.
+    /// Everyone in the room; replaces the previous list.
     Participants(Vec<Participant>),
-    /// Every tile of the program from the next tick on; replaces the scene before.
+    /// Every tile of the program from the next tick on; replaces the previous scene.
     Scene {
-        /// The target scene.
         scene: Scene,
-        /// How the change takes place.
+        /// How the change is animated.
         transition: Transition,
-        /// The frame that the change begins with: the first whose program time, on the worker's own time line, is not
-        /// before this; `None` is the next frame. While one waits, another scene takes its place, and its time if it
-        /// has none of its own.
+        /// The first frame of the change: the first frame whose program time, on the worker's own time line, is not
+        /// before this time. `None` means the next frame. If another scene comes while one waits, the new scene
+        /// replaces it, and keeps its time unless the new scene has a time of its own.
         at: Option<Timestamp>,
     },
-    /// Who is heard and whose connection is bad, for highlights and badges; replaces the list before.
+    /// Who is speaking and whose connection is bad, for highlights and badges; replaces the previous list.
     States(Vec<(ParticipantId, State)>),
-    /// These assets, sent by [`ToWorker::Asset`], are needed no more.
+    /// These assets, sent by [`ToWorker::Asset`], are no longer needed.
     ForgetAssets(Vec<AssetHash>),
-    /// How the pictures of this feed are to be turned before they are shown: applies to every packet after this message until
-    /// the next, in the order of the link. A feed begins at 0; a new worker has to be told again.
+    /// Display rotation of this feed's pictures. It applies to every packet after this message until the next such
+    /// message, in the order of the link. A feed begins at 0; a new worker gets the message again.
     Rotation {
-        /// Whose; known from [`Control::Participants`].
+        /// The feed; known from [`Control::Participants`].
         feed: Feed,
-        /// Quarter turns clockwise, modulo 4, as the coordination of video orientation says (3GPP TS 26.114 §7.4.5).
+        /// Quarter turns clockwise, modulo 4, as in the coordination of video orientation (3GPP TS 26.114 §7.4.5).
         quarter_turns: u8,
     },
-    /// Every mix wanted as Opus from now on; replaces the list before. Each is answered by [`FromWorker::Sound`] while it is
-    /// listed, and for three packets more at most; nothing is encoded for an empty list, and that is how a worker begins. At
-    /// most [`MAX_LISTENERS`], each number once; else the list is refused by a fault and changes nothing.
+    /// All mixes that are encoded as Opus from now on; replaces the previous list. The worker answers with
+    /// [`FromWorker::Sound`] while a mix is listed, and with at most three more packets after that. An empty list
+    /// encodes nothing; a worker begins with it. The list has at most [`MAX_LISTENERS`] entries, each number once. The
+    /// worker refuses any other list with a fault, and changes nothing.
     Listeners(Vec<Listener>),
     /// Target rate of the program's video from now on, kbit/s.
     VideoBitrate(u32),
     /// The next program frame is to be a keyframe.
     Keyframe,
-    /// Asks for the newest program frame as JPEG; answered by [`FromWorker::Snapshot`] with the same number.
+    /// Asks for the newest program frame as JPEG. The answer is [`FromWorker::Snapshot`] with the same number.
     Snapshot(u64),
-    /// A heartbeat: answered at once by [`Report::Pong`] with the same number, by the thread that reads the link.
+    /// A heartbeat. The thread that reads the link answers at once with [`Report::Pong`] of the same number.
     Ping(u64),
     /// Finish what is in the encoders, then exit.
     Stop,
-    /// How the pictures of this feed are coloured where their bitstream does not say: applies like [`Control::Rotation`], and a
-    /// feed begins with nothing said.
+    /// Colour space of this feed's pictures where their bitstream does not say. It applies in order, like
+    /// [`Control::Rotation`]; a feed begins with nothing said.
     Color {
-        /// Whose; known from [`Control::Participants`].
+        /// The feed; known from [`Control::Participants`].
         feed: Feed,
-        /// What the sender says.
+        /// The colour space that the sender says.
         space: ColorSpace,
     },
-    /// The pictures of these feeds are decoded though nobody sees them, so that there is one when somebody does: they have keyframes too
-    /// seldom to wait for one. Replaces the list before; a worker begins with none.
+    /// Feeds that are decoded while nobody sees them, so that a picture is ready at once: their keyframes are too rare
+    /// to wait for. Replaces the previous list; a worker begins with none.
     Warm(Vec<Feed>),
 }
 
@@ -110,27 +109,25 @@ pub enum Control {
 pub struct Settings {
     /// [`VERSION`] of the front.
     pub version: u32,
-    /// For log lines and thread names.
+    /// The room's id, for log lines and thread names.
     pub room: RoomId,
-    /// The program's picture.
     pub canvas: Canvas,
     /// How the picture is encoded.
     pub video: VideoSettings,
     /// How the sound is encoded.
     pub audio: AudioSettings,
-    /// Launch texts of `pipelines/`, placeholders still in them.
+    /// Launch texts of `pipelines/`, with placeholders.
     pub pipelines: Pipelines,
 }
 
-/// Launch texts with `{placeholders}`, as found in `pipelines/`.
+/// Launch texts with `{placeholders}`, as in `pipelines/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pipelines {
-    /// The compositor.
     pub stage: String,
     /// The chosen video encoder.
     pub video: String,
-    /// The audio encoder of each [`Listener`], Opus.
+    /// The Opus encoder of each [`Listener`].
     pub opus: String,
 }
 
@@ -138,13 +135,13 @@ pub struct Pipelines {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VideoSettings {
-    /// Value of `{preset}`; checked by the front against the encoder's own list.
+    /// Value of `{preset}`. The front has checked it against the encoder's own list.
     pub preset: String,
     /// Target rate, kbit/s.
     pub bitrate_kbps: u32,
-    /// Frames from one keyframe to the next, at most.
+    /// Most frames from one keyframe to the next.
     pub keyframe_frames: u32,
-    /// Time over which the rate is kept, ms.
+    /// Time over which the rate is kept (VBV buffer), ms.
     pub buffer_ms: u32,
 }
 
@@ -156,122 +153,113 @@ pub struct AudioSettings {
     pub bitrate_kbps: u32,
 }
 
-/// A mix of the program's sound that someone listens to as Opus.
+/// A mix of the program's sound that is encoded as Opus for listeners: the program mix or a mix-minus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
-    /// The front's number for it. As long as a listener keeps number and mix its sound goes on unbroken.
+    /// The front's number for the listener. While number and mix stay the same, the sound goes on without a break.
     pub id: u32,
-    /// The participant who is left out, so that they do not hear themselves; `None` for the program's sound.
+    /// The participant who is left out (mix-minus), so that they do not hear themselves; `None` for the program mix.
     pub without: Option<ParticipantId>,
 }
 
-/// One participant as the worker needs it.
+/// One participant, with what the worker needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Participant {
-    /// Who.
     pub id: ParticipantId,
-    /// What a placeholder card says; any script.
+    /// The name on a placeholder card, in any script.
     pub name: String,
     /// The present connection, if there is one.
     pub feed: Option<Feed>,
     /// Gain of the sound, dB.
     pub gain_db: f32,
-    /// True keeps the sound out of the mix; it is still metered.
+    /// True keeps the sound out of the mix. It is still metered.
     pub muted: bool,
 }
 
-/// What a participant's tile may tell about them beside what the worker knows itself. Who is not listed is neither.
+/// States of a participant that the worker cannot know itself. A participant who is not listed has neither state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
-    /// They are heard.
     pub speaking: bool,
-    /// Their connection loses or delays media.
+    /// The participant's connection loses or delays media.
     pub weak: bool,
 }
 
-/// Worker to front.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FromWorker {
-    /// A report.
     Report(Report),
     /// One packet of the program. Time zero is the worker's start; the first packet of each track is its config.
     Program(Packet),
     /// One Opus packet of a listener's mix: 48 kHz stereo, 20 ms, without config, on the time line of
     /// [`FromWorker::Program`].
     Sound {
-        /// [`Listener::id`].
         listener: u32,
-        /// The packet.
         packet: Packet,
     },
     /// The newest program frame.
     Snapshot {
-        /// The number the front asked with.
+        /// The number from the front's request.
         id: u64,
         /// JPEG, canvas size.
         jpeg: Bytes,
     },
 }
 
-/// Worker to front, everything but media.
+/// Messages from worker to front, except media.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Report {
-    /// The stage ticks; first message of the worker.
+    /// The stage is running; the first message of the worker.
     Ready {
         /// [`VERSION`] of the worker.
         version: u32,
         /// Process id on its machine.
         pid: u32,
     },
-    /// The feed's tile went from card to moving picture (true) or back (false).
+    /// The feed's tile changed from card to moving picture (true) or back (false).
     Showing {
-        /// Whose.
         feed: Feed,
-        /// Picture, not card.
+        /// True for the picture, false for the card.
         showing: bool,
     },
-    /// Ten a second.
+    /// Audio levels, ten times a second.
     Levels {
         /// Every participant with sound, before gain and mute.
         participants: Vec<(ParticipantId, Heard)>,
         /// The mix as it is encoded.
         program: Levels,
     },
-    /// Once a second.
+    /// Statistics, once a second.
     Stats(Stats),
-    /// Something went wrong and was dealt with: a feed that cannot be decoded, a font that is missing.
+    /// A problem that the worker handled: a feed that cannot be decoded, a missing font.
     Fault {
-        /// Whose, if it concerns one feed.
+        /// The feed, if the problem concerns one feed.
         feed: Option<Feed>,
         /// A sentence for the operator.
         text: String,
     },
-    /// The machine is too slow for the room, which does without something; or it keeps up again.
+    /// The machine is too slow for the room and the room does without something (degradation), or the machine keeps up
+    /// again.
     Eased {
-        /// How many things are done without now; 0 is none.
+        /// Degradation level: how many things are left out now; 0 is none.
         level: u32,
         /// What changed and why, a sentence for the operator.
         text: String,
     },
-    /// Answers [`Control::Ping`].
     Pong(u64),
-    /// A part of the worker has something to do and makes no progress. Told again every half second while that lasts.
+    /// A part of the worker has work and makes no progress. Repeated every half second while that lasts.
     Late {
-        /// Which.
         part: Part,
-        /// Why, as far as it can be told from its threads.
+        /// The cause, as far as the worker's threads show it.
         cause: Cause,
     },
-    /// Packets of this feed were lost within the worker: nothing decodes before its next keyframe.
+    /// Packets of this feed were lost within the worker: nothing can be decoded before the feed's next keyframe.
     Lost {
-        /// Whose.
         feed: Feed,
-        /// Its decoder is a new one and well: the packets since the last keyframe would give it a picture at once. False while
-        /// those packets are what it cannot cope with.
+        /// True when the decoder is new and healthy: the packets since the last keyframe would give it a picture at
+        /// once. False while the decoder cannot cope with those packets.
         replay: bool,
     },
 }
@@ -282,9 +270,7 @@ pub enum Report {
 pub enum Part {
     /// The thread of the tick.
     Stage,
-    /// GStreamer's compositor.
     Compositor,
-    /// The video encoder.
     Encoder,
     /// The thread that mixes and encodes the sound.
     Sound,
@@ -306,7 +292,6 @@ pub enum Cause {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stats {
-    /// Program frames composed.
     pub frames: u64,
     /// Ticks that passed without a frame because the machine was too slow.
     pub missed: u64,
@@ -318,7 +303,6 @@ pub struct Stats {
     pub cpu_ms: u64,
     /// Resident memory, KiB.
     pub rss_kib: u64,
-    /// Each feed.
     pub feeds: Vec<FeedStats>,
 }
 
@@ -326,13 +310,10 @@ pub struct Stats {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeedStats {
-    /// Which.
     pub feed: Feed,
     /// Size of its newest picture, px; 0 by 0 before the first.
     pub width: u32,
-    /// See `width`.
     pub height: u32,
-    /// Pictures decoded.
     pub decoded: u64,
     /// Packets the decoder refused.
     pub corrupt: u64,

@@ -1,6 +1,6 @@
-//! One stream of packets to many readers, each with its own bounded queue.
+//! Fan-out (broadcast): one stream of packets to many readers, each with its own bounded queue.
 //!
-//! The writer never waits. A reader that falls behind loses what is old and goes on at a keyframe, and only that reader.
+//! The writer never waits. A slow reader loses old packets and goes on at a keyframe; other readers are not affected.
 
 use std::{
     collections::VecDeque,
@@ -12,22 +12,22 @@ use tokio::sync::Notify;
 
 use super::{GopCache, Packet, Role, Timestamp, Track};
 
-/// Most bytes that may wait for one reader, beside the GOP it began with: twice what [`MAX_AGE`] is at 8 Mbit/s, so that age
-/// is what bounds every usual stream.
+/// Most bytes that may wait for one reader, beside the GOP that the reader began with. This is twice the bytes of
+/// [`MAX_AGE`] at 8 Mbit/s, so that age bounds every usual stream.
 pub const MAX_QUEUE_BYTES: usize = 4 << 20;
 
-/// Most packets that may wait for one reader, likewise, which bounds streams of tiny packets: 10 s at 60 fps with sound.
+/// Most packets that may wait for one reader. This bounds streams of tiny packets: 10 s at 60 fps with sound.
 pub const MAX_QUEUE_PACKETS: usize = 1100;
 
-/// Longest that a packet waits for its reader, as time of the stream: how far the stream went on meanwhile. Whoever watches
-/// or passes a meeting on would rather miss two seconds than be two seconds behind from then on.
+/// Longest time that a packet waits for its reader, as time of the stream: how far the stream went on meanwhile. For a
+/// viewer or a relay, two missing seconds are better than a delay of two seconds from then on.
 pub const MAX_AGE: Duration = Duration::from_secs(2);
 
-/// A reader that skips goes on at a keyframe of at most this age. It then has as much time again before it skips the next
-/// time; from an older keyframe it would hardly get beyond that picture.
+/// Largest age of the keyframe at which a slow reader goes on. The reader then has the same time again before the next
+/// skip. From an older keyframe the reader would hardly get beyond that picture.
 const RESUME_AGE: Duration = Duration::from_secs(1);
 
-/// A stream with its GOP cache and its readers. Clones share the stream; any of them may push or subscribe.
+/// A stream with its GOP cache and its readers. Clones share the stream; any clone may push and subscribe.
 #[derive(Debug, Clone, Default)]
 pub struct Fanout {
     stream: Arc<Mutex<Stream>>,
@@ -38,7 +38,7 @@ struct Stream {
     cache: GopCache,
     readers: Vec<Weak<Queue>>,
     ended: bool,
-    /// The newest time seen.
+    /// The newest timestamp that was pushed.
     edge: Option<Timestamp>,
 }
 
@@ -48,13 +48,13 @@ impl Fanout {
         Self::default()
     }
 
-    /// No packets, no readers, and no cache: who subscribes later waits for a keyframe.
+    /// No packets, no readers and no cache: a later subscriber waits for a keyframe.
     pub fn uncached() -> Self {
         Self { stream: Arc::new(Mutex::new(Stream { cache: GopCache::of(0), ..Stream::default() })) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Stream> {
-        // Nothing under this lock can panic half-way.
+        // No code under this lock can panic between two changes.
         self.stream.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -73,7 +73,8 @@ impl Fanout {
         });
     }
 
-    /// A reader that begins with the cached GOP, so that it has a picture at once. The age of what is cached counts from now on.
+    /// A reader that begins with the cached GOP, so that it has a picture at once. The age of cached packets counts
+    /// from now on.
     pub fn subscribe(&self) -> Subscription {
         let queue = Arc::new(Queue::default());
         let mut stream = self.lock();
@@ -94,12 +95,12 @@ impl Fanout {
         self.lock().readers.iter().filter(|reader| reader.strong_count() > 0).count()
     }
 
-    /// True when a newcomer would have a picture at once.
+    /// True when a new reader would have a picture at once.
     pub fn has_picture(&self) -> bool {
         self.lock().cache.has_picture()
     }
 
-    /// Ends the stream: every reader, present and future, gets what is queued and then the end.
+    /// Ends the stream: every reader, present and future, gets the queued packets and then the end.
     pub fn end(&self) {
         let mut stream = self.lock();
         stream.ended = true;
@@ -110,16 +111,15 @@ impl Fanout {
     }
 }
 
-/// The reading end; dropping it unsubscribes.
+/// The reading end of a [`Fanout`]. Dropping it unsubscribes.
 #[derive(Debug)]
 pub struct Subscription {
     queue: Arc<Queue>,
 }
 
-/// What a reader's queue has been through.
+/// Counters of one reader's queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueStats {
-    /// Packets waiting now.
     pub queued: usize,
     /// Packets lost because this reader was slow, since it subscribed.
     pub dropped: u64,
@@ -163,7 +163,7 @@ struct Queue {
 #[derive(Debug, Default)]
 struct QueueState {
     waiting: VecDeque<Waiting>,
-    /// Bytes and packets of what waits, without what was cached: that is bounded with the cache, and shared with it.
+    /// Bytes and packets that wait, without the cached ones: the cache has its own bounds, and shares its packets.
     load: Load,
     awaits_keyframe: bool,
     ended: bool,
@@ -173,9 +173,9 @@ struct QueueState {
 #[derive(Debug)]
 struct Waiting {
     packet: Packet,
-    /// Where the stream stood when this began to wait.
+    /// The stream's newest timestamp when this packet began to wait.
     edge: Timestamp,
-    /// It is of the GOP that the reader began with.
+    /// True if the packet is of the GOP that the reader began with.
     cached: bool,
 }
 
@@ -242,7 +242,7 @@ impl QueueState {
             return;
         }
         if config {
-            // A reader needs each track's latest config once; this also keeps a flood of configs bounded.
+            // A reader needs each track's latest config once. This also bounds a flood of configs.
             let same = |old: &Packet| old.role == Role::Config && old.codec == packet.codec && old.data == packet.data;
             self.waiting.retain(|waiting| !same(&waiting.packet));
             self.load = Load::of(&self.waiting);
@@ -252,7 +252,7 @@ impl QueueState {
         self.load.packets += 1;
     }
 
-    /// Leaves out what is old: the picture up to a keyframe, and sound that is older than one may be.
+    /// Drops what is too old: pictures up to a keyframe, and sound beyond the largest age.
     fn skip(&mut self, edge: Timestamp) {
         let young = |waiting: &Waiting| edge.since(waiting.edge) <= RESUME_AGE;
         let resume = self.waiting.iter().rposition(|waiting| waiting.packet.is_keyframe() && young(waiting));
@@ -265,7 +265,7 @@ impl QueueState {
         });
     }
 
-    /// Drops what is not `wanted`, in order, but the configs that what is left needs.
+    /// Drops packets that are not `wanted`, in order, but keeps the configs that the remaining packets need.
     fn keep(&mut self, mut wanted: impl FnMut(&Waiting) -> bool) {
         let mut kept: VecDeque<Waiting> = VecDeque::new();
         for waiting in self.waiting.drain(..) {
@@ -309,7 +309,7 @@ mod tests {
         std::iter::from_fn(|| reader.try_next()).map(|p| p.role).collect()
     }
 
-    /// Times in ms of what waits, and whether it is sound.
+    /// Timestamps in ms of the waiting packets, and whether each is sound.
     fn times(reader: &mut Subscription) -> Vec<(i64, bool)> {
         std::iter::from_fn(|| reader.try_next()).map(|p| (p.dts.millis(), p.track() == Track::Audio)).collect()
     }

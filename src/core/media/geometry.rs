@@ -1,18 +1,16 @@
-//! Sizes and rectangles, in px.
+//! Geometry: sizes and rectangles, in px.
 
 use serde::{Deserialize, Serialize};
 
 /// Width and height in px.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Size {
-    /// px
     pub width: u32,
-    /// px
     pub height: u32,
 }
 
 impl Size {
-    /// True for a tile that is small for such a picture: two thirds of its size or less, both ways.
+    /// True for a tile that is small for this picture: at most two thirds of its size, in both directions.
     pub fn is_small_for(self, picture: Self) -> bool {
         self.width * 3 <= picture.width * 2 && self.height * 3 <= picture.height * 2
     }
@@ -26,14 +24,11 @@ pub struct Rect {
     pub x: i32,
     /// px from the canvas's top edge
     pub y: i32,
-    /// px
     pub width: u32,
-    /// px
     pub height: u32,
 }
 
 impl Rect {
-    /// Its size alone.
     pub fn size(self) -> Size {
         Size { width: self.width, height: self.height }
     }

@@ -1,19 +1,21 @@
-//! The packets since the last keyframe.
+//! GOP cache (fast start): the packets since the last keyframe.
 
 use super::{Packet, Role, Track};
 
-/// Most bytes a cache holds. 16 MB is a 10 s GOP at 12 Mbit/s; a stream beyond it offers no late start, nothing else.
+/// Most bytes of a cache. 16 MB is a 10 s GOP at 12 Mbit/s. A longer GOP only means that a new reader waits for the
+/// next keyframe.
 pub const MAX_BYTES: usize = 16 << 20;
 
 /// Most packets a cache holds: 30 s at 60 fps with sound.
 pub const MAX_PACKETS: usize = 4096;
 
-/// Most packets of a cache whose stream gives a keyframe on request: 5 s at 30 fps with sound. Such streams have none of
-/// themselves for minutes, and asking is quicker than decoding those.
+/// Most packets of a cache whose stream gives a keyframe on request: 5 s at 30 fps with sound. Such streams can go for
+/// minutes without a keyframe of their own, and requesting one is quicker than decoding minutes of packets.
 pub const MAX_PACKETS_ON_REQUEST: usize = 400;
 
-/// What a newcomer must be sent to show a stream at once: the latest config of each track, then everything since the last
-/// keyframe in arrival order. Without video it holds only configs, since any sound packet is a place to start.
+/// The packets that a new reader needs to show a stream at once: the latest config of each track, then everything since
+/// the last keyframe in arrival order. Without video the cache holds only configs, since sound can begin with any
+/// packet.
 #[derive(Debug)]
 pub struct GopCache {
     video_config: Option<Packet>,
@@ -21,7 +23,7 @@ pub struct GopCache {
     packets: Vec<Packet>,
     bytes: usize,
     most: usize,
-    /// The group since the last keyframe did not fit.
+    /// True when the group since the last keyframe did not fit.
     overran: bool,
 }
 
@@ -32,12 +34,11 @@ impl Default for GopCache {
 }
 
 impl GopCache {
-    /// An empty cache.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty cache of at most so many packets.
+    /// An empty cache of at most `most` packets.
     pub fn of(most: usize) -> Self {
         Self { video_config: None, audio_config: None, packets: Vec::new(), bytes: 0, most, overran: false }
     }
@@ -46,7 +47,7 @@ impl GopCache {
     pub fn push(&mut self, packet: &Packet) {
         match (packet.track(), packet.role) {
             (Track::Video, Role::Config) => {
-                // Packets coded under the old parameters cannot follow the new ones.
+                // Packets that were encoded with the old parameters cannot follow the new ones.
                 if self.video_config.as_ref().is_some_and(|old| old.data != packet.data) {
                     self.clear_packets();
                 }
@@ -81,18 +82,18 @@ impl GopCache {
         self.overran = false;
     }
 
-    /// Forgets everything, when the stream ends.
+    /// Empties the cache, when the stream ends.
     pub fn clear(&mut self) {
         *self = Self::of(self.most);
     }
 
-    /// True when a newcomer would see a picture from [`GopCache::replay`] alone.
+    /// True when [`GopCache::replay`] alone gives a new reader a picture.
     pub fn has_picture(&self) -> bool {
         !self.packets.is_empty()
     }
 
-    /// True when the group of pictures will not fit for much longer, or does not: three quarters of it are used. A newcomer may then see
-    /// nothing before the next keyframe, if there is ever one.
+    /// True when the group of pictures does not fit, or soon will not: three quarters of the cache are used. A new
+    /// reader may then see nothing before the next keyframe, if one ever comes.
     pub fn is_long(&self) -> bool {
         self.overran || self.bytes >= MAX_BYTES / 4 * 3 || self.packets.len() >= self.most / 4 * 3
     }

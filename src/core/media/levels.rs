@@ -1,4 +1,4 @@
-//! How loud something is, and whether it is speech.
+//! Audio levels: loudness of a block of sound, and its share of speech.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
-//! The vocabulary of media: timestamps, codecs, packets, the GOP cache and the fan-out of encoded packets, levels, sizes.
+//! Media types: timestamps, codecs, packets (access units), the GOP cache, the fan-out of encoded packets, levels,
+//! sizes.
 //!
-//! Holds no socket, thread or clock: time is an argument, bytes are [`bytes::Bytes`].
+//! This folder has no socket, thread or clock: time is an argument, bytes are [`bytes::Bytes`].
 
 pub mod color;
 pub mod fanout;

@@ -1,14 +1,15 @@
-//! What a coded picture says of itself: whether decoding can begin with it. A sender's own mark is as often wrong as missing.
+//! Keyframe detection: whether decoding can begin with a coded picture, from its bitstream. A sender's own mark is
+//! often wrong or missing.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::VideoCodec;
 
-/// Most parameter sets of one kind of a record: `avcC` counts the sequence ones in five bits.
+/// Most parameter sets of one kind in a record: `avcC` counts sequence parameter sets in five bits.
 const MAX_SETS: usize = 31;
 
-/// Whether decoding can begin with a picture; `None` where its bytes do not tell. `record` is the stream's `avcC` or `hvcC`, if there is
-/// one.
+/// Whether decoding can begin with a picture; `None` where its bytes do not say. `record` is the stream's `avcC` or
+/// `hvcC`, if there is one.
 pub fn begins(codec: VideoCodec, record: Option<&[u8]>, data: &[u8]) -> Option<bool> {
     let first = *data.first()?;
     match codec {
@@ -17,15 +18,15 @@ pub fn begins(codec: VideoCodec, record: Option<&[u8]>, data: &[u8]) -> Option<b
         VideoCodec::Hevc => any_unit(data, length(record, 21), |unit| (16..=21).contains(&(unit[0] >> 1 & 0x3f))),
         // RFC 6386 §9.1.
         VideoCodec::Vp8 => Some(first & 1 == 0),
-        // VP9 bitstream specification §6.2; a bit more with profile 3.
+        // VP9 bitstream specification §6.2; profile 3 has one more bit.
         VideoCodec::Vp9 if first >> 6 != 2 => None,
         VideoCodec::Vp9 => Some(first & if first & 0x30 == 0x30 { 0x06 } else { 0x0c } == 0),
         VideoCodec::Av1 => av1_begins(data),
     }
 }
 
-/// Whether a unit of H.264 makes its picture one to begin with: a slice of an IDR picture, or a recovery point, which is what streams
-/// without IDR pictures have (ITU-T H.264 §D.2.8).
+/// Whether an H.264 unit makes its picture a random access point: a slice of an IDR picture, or a recovery point, which
+/// streams without IDR pictures have (ITU-T H.264 §D.2.8).
 pub fn h264_begins(unit: &[u8]) -> bool {
     match unit[0] & 0x1f {
         5 => true,
@@ -34,7 +35,8 @@ pub fn h264_begins(unit: &[u8]) -> bool {
     }
 }
 
-/// An `avcC` record of the parameter sets in a picture of four-byte lengths, for a stream that has sent none.
+/// An `avcC` record, made of the parameter sets in a picture with four-byte lengths. For a stream that has sent no
+/// record.
 pub fn record_within(data: &[u8]) -> Option<Bytes> {
     let of = |kind| {
         let units = Prefixed { data, length: 4 }.filter(move |unit| unit[0] & 0x1f == kind);
@@ -44,7 +46,8 @@ pub fn record_within(data: &[u8]) -> Option<Bytes> {
     avc_record(&of(7), &of(8))
 }
 
-/// The `avcC` record (ISO/IEC 14496-15 §5.3.3.1) for lengths of four bytes; `None` while either kind of set is missing or does not fit.
+/// The `avcC` record (ISO/IEC 14496-15 §5.3.3.1) for lengths of four bytes; `None` while a kind of parameter set is
+/// missing or does not fit.
 pub fn avc_record(sps: &[Vec<u8>], pps: &[Vec<u8>]) -> Option<Bytes> {
     let first = sps.first().filter(|first| first.len() >= 4)?;
     let fits = |sets: &[Vec<u8>]| sets.len() <= MAX_SETS && sets.iter().all(|set| set.len() <= usize::from(u16::MAX));
@@ -63,15 +66,16 @@ pub fn avc_record(sps: &[Vec<u8>], pps: &[Vec<u8>]) -> Option<Bytes> {
     Some(record.freeze())
 }
 
-/// Bytes of a unit's length, as the record says at this place.
+/// Bytes of a unit's length field, read from the record at this offset.
 fn length(record: Option<&[u8]>, at: usize) -> usize {
     record.and_then(|record| record.get(at)).map_or(4, |byte| usize::from(byte & 3) + 1)
 }
 
-/// Whether any unit is such; `None` where the bytes are no units. Byte streams (Annex B) are seen by how they begin.
+/// Whether any unit satisfies `is`; `None` where the bytes are no units. A start code at the beginning marks a byte
+/// stream (Annex B).
 fn any_unit(data: &[u8], length: usize, is: impl Fn(&[u8]) -> bool) -> Option<bool> {
     if data.starts_with(&[0, 0, 1]) || data.starts_with(&[0, 0, 0, 1]) {
-        // What a unit is stands in its first bytes.
+        // The first bytes of a unit hold its type.
         let mut starts = (3..data.len()).filter(|at| data[at - 3..*at] == [0, 0, 1]);
         return Some(starts.any(|at| is(&data[at..])));
     }
@@ -80,7 +84,7 @@ fn any_unit(data: &[u8], length: usize, is: impl Fn(&[u8]) -> bool) -> Option<bo
     (found || units.data.is_empty()).then_some(found)
 }
 
-/// Units behind their lengths, none of them empty. What is left of the bytes in the end is no unit.
+/// Units with length prefixes, none of them empty. Remaining bytes at the end are no unit.
 struct Prefixed<'a> {
     data: &'a [u8],
     length: usize,
@@ -102,7 +106,7 @@ impl<'a> Iterator for Prefixed<'a> {
     }
 }
 
-/// Of supplemental enhancement information (§7.3.2.3.1).
+/// Searches supplemental enhancement information (§7.3.2.3.1).
 fn has_recovery_point(mut messages: &[u8]) -> bool {
     const RECOVERY_POINT: usize = 6;
     fn number(bytes: &mut &[u8]) -> Option<usize> {
@@ -116,7 +120,7 @@ fn has_recovery_point(mut messages: &[u8]) -> bool {
             }
         }
     }
-    // The last byte is the trailing bits'.
+    // The last byte holds the trailing bits.
     while messages.len() > 2 {
         let (Some(kind), Some(size)) = (number(&mut messages), number(&mut messages)) else { return false };
         if kind == RECOVERY_POINT {
@@ -127,7 +131,7 @@ fn has_recovery_point(mut messages: &[u8]) -> bool {
     false
 }
 
-/// Encoders send a sequence header with every keyframe, and with nothing else (AV1 specification §7.5, random access).
+/// Encoders send a sequence header with every keyframe, and only there (AV1 specification §7.5, random access).
 fn av1_begins(mut data: &[u8]) -> Option<bool> {
     const SEQUENCE_HEADER: u8 = 1;
     while let Some(head) = data.first() {
@@ -162,7 +166,7 @@ mod tests {
     const PPS: &[u8] = &[0x68, 2];
     const IDR: &[u8] = &[0x65, 3, 4];
     const SLICE: &[u8] = &[0x41, 5, 6];
-    /// User data, and then a recovery point.
+    /// User data, followed by a recovery point.
     const SEI: &[u8] = &[0x06, 5, 2, 9, 9, 6, 1, 0xc4, 0x80];
 
     fn prefixed(units: &[&[u8]]) -> Vec<u8> {

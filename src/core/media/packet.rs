@@ -1,38 +1,34 @@
-//! One encoded unit of a stream.
+//! Packets (access units): one encoded unit of a stream.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
-/// Picture or sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Track {
-    /// Picture.
     Video,
-    /// Sound.
     Audio,
 }
 
-/// Codecs of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VideoCodec {
-    /// ITU-T H.264. With a [`Role::Config`] packet (an `avcC` record, ISO/IEC 14496-15 §5.3.3.1) units are length-prefixed as
-    /// that record says; without one they are Annex B.
+    /// ITU-T H.264. If the stream has a [`Role::Config`] packet (an `avcC` record, ISO/IEC 14496-15 §5.3.3.1), units
+    /// have length prefixes as that record says. Without that packet, units are in Annex B form.
     H264,
-    /// ITU-T H.265, same convention with `hvcC`.
+    /// ITU-T H.265, with the same convention for `hvcC`.
     Hevc,
-    /// VP8 (RFC 6386), one frame a packet. Like the two below it needs no [`Role::Config`]: keyframes carry everything.
+    /// VP8 (RFC 6386), one frame per packet. VP8, VP9 and AV1 need no [`Role::Config`]: their keyframes carry all
+    /// parameters.
     Vp8,
-    /// VP9, one superframe a packet.
+    /// VP9, one superframe per packet.
     Vp9,
-    /// AV1, one temporal unit a packet: OBUs with their size fields, without temporal delimiters or with.
+    /// AV1, one temporal unit per packet: OBUs with size fields, with or without temporal delimiters.
     Av1,
 }
 
-/// Codecs of sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AudioCodec {
@@ -40,26 +36,23 @@ pub enum AudioCodec {
     Aac,
     /// MPEG-1/2 layer III frames.
     Mp3,
-    /// Opus packets (RFC 6716), 48 kHz. A [`Role::Config`] packet, which may be absent, holds the OpusHead (RFC 7845 §5.1).
+    /// Opus packets (RFC 6716), 48 kHz. The [`Role::Config`] packet is optional; it holds the OpusHead (RFC 7845 §5.1).
     Opus,
-    /// G.711 A-law (ITU-T G.711), 8 kHz, one channel, a byte a sample.
+    /// G.711 A-law (ITU-T G.711), 8 kHz, one channel, one byte per sample.
     Pcma,
-    /// G.711 µ-law, the same.
+    /// G.711 µ-law, otherwise like A-law.
     Pcmu,
 }
 
-/// Any codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
-    /// Of pictures.
     Video(VideoCodec),
-    /// Of sound.
     Audio(AudioCodec),
 }
 
 impl Codec {
-    /// Every one. The link numbers them by their place here.
+    /// Every codec. On the link, a codec's number is its index in this list.
     pub const ALL: [Self; 10] = [
         Self::Video(VideoCodec::H264),
         Self::Video(VideoCodec::Hevc),
@@ -73,7 +66,7 @@ impl Codec {
         Self::Audio(AudioCodec::Pcmu),
     ];
 
-    /// Which track it codes.
+    /// The track that this codec encodes.
     pub fn track(self) -> Track {
         match self {
             Self::Video(_) => Track::Video,
@@ -86,11 +79,12 @@ impl Codec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Parameters that must reach the decoder before what follows; no picture or sound itself.
+    /// Parameters that the decoder needs before the packets that follow. The packet has no picture and no sound of its
+    /// own.
     Config,
-    /// Decodes without anything before it but the config: a keyframe, or any sound packet.
+    /// Decodable with nothing but the config before it: a keyframe, or any sound packet.
     Key,
-    /// Needs what came before it.
+    /// Decodable only after the packets before it.
     Delta,
 }
 
@@ -101,21 +95,19 @@ pub struct Packet {
     pub codec: Codec,
     /// What it is to a decoder.
     pub role: Role,
-    /// When it is to be shown or heard, on its stream's time line.
+    /// Presentation time, on the stream's own time line.
     pub pts: Timestamp,
-    /// When it is to be decoded; never falls within a track of one stream.
+    /// Decoding time; it never decreases within a track of one stream.
     pub dts: Timestamp,
-    /// The coded bytes.
     pub data: Bytes,
 }
 
 impl Packet {
-    /// Picture or sound.
     pub fn track(&self) -> Track {
         self.codec.track()
     }
 
-    /// A video keyframe: where a newcomer can start.
+    /// True for a video keyframe, where a new reader can start.
     pub fn is_keyframe(&self) -> bool {
         self.track() == Track::Video && self.role == Role::Key
     }

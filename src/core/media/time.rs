@@ -1,4 +1,4 @@
-//! Media time.
+//! Timestamps: media time in nanoseconds.
 
 use std::{
     fmt,
@@ -8,29 +8,27 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// A point on some stream's own time line, in nanoseconds. Zero and rate belong to the stream; two streams' timestamps mean
-/// nothing to each other until a playout clock relates them. Nanoseconds hold 1024 samples at 48 kHz to 0.3 ns and 292
-/// years.
+/// A point on a stream's own time line, in nanoseconds. Each stream has its own zero and rate; timestamps of two
+/// streams cannot be compared until a playout clock relates them. Nanoseconds hold 1024 samples at 48 kHz to 0.3 ns,
+/// and the range is 292 years.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The stream's zero.
     pub const ZERO: Self = Self(0);
 
-    /// From nanoseconds.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
-    /// From milliseconds, RTMP's unit; saturates at the ends of the range.
+    /// From milliseconds, RTMP's unit. Saturates at the ends of the range.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
-    /// From a count of units at `rate` Hz (samples at 48 000, ticks at 90 000), rounded down; exact for any count a stream
-    /// can reach. `rate` must not be 0.
+    /// From a count of units at `rate` Hz (samples at 48 000, ticks at 90 000), rounded down. The result is exact for
+    /// any count that a stream can reach. `rate` must not be 0.
     pub const fn from_units(units: i64, rate: u32) -> Self {
         Self((units as i128 * 1_000_000_000).div_euclid(rate as i128) as i64)
     }
@@ -45,7 +43,7 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// Time from `earlier` to `self`; zero when `earlier` is later.
+    /// Time from `earlier` to `self`; zero when `earlier` is later than `self`.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

@@ -35,11 +35,11 @@ pub(super) const ABSENT: [i64; 3] = [libc::SYS_clone3, libc::SYS_openat2, libc::
 /// complains if it cannot; by the same call a process of the same user could be put to sleep.
 pub(super) const IDLE: [i64; 1] = [libc::SYS_sched_setattr];
 
-/// Calls that end the process: no worker has a reason to make them once its libraries are loaded.
+/// Calls that end the process: no worker has a reason to make them after its libraries are loaded.
 pub(super) const HOSTILE: [i64; 5] =
     [libc::SYS_execve, libc::SYS_execveat, libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev];
 
-/// Memory, threads, signals of its own, time, and what is open already.
+/// Memory, threads, the process's own signals, time, and open descriptors.
 const COMPUTE: [i64; 49] = [
     libc::SYS_brk,
     libc::SYS_clock_getres,
@@ -92,7 +92,7 @@ const COMPUTE: [i64; 49] = [
     libc::SYS_writev,
 ];
 
-/// Looking at files, which is as far as Landlock lets it.
+/// Reading files, as far as Landlock allows.
 const READ: [i64; 11] = [
     libc::SYS_faccessat,
     libc::SYS_faccessat2,
@@ -107,7 +107,7 @@ const READ: [i64; 11] = [
     libc::SYS_umask,
 ];
 
-/// Its link to the front, and talking within the process.
+/// The link to the front, and communication within the process.
 const WORKER: [i64; 8] = [
     libc::SYS_eventfd2,
     libc::SYS_getegid,
@@ -119,7 +119,7 @@ const WORKER: [i64; 8] = [
     libc::SYS_shutdown,
 ];
 
-/// What x86-64 has in two versions, the older ones.
+/// The older versions of calls that x86-64 has in two versions.
 #[cfg(target_arch = "x86_64")]
 const OLD_READ: [i64; 4] = [libc::SYS_access, libc::SYS_lstat, libc::SYS_readlink, libc::SYS_stat];
 #[cfg(not(target_arch = "x86_64"))]
@@ -129,7 +129,7 @@ const OLD_WORKER: [i64; 5] = [libc::SYS_dup2, libc::SYS_pipe, libc::SYS_poll, li
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_WORKER: [i64; 0] = [];
 
-/// What drivers of encoders do besides. Landlock says which devices these are.
+/// Additional calls of encoder drivers. Landlock limits the devices.
 const DEVICES: [i64; 7] = [
     libc::SYS_ftruncate,
     libc::SYS_ioctl,
@@ -140,7 +140,7 @@ const DEVICES: [i64; 7] = [
     libc::SYS_sched_setaffinity,
 ];
 
-/// Those that are allowed whatever their arguments.
+/// Calls that are allowed with any arguments.
 pub(super) fn always(calls: Calls) -> Vec<i64> {
     let read = [&COMPUTE[..], &READ, &OLD_READ].concat();
     match calls {
@@ -151,7 +151,7 @@ pub(super) fn always(calls: Calls) -> Vec<i64> {
     }
 }
 
-/// Flags of clone(2) that make namespaces.
+/// Flags of clone(2) that create namespaces.
 const NAMESPACES: i32 = libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
@@ -160,23 +160,23 @@ const NAMESPACES: i32 = libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET;
 
-/// Flags of open(2) that make or change a file.
+/// Flags of open(2) that create or change a file.
 const CHANGES: i32 = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
 
-/// Where a kind of socket is told; its upper bits are flags.
+/// The bits that hold a socket's type; the upper bits are flags.
 const KIND: u32 = 0xf;
 
-/// PR_GET_AUXV of prctl(2), by which Rust learns what the processor can do.
+/// PR_GET_AUXV of prctl(2): Rust reads the processor's features with it.
 const GET_AUXV: i32 = 0x4155_5856;
 
-/// What is looked at by fcntl(2) and changed of descriptors of its own; not whom they signal.
+/// Commands of fcntl(2) on the process's own descriptors; setting the receiver of signals is not among them.
 const DESCRIPTORS: [i32; 6] =
     [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL];
 
 /// Requests of ioctl(2) that the C library and GLib make for any descriptor.
 const REQUESTS: [u64; 4] = [libc::FIONBIO, libc::FIONREAD, libc::FIOCLEX, libc::TCGETS];
 
-/// Those that are allowed with some arguments only; `own` is this process.
+/// Calls that are allowed with some arguments only; `own` is this process's id.
 pub(super) fn sometimes(calls: Calls, own: i32) -> Vec<(i64, Vec<Way>)> {
     use Holds::{Bits, Is, Null};
     let flag = |value: i32| value as u32;
@@ -184,13 +184,13 @@ pub(super) fn sometimes(calls: Calls, own: i32) -> Vec<(i64, Vec<Way>)> {
     let thread = flag(libc::CLONE_THREAD);
     let own = flag(own);
     let mut list: Vec<(i64, Vec<Way>)> = vec![
-        // Another thread of this process.
+        // A new thread of this process.
         (libc::SYS_clone, vec![vec![Bits(0, thread | flag(NAMESPACES), thread)]]),
         (libc::SYS_fcntl, one_of(1, &DESCRIPTORS)),
         (libc::SYS_prctl, one_of(0, &[libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA, GET_AUXV])),
-        // To look at its own limits, not to set them.
+        // Reading its own limits, not setting them.
         (libc::SYS_prlimit64, vec![vec![Is(0, 0), Null(2)], vec![Is(0, own), Null(2)]]),
-        // How it ends by itself.
+        // abort(3) signals the process itself.
         (libc::SYS_tgkill, vec![vec![Is(0, own)]]),
     ];
     if calls != Calls::Compute {
@@ -201,9 +201,9 @@ pub(super) fn sometimes(calls: Calls, own: i32) -> Vec<(i64, Vec<Way>)> {
     if matches!(calls, Calls::Worker | Calls::WorkerWithDevices) {
         list.extend([
             (libc::SYS_ioctl, REQUESTS.map(|request| vec![Is(1, request as u32)]).to_vec()),
-            // To what it is connected with; no address.
+            // Sending to the connected peer; no address.
             (libc::SYS_sendto, vec![vec![Null(4)]]),
-            // A decoder's thread steps back.
+            // A decoder's thread lowers its priority.
             (libc::SYS_setpriority, vec![vec![Is(0, libc::PRIO_PROCESS), Is(1, 0)]]),
             (libc::SYS_socketpair, vec![vec![Is(0, flag(libc::AF_UNIX)), Bits(1, KIND, flag(libc::SOCK_STREAM))]]),
         ]);

@@ -1,4 +1,4 @@
-//! The floor in words and figures, for events and for whoever asks.
+//! Explanation of the active speaker decision, in words and figures, for events and for operators.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who has the floor.
+//! The floor (active speaker selection): which participant has the main place.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use crate::{base::ParticipantId, media::Heard};
 
 /// Who has the floor, and why.
 ///
-/// Time is counted from wherever the caller likes, and only goes forward. What is kept is bounded by the number of people
+/// Time is counted from any point the caller chooses, and only goes forward. Memory is bounded by the number of people
 /// passed to [`Floor::hear`].
 #[derive(Debug, Default)]
 pub struct Floor {
     rules: Rules,
     holder: Option<ParticipantId>,
-    /// When the holder took it.
+    /// When the holder took the floor.
     since: Duration,
-    /// When the holder was last among those who may have it, or took it.
+    /// When the holder was last among the candidates, or took the floor.
     within_hearing: Duration,
     held: Option<Hold>,
-    /// How the holder got it.
+    /// The decision that gave the holder the floor.
     last: Option<Switch>,
     room: Room,
     voices: Vec<Voice>,
@@ -30,7 +30,6 @@ pub struct Floor {
     spoken: Duration,
 }
 
-/// An operator's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hold {
     UntilGivenBack,
@@ -38,54 +37,52 @@ enum Hold {
 }
 
 impl Floor {
-    /// Nobody's floor.
     pub fn new(rules: Rules) -> Self {
         Self { rules, ..Self::default() }
     }
 
-    /// How it is given from now on. The holder keeps it until that changes something.
+    /// The rules from now on. The holder keeps the floor until the new rules change something.
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
     }
 
-    /// Who has it.
     pub fn holder(&self) -> Option<&ParticipantId> {
         self.holder.as_ref()
     }
 
-    /// True while an operator's word keeps it where it is.
+    /// True while an operator's choice keeps the floor where it is.
     pub fn held(&self) -> bool {
         self.held.is_some()
     }
 
-    /// Who is still here and has spoken, whether or not they got the floor: first those who speak now, then those who stopped,
-    /// the newest first.
+    /// Everyone who is still here and has spoken, with or without the floor: first the current speakers, then those who
+    /// stopped, the newest first.
     pub fn recent(&self) -> impl Iterator<Item = &ParticipantId> {
         self.recent.iter()
     }
 
-    /// True while somebody speaks, with the floor or without.
+    /// True while this participant speaks, with or without the floor.
     pub fn is_speaking(&self, who: &ParticipantId) -> bool {
         self.voices.iter().any(|voice| voice.who == *who && voice.speaking())
     }
 
-    /// How long nobody has spoken: zero while somebody does.
+    /// How long nobody has spoken: zero while somebody speaks.
     pub fn silence(&self, now: Duration) -> Duration {
         now.saturating_sub(self.spoken)
     }
 
-    /// An operator gives it to somebody at `now`, until [`Floor::release`] or, if given, the time `until`.
+    /// An operator gives the floor to somebody at `now`, until [`Floor::release`] or, if given, the time `until`.
     pub fn hold(&mut self, now: Duration, who: ParticipantId, until: Option<Duration>) -> Option<Switch> {
         self.settle(now, Some(who), Some(until.map_or(Hold::UntilGivenBack, Hold::Until)), Why::Operator)
     }
 
-    /// The operator gives it back: to whoever speaks next, or in manual mode to nobody.
+    /// The operator gives the floor back: to the next speaker, or in manual mode to nobody.
     pub fn release(&mut self, now: Duration) -> Option<Switch> {
         self.end_hold(now, Why::GivenBack)
     }
 
-    /// Somebody is gone. What was theirs goes to whoever of those who may have it spoke last, by voice or by hand alike, since an
-    /// operator's word was about the one who is gone.
+    /// A participant has left. Their floor goes to the candidate who spoke last. This also holds for an operator's
+    /// choice, since that choice was about the participant who left.
     pub fn left(&mut self, now: Duration, who: &ParticipantId) -> Option<Switch> {
         self.voices.retain(|voice| voice.who != *who);
         self.recent.retain(|recent| recent != who);
@@ -97,7 +94,7 @@ impl Floor {
         self.settle(now, next, None, Why::Left)
     }
 
-    /// Lets time alone do its work: an operator's word may have run out.
+    /// Only time has passed: an operator's choice may have expired.
     pub fn pass(&mut self, now: Duration) -> Option<Switch> {
         match self.held {
             Some(Hold::Until(until)) if until <= now => self.end_hold(now, Why::Expired),
@@ -105,10 +102,11 @@ impl Floor {
         }
     }
 
-    /// What is heard at `now` of everyone who may have the floor, each once, ten times a second.
+    /// A report at `now` with every candidate for the floor, each once, ten times a second.
     ///
-    /// Who has spoken long enough takes it, if the holder had it for the hold time and is quiet or clearly quieter. A holder
-    /// who was not among them for the hold time loses it to nobody: one who mutes for a cough keeps it, one who mutes does not.
+    /// A participant who has spoken long enough takes the floor, if the holder had it for the hold time and is quiet or
+    /// clearly quieter. A holder who was not among the candidates for the hold time loses the floor to nobody: a holder
+    /// who mutes for a cough keeps the floor, a holder who stays muted does not.
     pub fn hear(&mut self, now: Duration, heard: &[(ParticipantId, Heard)]) -> Option<Switch> {
         self.listen(now, heard);
         let expired = self.pass(now);
@@ -149,13 +147,13 @@ impl Floor {
         }
     }
 
-    /// Puts somebody into the order of those who spoke, behind so many others.
+    /// Inserts somebody into the order of recent speakers, behind `behind` others.
     fn remember(&mut self, who: &ParticipantId, behind: usize) {
         self.recent.retain(|other| other != who);
         self.recent.insert(behind.min(self.recent.len()), who.clone());
     }
 
-    /// Who takes the floor from the holder, and why.
+    /// The participant who takes the floor from the holder, and the reason.
     fn challenger(&self, now: Duration) -> Option<(ParticipantId, Why)> {
         if self.holder.is_some() && now.saturating_sub(self.since) < self.rules.hold {
             return None;
@@ -181,7 +179,7 @@ impl Floor {
         self.settle(now, holder, None, why)
     }
 
-    /// Makes it so; the switch, if that changed anything.
+    /// Applies the decision; returns the switch if anything changed.
     fn settle(&mut self, now: Duration, holder: Option<ParticipantId>, held: Option<Hold>, why: Why) -> Option<Switch> {
         if (&self.holder, self.held) == (&holder, held) {
             return None;
@@ -212,7 +210,7 @@ impl Floor {
         scores
     }
 
-    /// Where it is at `now`, and why.
+    /// The state of the floor at `now`, and the reason.
     pub fn explain(&self, now: Duration) -> Explanation<'_> {
         let held_until = match self.held {
             Some(Hold::Until(until)) => Some(until),

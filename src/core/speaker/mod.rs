@@ -1,9 +1,9 @@
-//! PURE: what is heard and now → who has the floor, and why.
+//! PURE: active speaker detection. What is heard, and now → who has the floor, and why.
 //!
-//! `Voice` makes of what one microphone gives whether somebody speaks there; [`Floor`] gives the floor to one of them; [`Why`]
-//! and [`Explanation`] say for what reason. No clock, no sound, no lock: the caller passes the time since it began and what
-//! is heard of everyone who may have the floor; muted, hidden and absent people are simply not passed. Nothing here
-//! starts, so nothing stops.
+//! `Voice` decides from one microphone's reports whether somebody speaks there. [`Floor`] gives the floor to one of the
+//! speakers. [`Why`] and [`Explanation`] give the reason. There is no clock, no sound and no lock: the caller passes
+//! the time since it began, and what is heard of every candidate for the floor; muted, hidden and absent people are not
+//! passed. Nothing starts here, so nothing stops.
 
 mod explain;
 mod floor;

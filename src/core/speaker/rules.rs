@@ -1,4 +1,4 @@
-//! What an operator may choose about the floor.
+//! Rules of the floor (active speaker switching), as far as an operator may choose them.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -7,16 +7,16 @@ use utoipa::ToSchema;
 
 use super::Thresholds;
 
-/// Shortest and longest hold that may be asked for, ms. Cuts faster than twice a second are no picture any more, and after a
-/// minute the one who speaks has been out of sight for most of a turn.
+/// Shortest and longest hold that may be set, ms. Viewers cannot follow cuts faster than twice a second. With a hold of
+/// more than a minute, a speaker would be out of sight for most of their turn.
 pub const HOLD_MS: RangeInclusive<u32> = 500..=60_000;
 
-/// How long a holder must be silent to give way to somebody who speaks. Longer than the gaps in words, as long as a breath;
-/// it passes while the other proves that they speak, so it costs no time.
+/// How long a holder must be silent to give way to another speaker. It is longer than the gaps within words and as long
+/// as a breath. It passes while the other proves that they speak, so it adds no delay.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// How much louder somebody must be to take the floor from one who speaks, dB: twice the amplitude, more than the ups and downs
-/// of two voices that are equally loud.
+/// How much louder a participant must be to take the floor from a speaking holder, dB. 6 dB is twice the amplitude,
+/// more than the variation between two voices of equal loudness.
 const LOUDER_DB: f32 = 6.0;
 
 /// Who decides who has the floor.
@@ -62,7 +62,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Speech that earns the floor.
+    /// Amount of speech that earns the floor.
     pub(super) fn speech(&self) -> Duration {
         Duration::from_millis(match self.sensitivity {
             Sensitivity::Low => 900,
@@ -71,7 +71,7 @@ impl Rules {
         })
     }
 
-    /// As an operator reads them.
+    /// The thresholds as an operator reads them.
     pub(super) fn thresholds(&self) -> Thresholds {
         let ms = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
         Thresholds { speech_ms: ms(self.speech()), quiet_ms: ms(QUIET), louder_db: LOUDER_DB, hold_ms: ms(self.hold) }

@@ -1,4 +1,4 @@
-//! Conversations on scripted reports, ten a second as the worker sends them.
+//! Conversations as scripted reports, ten a second as the worker sends them.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn heard(dbfs: f32, speech: f32) -> Heard {
 const TALK: Heard = Heard { levels: Levels { rms_dbfs: -24.0, peak_dbfs: -12.0 }, speech: 1.0, noise_dbfs: -60.0 };
 const HUSH: Heard = Heard { levels: Levels { rms_dbfs: -55.0, peak_dbfs: -45.0 }, speech: 0.0, noise_dbfs: -55.0 };
 
-/// A floor, what time it is there, and who took it when (ms) and why.
+/// A floor, its time, and a record of who took it when (ms) and why.
 struct Meeting {
     floor: Floor,
     now: u64,

@@ -1,36 +1,37 @@
-//! One microphone: does somebody speak there?
+//! Speech detection over time for one microphone: reports of the VAD become "speaks" or "does not speak".
 
 use std::time::Duration;
 
 use crate::{base::ParticipantId, media::Heard};
 
-/// Share of a report that must be speech for it to count as being heard: one of six frames is chance.
+/// Share of speech from which a report counts as heard: one of six frames is chance.
 const HEARD: f32 = 0.3;
 
-/// How much of the speech gathered a time without speech takes away, share of that time: gaps between syllables cost little, and
-/// two remarks a few seconds apart do not add up.
+/// How much of the gathered speech a time without speech takes away, as a share of that time. Gaps between syllables
+/// cost little, and two remarks a few seconds apart do not add up.
 const LOSS: f32 = 0.5;
 
-/// Who has not been heard for this long has stopped speaking: longer than a breath between sentences.
+/// Silence after which a participant has stopped speaking: longer than a breath between sentences.
 const STOPPED: Duration = Duration::from_millis(800);
 
-/// Longest time that one report stands for. Reports come every 100 ms; a gap, as when a worker was replaced, says nothing.
+/// Longest time that one report stands for. Reports come every 100 ms; a gap, as after the replacement of a worker,
+/// says nothing.
 const LONGEST: Duration = Duration::from_millis(200);
 
-/// Time constant of loudness: syllables come three to six a second, and none of them alone is how loud somebody is.
+/// Time constant of loudness: three to six syllables come a second, and no single syllable is the loudness of a voice.
 const LOUDNESS: Duration = Duration::from_millis(400);
 
-/// Where loudness begins and ends, dBFS: digital silence and a silent room are alike.
+/// Lower limit of loudness, dBFS: digital silence and a silent room count alike.
 const BOTTOM_DBFS: f32 = -60.0;
 
-/// Speech this much quieter than the loudest is that one's echo: loudspeakers are heard by the microphones beside them. Two people
-/// whose microphones differ by more could not be mixed either.
+/// Speech that is this much quieter than the loudest is taken for its echo: microphones hear the loudspeakers beside
+/// them. Two people whose microphones differ by more could not be mixed either.
 const ECHO_DB: f32 = 24.0;
 
-/// How quickly an echo dies away, dB a report: what was loud is echoed for 400 ms.
+/// How quickly an echo dies away, dB per report: loud sound is echoed for 400 ms.
 const FADE_DB: f32 = 6.0;
 
-/// What all microphones heard together.
+/// The sum of what all microphones heard.
 #[derive(Debug)]
 pub(super) struct Room {
     /// Loudest speech, with its echo, dBFS.
@@ -56,23 +57,23 @@ impl Room {
     }
 }
 
-/// One voice, as heard so far.
+/// The state of one voice.
 #[derive(Debug)]
 pub(super) struct Voice {
     pub(super) who: ParticipantId,
     /// When the last report came.
     reported: Duration,
-    /// When it was last heard, or first listened to.
+    /// When the voice was last heard; at first, when it was first listened to.
     heard: Duration,
-    /// Speech gathered, with what was not speech taken off, at most what is needed.
+    /// Speech gathered minus the loss by non-speech, at most the amount that is needed.
     speech: Duration,
     /// Smoothed, dBFS.
     loudness: f32,
-    /// True from the moment it has gathered enough until it has stopped.
+    /// True from the moment the voice has gathered enough until it has stopped.
     speaking: bool,
 }
 
-/// What a report changed.
+/// The change that a report made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
     Nothing,
@@ -81,16 +82,15 @@ pub(super) enum Change {
 }
 
 impl Voice {
-    /// Nothing heard yet.
     pub(super) fn new(who: ParticipantId, now: Duration) -> Self {
         Self { who, reported: now, heard: now, speech: Duration::ZERO, loudness: BOTTOM_DBFS, speaking: false }
     }
 
-    /// Takes in a report at `now`; `enough` speech makes a speaker, unless it is another's echo.
+    /// Takes in a report at `now`. `enough` speech makes a speaker, unless the speech is another's echo.
     pub(super) fn hear(&mut self, now: Duration, heard: Heard, room: &Room, enough: Duration) -> Change {
         let passed = now.saturating_sub(self.reported).min(LONGEST);
         self.reported = now;
-        // No number at all counts as silence.
+        // A value that is no number counts as silence.
         let dbfs = heard.levels.rms_dbfs;
         let dbfs = if dbfs.is_nan() { BOTTOM_DBFS } else { dbfs.clamp(BOTTOM_DBFS, 0.0) };
         let silent = heard.speech.is_nan() || room.echoes(dbfs);
@@ -115,12 +115,11 @@ impl Voice {
         }
     }
 
-    /// Time since it was last heard.
+    /// Time since the voice was last heard.
     pub(super) fn quiet(&self, now: Duration) -> Duration {
         now.saturating_sub(self.heard)
     }
 
-    /// Speech gathered.
     pub(super) fn speech(&self) -> Duration {
         self.speech
     }

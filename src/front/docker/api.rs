@@ -44,7 +44,6 @@ pub enum ApiError {
 pub struct Found {
     /// Version to name when changing it.
     pub version: i32,
-    /// Its labels.
     pub labels: HashMap<String, String>,
 }
 
@@ -111,7 +110,6 @@ impl Api {
         }
     }
 
-    /// Makes a service.
     pub async fn create(&self, service: ServiceSpec) -> Result<(), ApiError> {
         self.ask(self.docker()?.create_service(service, None)).await.map(|_| ())
     }

@@ -31,16 +31,13 @@ pub const CLUSTER_PROTOCOL: &[u8] = b"tilecast-fleet/1";
 /// place among the strangers until then.
 #[derive(Debug)]
 pub struct Arrived {
-    /// The connection.
     pub stream: TlsStream<TcpStream>,
-    /// Its place.
     pub admission: Admission,
 }
 
 /// Why a front has no identity.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// The file.
     #[error("{path}: {error}")]
     File {
         /// Where it should be.
@@ -50,15 +47,9 @@ pub enum IdentityError {
     },
     /// What is in the file.
     #[error("{path} holds no usable certificate and key ({reason}); remove it, and a new one is made")]
-    Content {
-        /// Where it is.
-        path: PathBuf,
-        /// What was wrong.
-        reason: String,
-    },
+    Content { path: PathBuf, reason: String },
 }
 
-/// See the module.
 pub struct Identity {
     /// The certificate, PEM.
     pub certificate: String,

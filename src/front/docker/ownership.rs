@@ -29,7 +29,6 @@ impl FrontId {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
-    /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,7 +71,6 @@ pub struct Owned {
 /// Where a room is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// At this front.
     Here,
     /// At the front with this address.
     There(String),
@@ -85,7 +83,6 @@ pub enum Place {
 /// What is to become of a room, as this front sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing.
     Leave,
     /// It is nobody's, and this front is the one to take it.
     Take,
@@ -146,7 +143,6 @@ impl Index {
         Self { me, view: Arc::new(RwLock::new(view)) }
     }
 
-    /// This front.
     pub fn me(&self) -> &FrontId {
         &self.me
     }
@@ -181,7 +177,6 @@ impl Index {
         self.read().rooms.values().any(|owned| owned.owner.as_ref() == Some(front))
     }
 
-    /// See [`Index::may_own`].
     pub fn set_lost(&self, lost: bool) {
         self.write().lost = lost;
     }

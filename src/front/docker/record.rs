@@ -25,7 +25,6 @@ pub const ABOUT: &str = "tilecast.about";
 /// What a config without a file of its own holds: Docker wants something.
 const NO_DATA: &[u8] = b"What this is about is in the labels; Tilecast looks after it.";
 
-/// What is shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A front, which is there.
@@ -34,7 +33,6 @@ pub enum Kind {
     Room,
     /// A layout template with its versions.
     Template,
-    /// An uploaded image.
     Asset,
     /// An uploaded image's finished picture.
     Raster,
@@ -72,7 +70,6 @@ pub struct Record {
     pub version: i64,
     /// Which of its kind: a room's id, a template's name.
     pub about: String,
-    /// Every label.
     pub labels: Labels,
     spec: ConfigSpec,
 }
@@ -90,7 +87,6 @@ impl Record {
         STANDARD.decode(self.spec.data.as_deref()?).ok()
     }
 
-    /// A label.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str)
     }
@@ -105,7 +101,6 @@ pub enum RecordError {
     /// It is not as it was when it was read, or not there.
     #[error("somebody else changed it at the same time")]
     Changed,
-    /// Docker.
     #[error(transparent)]
     Api(#[from] ApiError),
 }

@@ -76,13 +76,11 @@ pub struct SwarmSettings {
 /// What a service is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// Of this front.
     pub settings: &'a SwarmSettings,
     /// The front's certificate, PEM.
     pub certificate: &'a str,
     /// Whose worker it runs.
     pub room: &'a RoomId,
-    /// What that needs.
     pub budget: Budget,
 }
 
@@ -92,7 +90,6 @@ impl Wanted<'_> {
         service_name(&self.settings.name, self.room)
     }
 
-    /// See [`MADE_FROM`].
     pub fn made_from(&self) -> String {
         let Self { settings, certificate, budget, .. } = self;
         // Not how this front reaches Docker: another takes the service over as it is.

@@ -53,7 +53,6 @@ pub fn reservations(list: &Value) -> Value {
     })
 }
 
-/// What nodes have.
 pub fn nodes(list: &Value) -> Value {
     each(list, |node| {
         let resources = pick(&node["Description"]["Resources"], &["NanoCPUs", "MemoryBytes"]);

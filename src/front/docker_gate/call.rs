@@ -18,11 +18,8 @@ const MAX_LABELS: usize = 4;
 /// What calls are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A worker's service.
     Service,
-    /// A worker's ticket.
     Secret,
-    /// What fronts share.
     Config,
 }
 
@@ -48,9 +45,7 @@ pub enum Call {
     Ready,
     /// Everything of a kind that has these labels, the installation's among them.
     List(Kind, Vec<String>),
-    /// One thing.
     Inspect(Kind, String),
-    /// A new thing.
     Create(Kind),
     /// A change of a thing, from this version.
     Update(Kind, String, u64),
@@ -60,16 +55,13 @@ pub enum Call {
     TasksOf(String),
     /// What running tasks have reserved.
     RunningTasks,
-    /// What nodes have.
     Nodes,
 }
 
 /// A call, and the version of Docker's API that it was made by, such as `/v1.41`; empty for the newest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// The call.
     pub call: Call,
-    /// Before every path.
     pub version: String,
 }
 

@@ -39,7 +39,6 @@ const MAX_LABELS: usize = 16;
 pub struct Service {
     /// As Docker is to be told.
     pub spec: ServiceSpec,
-    /// Its name.
     pub name: String,
     /// Whose worker it runs.
     pub room: RoomId,

@@ -23,9 +23,7 @@ use tokio::sync::Semaphore;
 /// What the gate is told; as the fronts are.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Docker's socket.
     pub docker: PathBuf,
-    /// The installation.
     pub name: String,
     /// Images that workers may run from, each exactly as the fronts name it; several while one takes the other's place.
     pub images: Vec<String>,

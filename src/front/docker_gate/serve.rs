@@ -89,7 +89,6 @@ impl Default for Rates {
 }
 
 impl Gate {
-    /// With these settings.
     pub fn new(settings: Settings) -> Self {
         let (rates, places) = (Rates::default(), Semaphore::new(MAX_AT_ONCE));
         Self(Arc::new(Shared { settings, rates, places }))

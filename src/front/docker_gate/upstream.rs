@@ -42,10 +42,8 @@ pub async fn ask(docker: &Path, method: Method, target: &str, body: Vec<u8>) -> 
     Err(Refusal { by_docker: true, ..Refusal::with(status, message) })
 }
 
-/// What Docker said.
 #[derive(Debug)]
 pub struct Answer {
-    /// Success.
     pub status: StatusCode,
     /// What came with it.
     pub body: Value,

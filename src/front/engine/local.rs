@@ -167,7 +167,6 @@ fn limit_memory(child: &Child, budget: Budget) {
     }
 }
 
-/// A worker's process.
 struct Running {
     child: Child,
     budgets: watch::Receiver<Budget>,

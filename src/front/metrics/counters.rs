@@ -39,7 +39,6 @@ pub struct HttpRequest {
     pub method: &'static str,
     /// The route as the router knows it, never the path that the client sent.
     pub route: String,
-    /// HTTP status.
     pub status: u16,
 }
 

@@ -12,13 +12,10 @@ use crate::{
 /// Why a room did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RoomError {
-    /// No such room.
     #[error("there is no room {0}; PUT /v1/rooms/{0} creates it")]
     NoRoom(RoomId),
-    /// No such participant.
     #[error("room {0} has no participant {1}; PUT /v1/rooms/{0}/participants/{1} adds it")]
     NoParticipant(RoomId, ParticipantId),
-    /// No such template.
     #[error("there is no layout {0}; GET /v1/layouts lists what there is")]
     NoTemplate(TemplateName),
     /// The template cannot be deleted or changed so.
@@ -30,7 +27,6 @@ pub enum RoomError {
     /// It is not what the caller believes it is.
     #[error("layout {0} is not what If-Match or If-None-Match says; GET it, look at what changed, and try again")]
     Changed(TemplateName),
-    /// No such asset.
     #[error("there is no asset {0}; GET /v1/assets lists what there is, PUT /v1/assets/{0} uploads it")]
     NoAsset(AssetName),
     /// The asset cannot be kept or deleted.

@@ -41,7 +41,6 @@ pub enum Scope<'a> {
     Publish(&'a RoomId, &'a ParticipantId),
     /// A room's program, likewise.
     Watch(&'a RoomId),
-    /// The API.
     Api,
     /// The callbacks of an SRS.
     Srs,
@@ -58,7 +57,6 @@ const AT_PLACE: Size = Size { every: Duration::from_secs(1), burst: 10 };
 const OF_ADDRESS: Size = Size { every: Duration::from_millis(100), burst: 100 };
 const OF_NETWORK: Size = Size { every: Duration::from_millis(33), burst: 300 };
 
-/// Names a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Bucket {
     Place(IpAddr, u64),

@@ -28,7 +28,6 @@ const SWEEP_EVERY: u64 = 1024;
 pub struct Allowance {
     /// A second, on average.
     pub per_second: NonZeroU32,
-    /// At once.
     pub burst: NonZeroU32,
 }
 

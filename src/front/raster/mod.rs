@@ -38,20 +38,16 @@ const LINE: Duration = Duration::from_secs(4);
 pub struct Raster {
     /// Of the file; what scenes call it.
     pub hash: AssetHash,
-    /// px
     pub size: Size,
-    /// The file.
     pub file: Bytes,
 }
 
 /// What an upload is, and what it looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawing {
-    /// Its format.
     pub kind: Kind,
     /// Its own size, px.
     pub size: Size,
-    /// Its picture.
     pub raster: Raster,
 }
 

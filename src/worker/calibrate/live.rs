@@ -33,22 +33,18 @@ const APART: Duration = Duration::from_millis(170);
 /// Samples of one packet of AAC, and a second of them.
 const SAMPLES: (i64, u32) = (1024, 48_000);
 
-/// What labels say.
 const NAME: &str = "Participant";
 
 /// How often it is looked what is due.
 const TURN: Duration = Duration::from_millis(3);
 
-/// A room.
 pub struct Show {
-    /// Its program.
     pub canvas: Canvas,
     /// How many are in it.
     pub people: usize,
 }
 
 impl Show {
-    /// Runs it.
     pub fn run(&self, material: &Material) -> Result<Usage, CalibrateError> {
         let (front, link) = UnixStream::pair()?;
         let room = Builder::new().name(ROOM.to_owned()).spawn(move || crate::run(link))?;

@@ -43,13 +43,10 @@ const PATIENCE: Duration = Duration::from_millis(1);
 
 /// One participant's second, the configuration of picture and sound first.
 pub struct Material {
-    /// A GOP.
     pub video: Vec<Packet>,
-    /// Sound.
     pub audio: Vec<Packet>,
 }
 
-/// What encoding gave.
 pub struct Encoded {
     packets: Vec<Packet>,
     /// CPU time a pixel, ns.

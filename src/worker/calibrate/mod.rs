@@ -46,16 +46,13 @@ const MAX_MISSED: f64 = 0.1;
 /// Why a machine cannot be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum CalibrateError {
-    /// The worker's own.
     #[error(transparent)]
     Worker(#[from] Error),
     /// Threads, sockets, or the kernel's account of threads.
     #[error("the system: {0}")]
     System(#[from] io::Error),
-    /// The pictures' encoder.
     #[error("the encoder: {0}")]
     Encode(#[from] super::encode::EncodeError),
-    /// The sound's.
     #[error("the sound's encoder: {0}")]
     Sound(#[from] AacError),
     /// Pictures or packets did not come.
@@ -69,15 +66,11 @@ pub enum CalibrateError {
 /// CPU time on this machine: ns a pixel, thousandths of a core where it says so.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Findings {
-    /// Decoding H.264.
     pub decode: f64,
     /// The same for small tiles.
     pub decode_small: f64,
-    /// Scaling.
     pub scale: f64,
-    /// Composing and dressing.
     pub compose: f64,
-    /// Encoding, by preset.
     pub encode: Vec<(&'static str, f64)>,
     /// One participant's packets and sound, thousandths of a core.
     pub voice: f64,
@@ -113,7 +106,6 @@ pub fn run() -> Result<Findings, CalibrateError> {
     Ok(Sums { nobody, alone, four, whole, small, presets }.findings())
 }
 
-/// What was measured.
 struct Sums {
     nobody: Usage,
     alone: Usage,

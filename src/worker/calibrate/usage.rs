@@ -15,7 +15,6 @@ pub const ROOM: &str = "as-room";
 pub struct Usage {
     /// Decoders' threads, all together.
     pub decode: f64,
-    /// The tick.
     pub stage: f64,
     /// The link's reader and the sound.
     pub taking_in: f64,
@@ -37,7 +36,6 @@ pub struct Account {
 }
 
 impl Account {
-    /// Now.
     pub fn take() -> io::Result<Self> {
         let mut threads = HashMap::new();
         for task in fs::read_dir("/proc/self/task")? {

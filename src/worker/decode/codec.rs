@@ -23,7 +23,6 @@ pub enum OpenError {
     Refused(#[from] ff::Error),
 }
 
-/// One open decoder.
 pub struct Decoder {
     inner: ff::decoder::Video,
     codec: VideoCodec,
@@ -114,7 +113,6 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// px
     pub fn size(&self) -> Size {
         Size { width: self.inner.width(), height: self.inner.height() }
     }
@@ -145,7 +143,6 @@ impl Frame {
         (2..=MAX_SIDE).contains(&width) && (2..=MAX_SIDE).contains(&height)
     }
 
-    /// Its pixel format.
     pub fn format(&self) -> ff::format::Pixel {
         self.inner.format()
     }

@@ -9,9 +9,7 @@ use tilecast_core::media::{ColorSpace, Size, VideoCodec, color::UNSPECIFIED};
 /// A matrix of red, green and blue: the shares of red and of blue in luma, ten-thousandths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Matrix {
-    /// Red's.
     pub red: u16,
-    /// Blue's.
     pub blue: u16,
 }
 

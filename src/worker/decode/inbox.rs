@@ -23,13 +23,11 @@ const MAX_PACKETS: usize = tilecast_core::media::gop::MAX_PACKETS + MAX_LIVE;
 /// What a decoder has to do next.
 #[derive(Debug)]
 pub enum Work {
-    /// Decode this.
     Packet {
         /// From a GOP cache, late by design.
         replay: bool,
         /// What is said of its picture.
         aside: Aside,
-        /// The packet.
         packet: Packet,
         /// The packet after it, if that is waiting already.
         next: Option<Packet>,

@@ -87,7 +87,6 @@ pub struct Aside {
 /// What is known of one feed's picture, shared by the link's reader, the decoder and the tick.
 #[derive(Debug)]
 pub struct FeedVideo {
-    /// Which feed.
     pub feed: Feed,
     /// When its pictures are to be shown.
     pub playout: Arc<Mutex<Playout>>,
@@ -112,11 +111,9 @@ pub struct FeedVideo {
 pub struct Counters {
     /// Width (upper half) and height of the newest picture, px.
     size: AtomicU64,
-    /// Pictures decoded.
     pub decoded: AtomicU64,
     /// Packets refused or damaged.
     pub corrupt: AtomicU64,
-    /// Pictures never shown.
     pub skipped: AtomicU64,
 }
 
@@ -171,11 +168,9 @@ impl FeedVideo {
 pub enum Lost {
     /// It does not go on.
     Hung,
-    /// A bug here.
     Panicked,
 }
 
-/// A running decoder.
 #[derive(Debug)]
 pub struct Decoding {
     inbox: Arc<Inbox>,

@@ -13,14 +13,10 @@ const SQUARE: usize = 32;
 /// Quarter turns clockwise that stand a picture upright.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rotation {
-    /// It stands.
     #[default]
     None,
-    /// One.
     Right,
-    /// Two.
     Half,
-    /// Three.
     Left,
 }
 

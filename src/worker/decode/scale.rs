@@ -29,7 +29,6 @@ pub enum ScaleError {
     /// A pixel format that swscale does not read, or one with a palette.
     #[error("pictures of format {0:?} cannot be scaled")]
     Format(Pixel),
-    /// Buffers.
     #[error("{0}")]
     Buffer(#[from] gstreamer::glib::BoolError),
 }
@@ -72,7 +71,6 @@ struct Ready {
     /// Done last, when there is least of it.
     recolor: Option<Recolor>,
     plan: Plan,
-    /// Of finished tiles.
     pool: Pool,
     /// Of tiles that lie on their side still: turning a tile is less work than turning a picture.
     lying: Option<Pool>,
@@ -161,7 +159,6 @@ enum Method {
     Halve(Box<Shrink>),
     /// What is seen has the tile's format and is larger: luma, and either plane of chroma.
     Shrink(Box<[Shrink; 2]>),
-    /// Anything else.
     Scale(Context),
 }
 

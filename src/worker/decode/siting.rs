@@ -7,7 +7,6 @@ use super::rotation::Rotation;
 /// A place between two samples of luma, in halves of their distance from the middle: −1 on the first, 0 in the middle, 1 on the second.
 pub type Place = i64;
 
-/// Across and down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Siting {
     /// −1 is left.
@@ -51,9 +50,7 @@ impl Siting {
 /// From where and to where chroma goes in one direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shift {
-    /// In the picture.
     pub from: Place,
-    /// In the tile.
     pub to: Place,
 }
 

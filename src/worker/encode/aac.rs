@@ -44,7 +44,6 @@ pub enum AacError {
     Failed(#[from] ff::Error),
 }
 
-/// The running encoder.
 pub struct AacEncoder {
     encoder: encoder::Audio,
     /// Target rate, bit/s.
@@ -54,7 +53,6 @@ pub struct AacEncoder {
     last: usize,
     /// Samples of a frame that is not whole yet, left and right.
     waiting: [Vec<f32>; 2],
-    /// Packets so far.
     count: i64,
     /// Index of the first sample given to the encoder, from room time zero.
     begin: i64,

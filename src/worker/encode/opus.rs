@@ -50,7 +50,6 @@ const FINISH: Duration = Duration::from_secs(1);
 /// Why there is no encoder.
 #[derive(Debug, thiserror::Error)]
 pub enum OpusEncoderError {
-    /// Placeholders.
     #[error("the Opus encoder's launch text: {0}")]
     Launch(#[from] LaunchError),
     /// Does not parse, or elements are missing on this machine.
@@ -66,7 +65,6 @@ pub enum OpusEncoderError {
     Failed(String),
 }
 
-/// The running encoder.
 pub struct OpusEncoder {
     pipeline: gst::Pipeline,
     input: gst_app::AppSrc,

@@ -38,7 +38,6 @@ const MAX_TIMES: usize = 3600;
 /// Why there is no encoder.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// Placeholders or values.
     #[error("the video encoder's launch text: {0}")]
     Launch(#[from] LaunchError),
     /// Does not parse, or elements are missing on this machine.
@@ -52,7 +51,6 @@ pub enum EncodeError {
     Failed(String),
 }
 
-/// The running encoder.
 pub struct Video {
     pipeline: gst::Pipeline,
     input: gst_app::AppSrc,

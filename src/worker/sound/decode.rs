@@ -59,7 +59,6 @@ pub enum DecodeError {
 pub enum Decoder {
     /// One or two channels of Opus.
     Opus(Opus),
-    /// Everything else.
     Other(Box<Other>),
 }
 

@@ -67,7 +67,6 @@ impl Default for Limiter {
 }
 
 impl Limiter {
-    /// At rest.
     pub fn new() -> Self {
         Self {
             delayed: [[0.0; 2]; AHEAD],

@@ -18,7 +18,6 @@ const MAX_LEAVING: u32 = 100;
 #[error("the list of listeners is refused: at most {MAX_LISTENERS}, each number once")]
 pub struct ListError;
 
-/// Everyone who listens.
 #[derive(Default)]
 pub struct Listeners {
     ears: Vec<OpusMix>,

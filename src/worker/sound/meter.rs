@@ -15,7 +15,6 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Adds samples.
     pub fn add(&mut self, samples: &[Stereo]) {
         let (chunks, rest) = samples.as_flattened().as_chunks::<LANES>();
         let (mut squares, mut peaks) = ([0.0_f32; LANES], [self.peak; LANES]);

@@ -64,7 +64,6 @@ impl Default for Mixer {
 }
 
 impl Mixer {
-    /// Nobody in it.
     pub fn new() -> Self {
         Self {
             voices: BTreeMap::new(),

@@ -109,7 +109,6 @@ pub enum SoundError {
 /// How sound is encoded.
 #[derive(Debug, Clone)]
 pub struct Recipe {
-    /// Rates.
     pub settings: AudioSettings,
     /// Launch text of a listener's encoder, from `pipelines/audio/`.
     pub opus: String,

@@ -43,7 +43,6 @@ impl From<ErrorCode> for OpusError {
     }
 }
 
-/// An open decoder.
 pub struct Opus {
     decoder: Decoder,
     /// Presentation time after the last sound decoded.

@@ -71,7 +71,6 @@ pub enum Read {
     Sound,
     /// The sound ended within this block for want of samples.
     RanDry,
-    /// Nothing.
     Nothing,
 }
 

@@ -19,7 +19,6 @@ const LANES: usize = 4;
 /// Vectors in a filter: each tap twice, for left and right, as samples lie in memory.
 const VECTORS: usize = 2 * TAPS / LANES;
 
-/// The filter's table.
 #[derive(Debug)]
 pub struct Sinc {
     phases: Vec<[f32x4; VECTORS]>,

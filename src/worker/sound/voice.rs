@@ -226,7 +226,6 @@ impl Voice {
         self.trouble.as_deref()
     }
 
-    /// Counters.
     pub fn stats(&self) -> SoundStats {
         self.stats
     }

@@ -40,7 +40,6 @@ impl Assets {
         if fits { Ok(()) } else { Err(TooMuch) }
     }
 
-    /// Forgets these.
     pub fn forget(&self, hashes: &[AssetHash]) {
         let mut files = self.lock();
         for hash in hashes {

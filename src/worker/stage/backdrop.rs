@@ -18,7 +18,6 @@ use tilecast_core::{
     media::Timestamp,
 };
 
-/// The ground.
 pub struct BackdropLayer {
     /// The newest that is all of one colour.
     plain: (Color, Picture),

@@ -18,23 +18,13 @@ pub enum SceneError {
     Overlays(usize),
     /// Odd, empty, or not wholly on the canvas.
     #[error("{whose} lies at {x},{y} with {width}x{height} px: it must be even and on the canvas", x = rect.x, y = rect.y, width = rect.width, height = rect.height)]
-    Rect {
-        /// Whose.
-        whose: String,
-        /// As given.
-        rect: Rect,
-    },
+    Rect { whose: String, rect: Rect },
     /// Two elements of one identity.
     #[error("{0} is there twice")]
     Twice(String),
     /// A number out of range.
     #[error("{whose} has {what} out of range")]
-    Range {
-        /// Whose.
-        whose: String,
-        /// Which.
-        what: &'static str,
-    },
+    Range { whose: String, what: &'static str },
 }
 
 /// Checks a scene against the canvas.

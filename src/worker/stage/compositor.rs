@@ -42,12 +42,10 @@ pub enum CompositorError {
     /// An element that the stage needs by name.
     #[error("pipelines/stage.launch has no {kind} called {name}")]
     Missing {
-        /// Factory.
         kind: &'static str,
         /// Name in the text.
         name: &'static str,
     },
-    /// GStreamer refused.
     #[error("the compositor refused: {0}")]
     Refused(String),
     /// No frame in time.
@@ -55,7 +53,6 @@ pub enum CompositorError {
     Stalled,
 }
 
-/// The running compositor.
 pub struct Compositor {
     pipeline: gst::Pipeline,
     compositor: gst::Element,

@@ -26,11 +26,9 @@ const MAX_WAITING: usize = 4 * MAX_TILES + 2 * MAX_OVERLAYS;
 pub enum Subject {
     /// Of somebody whose camera is off.
     Card {
-        /// What it says.
         name: String,
         /// px, even
         size: Size,
-        /// Of the program.
         background: Color,
         /// What the tile makes needless.
         style: CardStyle,
@@ -39,16 +37,13 @@ pub enum Subject {
     Words {
         /// How it is set; its parts do not count.
         style: Text,
-        /// What it says.
         said: String,
         /// Before the words of a label; none of an overlay's.
         badges: Option<Vec<Badge>>,
         /// What it has to fit in, px.
         room: Size,
     },
-    /// An uploaded image.
     Image {
-        /// Which.
         asset: AssetHash,
         /// How it meets its rectangle.
         fit: Fit,
@@ -57,7 +52,6 @@ pub enum Subject {
     },
     /// An uploaded image behind everything.
     Backdrop {
-        /// Which.
         asset: AssetHash,
         /// How it meets the canvas.
         fit: Fit,

@@ -15,7 +15,6 @@ pub struct DrawingCache {
     asked: HashSet<Subject>,
     bytes: usize,
     most: usize,
-    /// Counts ticks.
     now: u64,
 }
 
@@ -27,7 +26,6 @@ struct Kept {
 }
 
 impl DrawingCache {
-    /// Empty.
     pub fn new(draw_thread: DrawThread) -> Self {
         Self::holding(MAX_BYTES, draw_thread)
     }
@@ -64,7 +62,6 @@ impl DrawingCache {
         fits
     }
 
-    /// Counts a tick.
     pub fn ticked(&mut self) {
         self.now += 1;
     }

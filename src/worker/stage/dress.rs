@@ -27,7 +27,6 @@ const MAX_CLIPS: usize = 1024;
 
 /// A stroke, and whether the compositor has made all of it but its corners.
 pub struct Layer<'a> {
-    /// What is painted.
     pub stroke: Stroke<'a>,
     /// True for a participant's picture.
     pub composed: bool,
@@ -81,7 +80,6 @@ fn is_dressed(placed: &Placed<'_>) -> bool {
     })
 }
 
-/// Paints frames.
 #[derive(Default)]
 pub struct Painter {
     scratch: Scratch,
@@ -160,7 +158,6 @@ impl Contents {
         }
     }
 
-    /// What it holds.
     pub fn get(&self, overlay: &Overlay) -> Option<&Sheet> {
         let held = self.0.iter().find(|(id, content, _)| *id == overlay.id && *content == overlay.content);
         held.map(|(.., sheet)| sheet.as_ref())

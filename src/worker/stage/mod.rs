@@ -55,16 +55,13 @@ const MAX_COMMANDS: usize = 1024;
 /// Why there is no stage (any more).
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// The compositor.
     #[error(transparent)]
     Compositor(#[from] CompositorError),
-    /// The video encoder.
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// Threads or buffers could not be had.
     #[error("the stage cannot start: {0}")]
     Resources(String),
-    /// A bug here.
     #[error("the stage's thread panicked")]
     Panicked,
 }
@@ -92,7 +89,6 @@ pub enum Command {
     People(People),
     /// Another scene, already checked.
     Scene {
-        /// The target.
         scene: Scene,
         /// How the change takes place.
         transition: Transition,
@@ -109,7 +105,6 @@ pub enum Command {
     States(States),
     /// From the drawing thread.
     Drawn(Subject, Drawn),
-    /// Finish.
     Stop,
 }
 
@@ -151,7 +146,6 @@ impl Drop for EndsLink {
     }
 }
 
-/// The running stage.
 pub struct Stage {
     commands: Arc<Mailbox<Command>>,
     timings: Arc<Mutex<Timings>>,

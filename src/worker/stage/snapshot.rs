@@ -24,7 +24,6 @@ const MAX_WAITING: usize = 4;
 /// JPEG quality, of 100: no visible loss on a still of compressed video.
 const QUALITY: u8 = 85;
 
-/// Makes snapshots.
 pub struct Snapshots {
     helper: Helper<(u64, gst::Buffer)>,
     out: Out,

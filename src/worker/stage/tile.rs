@@ -6,7 +6,6 @@ use super::compositor::{Appearance, Compositor, CompositorError, Input};
 use crate::i420::Picture;
 use tilecast_core::draw::Sheet;
 
-/// A tile.
 pub struct Tile {
     input: Option<Input>,
     face: Picture,
@@ -35,7 +34,6 @@ impl Tile {
         Ok(own)
     }
 
-    /// What is seen.
     pub fn face(&self) -> &Picture {
         &self.face
     }

@@ -19,7 +19,6 @@ pub struct Suspect {
     still: Duration,
     /// What its threads had done when it became suspicious.
     begun: Option<Effort>,
-    /// Since then.
     observed: Duration,
     /// Of that, how long one of its threads could be seen to run or to wait for a CPU.
     runnable: Duration,

@@ -99,7 +99,6 @@ pub fn router(settings: Settings) -> Router {
     api::router(ApiState::new(settings))
 }
 
-/// What came back.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,

@@ -26,7 +26,6 @@ const BAD: Conditions = Conditions {
 const WATCH: &str = "/whep/weekly?for=ben";
 const PUBLISH: &str = "/whip/weekly/ada";
 
-/// What ada hums.
 const HZ: f32 = 659.0;
 
 /// Ada publishes and ben watches, each by a network of their own, which is good until both are there.

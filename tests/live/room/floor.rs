@@ -24,7 +24,6 @@ fn speak(service: &Service, person: &Person, voice: &str, text: &str, folder: &P
     Process::start(person.name, &mut camera).expect("FFmpeg")
 }
 
-/// A room's events.
 struct Events {
     stream: reqwest::Response,
     text: String,

@@ -30,7 +30,6 @@ use super::LIMIT;
 
 pub const SECRET: &str = "0123456789abcdef-srs";
 
-/// What SRS knows.
 #[derive(Default)]
 struct Known {
     /// What is published, with the client that publishes it.

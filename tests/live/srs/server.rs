@@ -26,7 +26,6 @@ const POLL: Duration = Duration::from_millis(50);
 /// What sets the delay in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tuning {
-    /// As shipped.
     Shipped,
     /// As SRS has it when nothing is said.
     Defaults,
@@ -41,7 +40,6 @@ pub struct Plan {
     http: u16,
     rtc: u16,
     tuning: Tuning,
-    /// Where callbacks go.
     hooks: Option<String>,
     /// Address of the origin that this is an edge of.
     origin: Option<String>,
@@ -94,7 +92,6 @@ impl Plan {
         format!("{}/rtc/v1/{kind}/?app=live&stream={stream}", self.api())
     }
 
-    /// The HTTP API.
     pub fn api(&self) -> String {
         format!("http://127.0.0.1:{}", self.api)
     }

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::docker::{Answer, Filters, Shared, Version, refuse};
 
-/// Configs by name.
 pub type Configs = BTreeMap<String, Value>;
 
 /// Largest data of a config, bytes.

@@ -205,7 +205,6 @@ impl Docker {
 
 /// A way to the API.
 pub struct Way {
-    /// Where it begins.
     pub host: String,
     cut: Arc<AtomicBool>,
 }

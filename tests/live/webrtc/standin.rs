@@ -27,7 +27,6 @@ impl Standin {
         Self::on(free_port().expect("a port")).await
     }
 
-    /// On this port.
     pub async fn on(port: u16) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = root.join("target/clients/bin/python");

@@ -46,7 +46,6 @@ pub struct Front {
     pub snapshots: Vec<(u64, bytes::Bytes)>,
 }
 
-/// Where it runs.
 enum Worker {
     Thread(JoinHandle<Result<(), worker::Error>>),
     Process(Child),
@@ -131,7 +130,6 @@ impl Front {
         front
     }
 
-    /// The worker's process.
     pub fn process(&mut self) -> &mut Child {
         match &mut self.worker {
             Some(Worker::Process(child)) => child,
@@ -139,7 +137,6 @@ impl Front {
         }
     }
 
-    /// Sends a message.
     pub fn send(&mut self, message: &ToWorker) {
         let frame = message.encode();
         self.link.write_all(&frame.head).expect("the worker reads");
@@ -200,7 +197,6 @@ impl Front {
         self.program.errors
     }
 
-    /// The newest statistics.
     pub fn stats(&self) -> Option<&Stats> {
         self.reports.iter().rev().find_map(|report| match report {
             Report::Stats(stats) => Some(stats),
@@ -242,7 +238,6 @@ impl Front {
         self.ended()
     }
 
-    /// Breaks the link.
     pub fn hang_up(&self, how: Shutdown) {
         self.link.shutdown(how).expect("the link was up");
     }

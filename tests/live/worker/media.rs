@@ -148,7 +148,6 @@ impl Frame {
         mean.iter().zip(yuv).all(|(mean, wanted)| (mean - f64::from(wanted)).abs() < 6.0)
     }
 
-    /// As pixels.
     pub fn to_rgb(&self) -> image::RgbImage {
         let (width, height) = self.size();
         let mut picture = image::RgbImage::new(width, height);
@@ -167,7 +166,6 @@ impl Frame {
     }
 }
 
-/// Decodes the program.
 pub struct Program {
     decoder: Option<ff::decoder::Video>,
     /// Errors the decoder reported.

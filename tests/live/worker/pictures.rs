@@ -289,7 +289,11 @@ fn what_the_sender_says_of_its_colours_counts_where_the_bitstream_is_silent() {
         front.control(said);
         for (name, wanted) in [("0xd02020", [208, 32, 32]), ("0x20b020", [32, 176, 32])] {
             let source = format!("color={name}:s=320x180:r=30:d=0.2,{paint}");
-            front.packets(1, true, &clip(&source, &["-c:v", "libvpx", "-deadline", "realtime", "-b:v", "4M", "-qmax", "8"]));
+            front.packets(
+                1,
+                true,
+                &clip(&source, &["-c:v", "libvpx", "-deadline", "realtime", "-b:v", "4M", "-qmax", "8"]),
+            );
             comes_out(&mut front, wanted);
         }
     }

@@ -29,7 +29,6 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Compares.
     pub fn of(meeting: &Meeting, taken: &[Taken], hold_ms: u32) -> Self {
         let (takeover_ms, missed) = takeovers(meeting, taken, hold_ms);
         let (settled, always) = agreement(meeting, taken, hold_ms);

@@ -120,7 +120,6 @@ pub struct Span {
     pub to: u32,
 }
 
-/// The whole.
 pub struct Meeting {
     /// Each microphone, in order of [`SPEAKERS`].
     pub tracks: Vec<Vec<f32>>,

@@ -35,7 +35,6 @@ impl Chance {
         (self.next() >> 40) as f32 / (1_u64 << 24) as f32
     }
 
-    /// `from` to `to`.
     pub fn between(&mut self, from: f32, to: f32) -> f32 {
         from + (to - from) * self.unit()
     }
@@ -97,7 +96,6 @@ pub fn amplitude(dbfs: f32) -> f32 {
     10_f32.powf(dbfs / 20.0)
 }
 
-/// Root mean square.
 pub fn rms(samples: &[f32]) -> f32 {
     (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len().max(1) as f32).sqrt()
 }
@@ -187,7 +185,6 @@ pub fn keyboard(length_ms: u32, chance: &mut Chance) -> Vec<f32> {
 /// What is held and does not speak.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tone {
-    /// A sine.
     Whistle,
     /// Mains at 50 Hz with its harmonics.
     Hum,

@@ -25,19 +25,16 @@ const MAX_ALLOC: u64 = MAX_PIXELS * 8;
 /// Why a file is no image that can be shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UploadError {
-    /// Too many bytes.
     #[error("the file is {0} bytes; at most {1} are possible")]
     Bytes(usize, usize),
     /// Another format, or none.
     #[error("the file is no PNG, JPEG, WebP or SVG")]
     Format,
-    /// Too many pixels.
     #[error(
         "the image is {0}x{1} px; at most {max} px a side and {MAX_PIXELS} px in all are possible, so scale it down",
         max = raster::MAX_SIDE
     )]
     Pixels(u32, u32),
-    /// The decoder's reason.
     #[error("the image cannot be read: {0}; save it anew with another program")]
     Broken(String),
     /// An SVG with something other than shapes.
@@ -51,7 +48,6 @@ pub enum UploadError {
 /// A file's pixels, ready to become a raster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
-    /// Its format.
     pub kind: Kind,
     /// Its own size, px; an SVG's is rounded.
     pub size: Size,

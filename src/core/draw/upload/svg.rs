@@ -37,7 +37,6 @@ const REFUSED: [(&str, &str); 8] = [
     ("!ENTITY", "write out what it stands for"),
 ];
 
-/// Reads a file.
 pub fn parse(file: &[u8]) -> Result<Tree, UploadError> {
     if file.len() > MAX_SVG_BYTES {
         return Err(UploadError::Bytes(file.len(), MAX_SVG_BYTES));
@@ -67,7 +66,6 @@ pub fn size(tree: &Tree) -> Size {
     Size { width: side(tree.size().width()).max(1), height: side(tree.size().height()).max(1) }
 }
 
-/// Its pixels.
 pub fn draw(tree: &Tree) -> Result<RgbaImage, UploadError> {
     let Plan { size: Size { width, height }, scale } = plan(tree)?;
     let mut pixmap = Pixmap::new(width, height).ok_or(UploadError::Pixels(width, height))?;
@@ -91,7 +89,6 @@ fn straighten(pixel: &mut [u8]) {
 /// How large it is drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// px
     pub size: Size,
     /// px of one of its own units.
     scale: f32,
@@ -122,7 +119,6 @@ impl Plan {
 /// How much there is to draw, before it is drawn.
 struct Work {
     nodes: u64,
-    /// px
     painted: f64,
     /// Those that are held now, bytes.
     layers: f64,
@@ -132,7 +128,6 @@ struct Work {
     whole: f64,
 }
 
-/// There is.
 struct TooMuch;
 
 impl Work {

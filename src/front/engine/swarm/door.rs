@@ -68,7 +68,6 @@ pub async fn serve(swarm: Swarm, listener: TcpListener, shares: Shares) {
     }
 }
 
-/// Who came.
 enum Met {
     /// A worker that was let in.
     Worker(Box<TlsStream<TcpStream>>, Admitted),

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 /// Tasks that are remembered as replaced. A node that was cut off holds one; a task older than this many others is gone.
 const MAX_FENCED: usize = 32;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub struct Lease {
     epoch: u64,

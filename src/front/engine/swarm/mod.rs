@@ -50,7 +50,6 @@ pub enum SwarmError {
     /// The address of the API.
     #[error("swarm_docker: {0}")]
     Docker(String),
-    /// The front's certificate.
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }
@@ -103,7 +102,6 @@ impl Swarm {
         Ok(swarm)
     }
 
-    /// See [`super::Engine::start`].
     pub fn start(&self, room: &RoomId, budget: Budget) -> Worker {
         let (worker, events, orders) = Worker::new();
         let slot = self.slot(room, budget);
@@ -112,21 +110,18 @@ impl Swarm {
         worker
     }
 
-    /// See [`super::Engine::resize`].
     pub fn resize(&self, room: &RoomId, budget: Budget) {
         if let Some(slot) = self.find(room) {
             slot.resize(budget);
         }
     }
 
-    /// See [`super::Engine::release`].
     pub fn release(&self, room: &RoomId) {
         if let Some(slot) = self.lock().remove(room) {
             slot.release();
         }
     }
 
-    /// See [`super::Engine::remove`].
     pub fn remove(&self, room: &RoomId) {
         if let Some(slot) = self.lock().remove(room) {
             slot.remove();

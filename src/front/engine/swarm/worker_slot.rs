@@ -22,10 +22,8 @@ use crate::{
     },
 };
 
-/// See the module.
 #[derive(Debug)]
 pub struct WorkerSlot {
-    /// Whose.
     pub room: RoomId,
     state: Mutex<State>,
     /// The service may not be what it should be.
@@ -71,7 +69,6 @@ pub struct Wanting {
 /// A worker that was let in.
 #[derive(Debug)]
 pub struct Admitted {
-    /// The room's side.
     pub wanting: Wanting,
     /// Cancelled when another task takes the place.
     pub replaced: CancellationToken,

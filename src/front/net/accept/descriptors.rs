@@ -31,11 +31,8 @@ const FULL: Limits = Limits {
 /// What each listener may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// HTTP.
     pub http: Shares,
-    /// RTMP.
     pub rtmp: Shares,
-    /// WebRTC over TCP.
     pub webrtc_tcp: Shares,
     /// The door for workers and other fronts: until they have said who they are.
     pub workers: Shares,

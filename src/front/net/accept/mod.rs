@@ -82,7 +82,6 @@ pub(in crate::front) async fn next(listener: &TcpListener, what: &str) -> (TcpSt
 pub struct Admissions(Arc<Mutex<Places<CancellationToken>>>);
 
 impl Admissions {
-    /// Nobody is in.
     pub fn new(shares: Shares) -> Self {
         Self(Arc::new(Mutex::new(Places::new(shares))))
     }

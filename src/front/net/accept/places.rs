@@ -21,16 +21,12 @@ pub enum Standing {
 /// Places by standing; none takes another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
-    /// For [`Standing::Stranger`].
     pub strangers: usize,
-    /// For [`Standing::Guest`].
     pub guests: usize,
-    /// For [`Standing::Known`].
     pub known: usize,
 }
 
 impl Shares {
-    /// All of them.
     pub const fn total(self) -> usize {
         self.strangers + self.guests + self.known
     }
@@ -55,15 +51,12 @@ pub enum Full {
     Everything,
 }
 
-/// Names a place.
 pub type Id = u64;
 
 /// A place that was given; whose it was before must go.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Given<T> {
-    /// The place.
     pub id: Id,
-    /// What had it.
     pub evicted: Option<T>,
 }
 
@@ -95,7 +88,6 @@ pub struct Places<T> {
 }
 
 impl<T> Places<T> {
-    /// Nobody is in.
     pub fn new(shares: Shares) -> Self {
         Self { shares, entries: HashMap::new(), crowds: Default::default(), next: 0 }
     }

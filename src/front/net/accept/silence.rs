@@ -64,7 +64,6 @@ impl Silence {
 pub struct Line(Arc<TcpStream>);
 
 impl Line {
-    /// Of this connection.
     pub fn new(stream: TcpStream) -> Self {
         Self(Arc::new(stream))
     }

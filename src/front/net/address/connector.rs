@@ -36,7 +36,6 @@ const MAX_ADDRESSES: usize = 4;
 /// Most names of which is remembered that they were told of: more than anybody reads.
 const MAX_TOLD: usize = 256;
 
-/// Any open connection.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Duplex for T {}
@@ -49,7 +48,6 @@ pub type Stream = Box<dyn Duplex>;
 pub struct Connection {
     /// What is read and written.
     pub stream: Stream,
-    /// Our address.
     pub local: IpAddr,
 }
 
@@ -75,14 +73,8 @@ pub enum ConnectError {
         /// What the resolver said.
         error: io::Error,
     },
-    /// Nobody answers there.
     #[error("could not connect to {address}: {error}")]
-    Connect {
-        /// Where.
-        address: SocketAddr,
-        /// What went wrong.
-        error: io::Error,
-    },
+    Connect { address: SocketAddr, error: io::Error },
     /// The system has no certificates to check a server by.
     #[error(
         "no trusted certificates were found, so no rtmps or https server can be checked; install ca-certificates or set SSL_CERT_FILE"
@@ -112,7 +104,6 @@ impl Connector {
         Self::with_roots(policy, roots)
     }
 
-    /// Trusts `roots`.
     pub fn with_roots(policy: AddressPolicy, roots: RootCertStore) -> Self {
         let tls = client_config(roots).map(|config| TlsConnector::from(Arc::new(config)));
         Self { policy: Arc::new(policy), tls, told: Arc::default() }

@@ -59,7 +59,6 @@ impl RtmpUrl {
         &self.host
     }
 
-    /// TCP port.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -69,7 +68,6 @@ impl RtmpUrl {
         self.tls
     }
 
-    /// The application.
     pub fn app(&self) -> &str {
         &self.app
     }
@@ -121,7 +119,6 @@ pub struct HttpUrl {
 }
 
 impl HttpUrl {
-    /// Reads an address.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
         let invalid = |what| InvalidUrl { what, how: HTTP };
         read(text).and_then(Self::of).map_err(invalid)
@@ -151,7 +148,6 @@ impl HttpUrl {
         &self.host
     }
 
-    /// TCP port.
     pub fn port(&self) -> u16 {
         self.port
     }
