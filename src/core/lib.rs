@@ -1,6 +1,6 @@
-//! What front and worker both know, in rooms each of which may use only those before it: [`base`], [`media`], [`layout`],
-//! [`sandbox`], [`mux`], [`speaker`], [`cost`], [`draw`], [`link`]. No room here opens a socket to the world or calls anything written in C but
-//! the system's own library.
+//! What the front and the worker share. Each folder may use only the folders before it in this list: [`base`],
+//! [`media`], [`mux`], [`layout`], [`sandbox`], [`speaker`], [`cost`], [`draw`], [`link`]. No folder here opens a socket to the
+//! world, and the only C code they call is the system's own library.
 
 pub mod base;
 pub mod cost;

@@ -24,7 +24,6 @@ pub struct Layout {
     pub(super) named: Named,
 }
 
-<<<<<<< HEAD
 /// What a layout's rules name, numbered: rules compare numbers, not texts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Named {
@@ -33,8 +32,6 @@ pub(super) struct Named {
 }
 
 /// An arrangement.
-=======
->>>>>>> words
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rung {
     pub when: Option<When>,

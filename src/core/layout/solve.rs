@@ -9,61 +9,7 @@ use super::{
     painter::Painter,
     template::{Orientation, Show, When},
 };
-<<<<<<< HEAD
 use crate::media::Size;
-=======
-use crate::{base::ParticipantId, media::Size};
-
-/// One of those who are in the room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// Unique among those given.
-    pub id: ParticipantId,
-    pub name: String,
-    /// What templates cast by.
-    pub role: Option<String>,
-    /// What there is to see of them.
-    pub face: Face,
-}
-
-/// What there is to see of somebody.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Face {
-    #[default]
-    Picture,
-    AudioOnly,
-    /// Their connection broke a moment ago: a card keeps their place.
-    Lost,
-    /// They never came, or they left.
-    Absent,
-    /// The room hides them.
-    Hidden,
-}
-
-/// A meeting at one moment.
-#[derive(Debug, Clone, Copy)]
-pub struct Meeting<'a> {
-    /// Everyone, in the room's order.
-    pub people: &'a [Person],
-    pub canvas: &'a Canvas,
-    /// Who has the floor.
-    pub floor: Option<&'a ParticipantId>,
-    /// Whom the operator pinned, in that order.
-    pub pinned: &'a [ParticipantId],
-    /// Who spoke, the last one first.
-    pub recent: &'a [ParticipantId],
-    /// How long nobody has spoken.
-    pub silence: Duration,
-    pub room: &'a str,
-}
-
-impl<'a> Meeting<'a> {
-    /// These people on this canvas; nobody has spoken or is pinned.
-    pub fn of(people: &'a [Person], canvas: &'a Canvas) -> Self {
-        Self { people, canvas, floor: None, pinned: &[], recent: &[], silence: Duration::ZERO, room: "" }
-    }
-}
->>>>>>> words
 
 /// A scene and what the next one needs to know of it.
 pub(super) struct Solved {
