@@ -10,12 +10,13 @@ SECONDS ?=
 # More words for the bench, such as `make bench BENCH="--participants 4 --seconds 10"`.
 BENCH ?=
 
-.PHONY: help setup check-setup build demo layout-pictures fuzz test fmt-check lint doc unit image test-image test-cluster bench fmt audit clean
+.PHONY: help setup check-setup build check demo layout-pictures fuzz test fmt-check lint doc unit image test-image test-cluster bench fmt audit clean
 
 help:
 	@echo 'make setup            install the Debian packages that are missing (needs root or sudo without a password)'
 	@echo 'make build            the release binary, target/release/tilecast'
 	@echo 'make demo             four synthetic people in a meeting, to watch; SECONDS=20 ends by itself and checks the program'
+	@echo 'make check            the inner loop: formatting, lints, unit tests of the packages that changed'
 	@echo 'make test             everything: formatting, lints, documentation, unit tests, end-to-end tests with real streams'
 	@echo 'make image            the container image tilecast, by Docker'
 	@echo 'make test-image       builds the image and runs it hardened, with streams; as root where there is no Docker daemon or no registry'
@@ -33,8 +34,15 @@ setup:
 check-setup:
 	@./scripts/setup --check
 
-build: check-setup
+build:
+	@./scripts/setup --check-build
 	$(CARGO) build --locked --release
+	@./scripts/split-symbols target/release/tilecast target/release/tilecast-lab
+
+# The inner loop.
+check: fmt-check
+	$(CARGO) clippy --locked --workspace -- -D warnings
+	@packages=$$(./scripts/changed); [ -z "$$packages" ] || (set -x; $(CARGO) test --locked --lib $$packages)
 
 demo: build
 	target/release/tilecast-lab demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -47,7 +55,7 @@ test: check-setup
 	@$(MAKE) --no-print-directory unit
 
 fmt-check:
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 
 lint:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
@@ -81,7 +89,7 @@ bench: build
 	target/release/tilecast-lab bench --out docs/bench.md $(BENCH)
 
 fmt:
-	$(CARGO) fmt
+	$(CARGO) fmt --all
 
 fuzz:
 	@CARGO=$(CARGO) scripts/fuzz $(if $(SECONDS),$(SECONDS),60)

@@ -24,7 +24,7 @@ use tilecast::{
         },
     },
     layout::{Arguments, Canvas, Director, Layout, Meeting, Person, Template},
-    link::message::{Control, Feed, FromWorker, Report, ToWorker},
+    link::message::{Control, Feed, FromWorker, Report, ToWorker, VERSION},
     media::{AudioCodec, Codec, Packet, Role as Part, Size, Timestamp, VideoCodec},
 };
 
@@ -254,7 +254,7 @@ fn frames() -> Vec<Vec<u8>> {
         ToWorker::Asset { hash: AssetHash::from_bytes([7; 32]), file: Bytes::from_static(b"file") },
     ];
     let from = [
-        FromWorker::Report(Report::Ready { version: 8, pid: 1 }),
+        FromWorker::Report(Report::Ready { version: VERSION, pid: 1 }),
         FromWorker::Program(picture),
         FromWorker::Sound { listener: 1, packet: sound },
         FromWorker::Snapshot { id: 1, jpeg: Bytes::from_static(b"jpeg") },
