@@ -71,6 +71,31 @@ async fn nginx_takes_a_publication_and_relays_it() {
 }
 
 #[tokio::test]
+async fn ffmpeg_takes_a_publication_when_it_listens() {
+    let address = format!("rtmp://127.0.0.1:{}/live/weekly", tilecast_lab::process::free_port().expect("a port"));
+    let clip = clip("-t 2").await;
+    let fanout = Fanout::new();
+    let mut packets = fanout.subscribe();
+    let line = format!("-listen 1 -read_intervals %+2 -show_entries stream=codec_name,width -i {address}");
+    let connector = connector();
+    let publish = async {
+        loop {
+            // It listens when it has started.
+            if let Ok(mut publication) = client::publish(&url(&address), &connector).await {
+                return publication.carry(&mut packets).await;
+            }
+        }
+    };
+    let mut streams = tokio::select! {
+        streams = ffprobe(&line) => streams,
+        () = program(&clip, &fanout) => unreachable!("it goes on for ever"),
+        end = publish => panic!("FFmpeg left: {end:?}"),
+    };
+    streams.sort_unstable();
+    assert_eq!(streams, ["aac", "h264,320"]);
+}
+
+#[tokio::test]
 async fn nginx_is_played_with_time_going_on() {
     let nginx = Nginx::start().await.expect("nginx starts");
     let line = format!("-loglevel error -re {PICTURE} {SOUND} {H264} -c:a aac -output_ts_offset 16775 -f flv");

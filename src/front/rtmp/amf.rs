@@ -145,6 +145,8 @@ impl Command {
             (Some(Value::Text(name)), Some(Value::Number(transaction))) => {
                 Ok(Self { name, transaction, arguments: values.collect() })
             }
+            // FFmpeg, as a server, tells `onFCPublish` by its name alone.
+            (Some(Value::Text(name)), None) => Ok(Self { name, transaction: 0.0, arguments: Vec::new() }),
             _ => Err(Malformed::NoCommand),
         }
     }
@@ -291,11 +293,11 @@ mod tests {
         let arrays: Vec<u8> = [17u8].into_iter().chain([9u8, 3, 1].repeat(100_000)).collect();
         assert_eq!(Command::read(&arrays), Err(Malformed::Deep));
         assert_eq!(Command::read(&[5; 1000]), Err(Malformed::Many));
-        for nothing in
-            [&[][..], &[10, 0xff, 0xff, 0xff, 0xff, 5, 5], &[2, 0xff, 0xff, b'a'], &[2, 0, 3, b'f', b'o', b'o']]
-        {
+        for nothing in [&[][..], &[10, 0xff, 0xff, 0xff, 0xff, 5, 5], &[2, 0xff, 0xff, b'a'], &[5, 5]] {
             assert_eq!(Command::read(nothing), Err(Malformed::NoCommand), "{nothing:?}");
         }
+        let name_alone = Command::read(&[2, 0, 3, b'f', b'o', b'o']).expect("FFmpeg's way of telling");
+        assert_eq!((&*name_alone.name, name_alone.transaction), ("foo", 0.0));
     }
 
     /// `connect` with a property of this value before the one that is needed, and an argument behind.
