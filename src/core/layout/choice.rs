@@ -1,4 +1,4 @@
-//! Which template a room uses.
+//! A room's layout choice: the template and its arguments.
 
 use std::fmt;
 

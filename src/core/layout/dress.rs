@@ -1,4 +1,5 @@
-//! How things look beside where they are: lines, shadows, words, and images over the program. All in px of the canvas.
+//! Decorations of tiles and overlays: lines, shadows, words, and images over the program. All lengths are px of the
+//! canvas.
 
 use serde::{Deserialize, Serialize};
 

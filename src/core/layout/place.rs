@@ -1,4 +1,4 @@
-//! A template's places: rectangles, who fills them, and how many share one.
+//! Places (layout slots) of a template: rectangles, casting rules, and how many people share one place.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
-//! Everything that is seen at one moment, in px of the canvas and plain numbers.
+//! The scene (composition, scene graph): everything that is visible at one moment, in px of the canvas and plain
+//! numbers.
 
 use serde::{Deserialize, Serialize};
 

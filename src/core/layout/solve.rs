@@ -1,4 +1,4 @@
-//! From a layout and a meeting to a scene.
+//! The layout solver: from a layout and a meeting to a scene.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use super::{
 };
 use crate::{base::ParticipantId, media::Size};
 
-/// One of those who are in the room.
+/// A person in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// Unique among those given.
     pub id: ParticipantId,
     pub name: String,
-    /// What templates cast by.
+    /// The role by which templates cast.
     pub role: Option<String>,
-    /// What there is to see of them.
+    /// What there is to see of the person.
     pub face: Face,
 }
 
-/// What there is to see of somebody.
+/// What there is to see of a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Face {
     #[default]
     Picture,
     AudioOnly,
-    /// Their connection broke a moment ago: a card keeps their place.
+    /// The connection broke a moment ago; a card keeps the place.
     Lost,
-    /// They never came, or they left.
+    /// The person never came, or left.
     Absent,
-    /// The room hides them.
+    /// The room hides the person.
     Hidden,
 }
 
@@ -46,7 +46,7 @@ pub struct Meeting<'a> {
     pub floor: Option<&'a ParticipantId>,
     /// Whom the operator pinned, in that order.
     pub pinned: &'a [ParticipantId],
-    /// Who spoke, the last one first.
+    /// Recent speakers, the last one first.
     pub recent: &'a [ParticipantId],
     /// How long nobody has spoken.
     pub silence: Duration,
@@ -54,21 +54,21 @@ pub struct Meeting<'a> {
 }
 
 impl<'a> Meeting<'a> {
-    /// These people on this canvas; nobody has spoken or is pinned.
+    /// A meeting of these people on this canvas; nobody has spoken, and nobody is pinned.
     pub fn of(people: &'a [Person], canvas: &'a Canvas) -> Self {
         Self { people, canvas, floor: None, pinned: &[], recent: &[], silence: Duration::ZERO, room: "" }
     }
 }
 
-/// A scene and what the next one needs to know of it.
+/// A scene, and what the next one needs to know of it.
 pub(super) struct Solved {
     pub scene: Scene,
     pub seating: Seating,
 }
 
 impl Layout {
-    /// Those who count, at most [`MAX_TILES`]: in the room's order, except that those whom the template wants last come after
-    /// the others, and those who are not connected after everybody who is.
+    /// The people who count, at most [`MAX_TILES`], in the room's order. People whom the template wants last come after
+    /// the others; people who are not connected come after everybody who is.
     pub(super) fn admit<'a>(&self, people: &'a [Person]) -> Vec<&'a Person> {
         let is_absent = |person: &Person| person.face == Face::Absent;
         let show = |person: &Person| match person.face {
@@ -82,7 +82,7 @@ impl Layout {
         present(Show::Card).chain(present(Show::Last)).chain(absent).take(MAX_TILES).collect()
     }
 
-    /// The first arrangement that suits.
+    /// The first arrangement whose conditions hold.
     pub(super) fn suited(&self, company: &Company<'_>, meeting: &Meeting<'_>) -> Option<usize> {
         self.rungs.iter().position(|rung| rung.when.as_ref().is_none_or(|when| self.holds(when, company, meeting)))
     }
@@ -102,8 +102,8 @@ impl Layout {
 
     /// The scene of one arrangement. `shown` is how long it has been on, for pages.
     ///
-    /// Every rectangle is wholly on the canvas, even in all four numbers and at least 2x2 px; nobody has two tiles unless the
-    /// template says so; tiles and overlays come back to front and are numbered so.
+    /// Every rectangle lies wholly on the canvas, is even in all four numbers and has at least 2x2 px. Nobody has two
+    /// tiles unless the template says so. Tiles and overlays are sorted back to front and numbered in that order.
     pub(super) fn arrange(
         &self,
         rung: usize,

@@ -1,5 +1,5 @@
-//! How a template says that things look. Lengths are fractions of the canvas's shorter side, so that a template looks alike on
-//! every canvas.
+//! Styles of a template. Lengths are fractions of the canvas's shorter side, so that a template looks the same on every
+//! canvas.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
-//! A template: how people are arranged on the program, as an admin writes it.
+//! Templates (layouts): how people are arranged on the program, as an admin writes it.
 //!
-//! A template is a ladder of arrangements, of which the first that suits the meeting is used; an arrangement is a list of
-//! places and overlays; a place is a rectangle, rules for who fills it, and, where it holds many, how it packs them.
+//! A template is a list of arrangements; the first one that suits the meeting is used. An arrangement is a list of
+//! places and overlays. A place is a rectangle, rules for who fills it, and, where it holds many people, how it packs
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,9 @@
-//! Which system calls may still be made: seccomp filters (seccomp(2)).
+//! System call filters (seccomp(2)).
 //!
-//! What is not listed fails with EPERM: a library that asks for something needless goes on without it, and a worker does not end for
-//! a false alarm. Only what no worker has a reason to do, and what hands the process over to somebody else's program or memory, ends
-//! it with SIGSYS, which the front tells as what it is.
+//! A call that is not listed fails with EPERM: a library that tries an unnecessary call goes on without it, and a false
+//! alarm does not end a worker. Only two kinds of calls end the process with SIGSYS: calls that no worker has a reason
+//! to make, and calls that hand the process over to another program or its memory to somebody else. The front reports a
+//! SIGSYS as what it is.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +14,10 @@ use seccompiler::{
 
 use super::list;
 
-/// What a process goes on doing.
+/// What a process still has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Calls {
-    /// Memory, threads, time, reading and writing what is open.
+    /// Memory, threads, time, reading and writing open descriptors.
     Compute,
     /// The same, and reading files that it may open.
     Read,
@@ -26,17 +27,17 @@ pub enum Calls {
     WorkerWithDevices,
 }
 
-/// One way in which a call is allowed: every one of these holds for its arguments.
+/// One combination of conditions on the arguments under which a call is allowed; all must hold.
 pub(super) type Way = Vec<Holds>;
 
-/// What has to hold for the argument of this number, from 0.
+/// A condition on the argument with this index, from 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Holds {
-    /// Its lower 32 bits are this: an `int`.
+    /// The lower 32 bits have this value: an `int`.
     Is(u8, u32),
-    /// Of its lower 32 bits those of the mask are these.
+    /// The lower 32 bits under the mask have this value.
     Bits(u8, u32, u32),
-    /// It is a null pointer.
+    /// The argument is a null pointer.
     Null(u8),
 }
 
@@ -49,23 +50,24 @@ pub(super) fn confine(calls: Calls) -> Result<(), String> {
     for (call, ways) in list::sometimes(calls, rustix::process::getpid().as_raw_pid()) {
         allowed.insert(call, ways.iter().map(rule).collect::<Result<_, _>>()?);
     }
-    // After those: what is always allowed is allowed, whatever its arguments.
+    // This comes last, so that a call that is always allowed has no conditions.
     allowed.extend(always(&list::always(calls)));
-    // Of several filters the strictest answer counts, and an error is stricter than leave: these are allowed below as well.
+    // Of several filters the strictest answer counts, and an error is stricter than permission to continue. So these
+    // calls are allowed below as well.
     let absent = program(always(&list::ABSENT), SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))?;
     let idle = program(always(&list::IDLE), SeccompAction::Allow, SeccompAction::Errno(0))?;
     let hostile = program(always(&list::HOSTILE), SeccompAction::Allow, SeccompAction::KillProcess)?;
     allowed.extend(always(&list::ABSENT));
     allowed.extend(always(&list::IDLE));
     let allowed = program(allowed, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?;
-    // The list of what is allowed comes last: it does not allow another filter.
+    // The list of allowed calls comes last, since it does not allow another filter.
     for program in [absent, idle, hostile, allowed] {
         apply_filter_all_threads(&program).map_err(told)?;
     }
     Ok(())
 }
 
-/// True if this kernel and processor have filters; tried on the calling thread, which goes on as before.
+/// True if this kernel and processor have filters. The test runs on the calling thread, which goes on as before.
 pub(super) fn is_there() -> Result<(), String> {
     let nothing = program(Rules::new(), SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))?;
     apply_filter(&nothing).map_err(told)
