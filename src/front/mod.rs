@@ -1,7 +1,8 @@
-//! Every socket, every decision, every secret. Safe Rust only.
+//! The front (control plane and network I/O): every socket, every decision, every secret. Safe Rust only.
 //!
-//! Floors, from the ground up; each may use only those below it: [`net`], [`model`], [`metrics`] and [`raster`], [`rtmp`] and [`webrtc`],
-//! [`docker`] and [`docker_gate`], [`sources`] and [`outputs`], [`engine`], [`room`], [`doors`], [`cluster`], [`api`].
+//! Floors, lowest first; each may use only the floors before it: [`net`], [`model`], [`metrics`] and [`raster`],
+//! [`rtmp`] and [`webrtc`], [`docker`] and [`docker_gate`], [`sources`] and [`outputs`], [`engine`], [`room`],
+//! [`doors`], [`cluster`], [`api`].
 
 #![forbid(unsafe_code)]
 

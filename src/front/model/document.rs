@@ -1,4 +1,4 @@
-//! What a room should be: the one document that REST takes and gives, and the store keeps.
+//! Room document (desired state, spec): what a room should be. REST accepts and returns it, and the store keeps it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,21 +12,22 @@ use crate::{
     speaker::{Mode, Rules, Sensitivity},
 };
 
-/// Most participants in one room: what one program can still show and mix.
+/// Most participants in one room: as many as one program can show and mix.
 pub const MAX_PARTICIPANTS: usize = 64;
 /// Most outputs of one room.
 pub const MAX_OUTPUTS: usize = 32;
-/// Most pins: more than this are no distinction.
+/// Most pins: with more than this, a pin is no distinction.
 pub const MAX_PINS: usize = 16;
-/// Farthest place from the middle that an operator may give a participant.
+/// Largest absolute value of a participant's order.
 pub const MAX_ORDER: i32 = 1000;
 /// Longest display name, bytes.
 pub const MAX_NAME_BYTES: usize = 256;
-/// Shortest publish key and viewer token, characters: what the limiter for guesses (`front/auth/guess.rs`) is reckoned for.
+/// Shortest publish key and viewer token, characters: the limiter for guesses (`front/net/guess.rs`) is designed for
+/// this.
 pub const MIN_KEY_CHARACTERS: usize = 8;
 /// Longest publish key, bytes.
 pub const MAX_KEY_BYTES: usize = 256;
-/// Longest token for another server, bytes: signed ones carry claims.
+/// Longest token for another server, bytes: signed tokens carry claims.
 pub const MAX_TOKEN_BYTES: usize = 4096;
 
 /// A whole room.
@@ -81,8 +82,8 @@ impl RoomDocument {
         self.participants.get(id)?.key()
     }
 
-    /// True when `wanted` differs from this in nothing but what an operator changes while the meeting goes on: the layout and the one
-    /// that waits, pins, who decides on the floor, and of who is there how loud, whether muted or hidden, and the order.
+    /// True when `wanted` differs from this document only in what an operator changes during a meeting: the layout and
+    /// the one that waits, pins, the mode of the floor, and of each participant gain, mute, hiding and order.
     pub fn differs_live(&self, wanted: &Self) -> bool {
         let mut rest = wanted.clone();
         rest.layout = self.layout.clone();
@@ -100,7 +101,7 @@ impl RoomDocument {
         rest == *self
     }
 
-    /// Has these participants keep the keys they have in `present`, if they have any there.
+    /// Gives these participants the keys that they have in `present`, if they have any there.
     pub fn keep_keys<'a>(&mut self, of: impl IntoIterator<Item = &'a ParticipantId>, present: &Self) {
         for id in of {
             if let (Some(participant), Some(key)) = (self.participants.get_mut(id), present.key(id)) {
@@ -121,7 +122,7 @@ impl Participant {
 }
 
 impl NextLayout {
-    /// When; none if that is no time.
+    /// The time; `None` if the text is no time.
     pub fn time(&self) -> Option<OffsetDateTime> {
         OffsetDateTime::parse(&self.at, &Rfc3339).ok()
     }
@@ -159,7 +160,7 @@ pub struct Participant {
 }
 
 impl Participant {
-    /// Whose media come from there, with nothing else said.
+    /// A participant with this source and defaults.
     pub fn of(source: Source) -> Self {
         let (name, role, brought_by) = (None, None, None);
         Self { name, role, source, gain_db: 0.0, muted: false, hidden: false, order: 0, brought_by }
@@ -225,7 +226,7 @@ impl Default for Speaker {
 }
 
 impl Speaker {
-    /// As the floor is given.
+    /// The rules of the floor.
     pub fn rules(&self) -> Rules {
         let Self { mode, hold_ms, sensitivity } = *self;
         Rules { mode, hold: Duration::from_millis(hold_ms.into()), sensitivity }

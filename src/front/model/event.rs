@@ -1,4 +1,4 @@
-//! What happens in a room, as `GET /v1/rooms/{room}/events` tells it.
+//! Room events (server-sent events), as `GET /v1/rooms/{room}/events` sends them.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! What a room is, as against what it should be.
+//! Room status (actual state): what a room is, in contrast to what it should be.
 
 use std::collections::BTreeMap;
 
