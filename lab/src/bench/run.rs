@@ -1,4 +1,4 @@
-//! One run: participants, subject, player, meters.
+//! One run of the bench: participants, subject, player, meters.
 
 use std::{
     path::PathBuf,
@@ -28,33 +28,34 @@ use tilecast::{
     media::{Rect, Track},
 };
 
-/// Longest from the start of a subject to the first readable clock in its program. FFmpeg opens sixteen inputs one by one.
+/// Longest time from the start of a subject to the first readable clock in its program. FFmpeg opens sixteen inputs one
+/// by one.
 const FIRST_CLOCK: Duration = Duration::from_secs(60);
 
-/// A subject has settled when its latency falls no more from one stretch of this length to the next, by as much as it would
-/// by dropping a frame. It has a limit, because one that cannot keep up may never.
+/// A subject has settled when its latency no longer falls from one period of this length to the next by as much as a
+/// dropped frame. There is a limit, because a subject that cannot keep up may never settle.
 const SETTLE: Duration = Duration::from_secs(5);
 const SETTLED: Duration = Duration::from_millis(33);
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Longest a sender may take to be on its way.
+/// Longest time for a sender to start.
 const SENDER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Spread of the participants' starts, so that their keyframes do not all fall together: a fraction of their GOP.
+/// Delay between the participants' starts, a fraction of their GOP, so that their keyframes do not coincide.
 const START_SPREAD: Duration = Duration::from_millis(125);
 
-/// What every run shares.
+/// State that all runs share.
 #[derive(Debug)]
 pub struct Bench {
     pub clip: Arc<Clip>,
-    /// Where its pictures come from, if not from a generator.
+    /// The film of the pictures; `None` for generated ones.
     pub film: Option<PathBuf>,
     pub relay: Relay,
     /// How long each run is measured.
     pub seconds: Duration,
     /// A server that was not started here.
     pub server: Option<Server>,
-    /// What work costs on this machine, for servers that are.
+    /// Prices of this machine, for servers that are started here.
     pub prices: Option<Prices>,
 }
 
@@ -64,7 +65,7 @@ pub struct Server {
     pub api: String,
     /// `rtmp://HOST:PORT`
     pub rtmp: String,
-    /// For its CPU and memory, when it is on this machine.
+    /// Its process id, for CPU and memory, when it runs on this machine.
     pub pid: Option<u32>,
     pub key: Option<String>,
 }
@@ -87,7 +88,7 @@ impl Bench {
         Ok(Self { clip, film, relay, seconds: Duration::from_secs(args.seconds), server, prices: None })
     }
 
-    /// A participant who is on the air when this returns. The `number` sets where in the clip it begins.
+    /// Starts a participant and returns when it is on the air. `number` selects where in the clip it begins.
     ///
     /// # Errors
     /// When it cannot publish.
@@ -103,7 +104,7 @@ impl Bench {
         Ok(sender)
     }
 
-    /// The relay's own latency: one participant, played from the relay, nothing between.
+    /// The relay's own latency: one participant, played from the relay.
     ///
     /// # Errors
     /// When it does not play.
@@ -117,7 +118,7 @@ impl Bench {
         Spread::of(figures.ages).context("no clock in the relayed picture")
     }
 
-    /// One round of one subject with so many participants, all of them begun anew.
+    /// One round of one subject with this many participants, all of them started anew.
     ///
     /// # Errors
     /// When the subject fails or shows nothing.
@@ -152,7 +153,7 @@ pub struct Watcher {
     clocks: Vec<Clock>,
 }
 
-/// Where a participant's clock lies in the program, and when its frames left.
+/// Rectangle of a participant's clock in the program, and the log of the sent frames.
 type Clock = (Rect, Arc<SendLog>);
 
 impl Watcher {
@@ -173,8 +174,8 @@ impl Watcher {
         self.clocks.iter().filter_map(|(strip, log)| log.age(clock::read(frame, *strip)?, frame.at))
     }
 
-    /// Waits for a readable clock in every tile, then until the latency falls no more. `check` says whether the subject
-    /// still lives.
+    /// Waits for a readable clock in every tile, then until the latency no longer falls. `check` fails when the subject
+    /// has ended.
     ///
     /// # Errors
     /// When not every clock shows within a minute, or the subject ended.
@@ -205,7 +206,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Watches for as long as `span`; CPU and memory are the caller's to fill in.
+    /// Watches for `span`; the caller adds CPU and memory.
     ///
     /// # Errors
     /// When the program or the subject ends.

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line: subcommands and options.
 
 use std::path::PathBuf;
 
