@@ -29,7 +29,8 @@ pub struct Args {
     /// Docker's socket
     #[arg(long, value_name = "ADDRESS", env = "TILECAST_GATE_DOCKER", default_value = "unix:///var/run/docker.sock")]
     docker: String,
-    /// The image of workers, exactly as the fronts name it, best by its digest; several while one takes the other's place
+    /// The image of workers, exactly as the fronts name it, best by its digest; several while one takes the other's
+    /// place
     #[arg(long, value_name = "IMAGE", env = "TILECAST_SWARM_IMAGE", value_delimiter = ',', required = true)]
     image: Vec<String>,
     /// The network that workers are attached to, as the fronts name it

@@ -1,11 +1,11 @@
-//! The house keeps its arrows: a room may use only the rooms before it, and front and worker never see each other.
+//! Architecture test: a folder may import only the folders before it, and front and worker never see each other.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Each room with those it may import.
+/// Each folder, with the folders it may import.
 const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("base", &[]),
     ("media", &["base"]),
@@ -38,7 +38,7 @@ fn sources(folder: &Path, visit: &mut dyn FnMut(&Path, &str)) {
     }
 }
 
-/// The rooms that a file names after `crate::` or `tilecast_core::`, in paths and in grouped imports.
+/// The folders that a file names after `crate::` or `tilecast_core::`, in paths and in grouped imports.
 fn imports(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let roots = ["crate::", "tilecast_core::", "tilecast::"].iter().flat_map(|root| text.match_indices(root));

@@ -63,7 +63,8 @@ pub struct Args {
     /// Numbers of participants to run with
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,9,16", value_parser = clap::value_parser!(u32).range(1..=16))]
     participants: Vec<u32>,
-    /// Rounds with each number of participants. The subjects take turns in each, since a shared machine's speed changes by the minute
+    /// Rounds with each number of participants. The subjects take turns in each, since a shared machine's speed changes
+    /// by the minute
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     rounds: u32,
     /// Measured time of each round, after it has settled
@@ -72,8 +73,8 @@ pub struct Args {
     /// Which to run
     #[arg(long, value_delimiter = ',', default_value = "tilecast,ffmpeg,gst")]
     subjects: Vec<Kind>,
-    /// What to measure: the subjects beside each other, what an operator does, what dress and motion cost, what people in browsers
-    /// get
+    /// What to measure: the subjects beside each other, what an operator does, what dress and motion cost, what people
+    /// in browsers get
     #[arg(long, value_delimiter = ',', default_value = "compare,operate,dress,browsers")]
     parts: Vec<Part>,
     /// A film for the participants' pictures; a generated one if there is none

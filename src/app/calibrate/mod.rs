@@ -30,7 +30,8 @@ const TABLE: [u32; 4] = [1, 4, 9, 16];
 
 /// Measures what decoding, scaling, composing and encoding cost on this machine, in about fifteen seconds
 ///
-/// `tilecast serve` does this by itself on a new machine as soon as it has no rooms, and keeps the result in its state folder.
+/// `tilecast serve` does this by itself on a new machine as soon as it has no rooms, and keeps the result in its state
+/// folder.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Print the prices as JSON: CPU time a pixel in ns, and thousandths of a core

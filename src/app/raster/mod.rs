@@ -26,7 +26,8 @@ pub struct RasterArgs {
     task: Task,
 }
 
-/// What is to be done. It is said on the command line, so that the limits are those of the job before any of it is read.
+/// What is to be done. It is said on the command line, so that the limits are those of the job before any of it is
+/// read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Task {
     /// A file that somebody uploaded becomes pixels.

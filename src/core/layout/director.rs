@@ -23,7 +23,8 @@ struct On {
 }
 
 impl Director {
-    /// The scene of `meeting` at `now`. The layout must be that of the last call, unless [`Director::forget`] came between.
+    /// The scene of `meeting` at `now`. The layout must be that of the last call, unless [`Director::forget`] came
+    /// between.
     pub fn direct(&mut self, layout: &Layout, meeting: &Meeting<'_>, now: Duration) -> Scene {
         let people = layout.admit(meeting.people);
         let company = Company::new(&people, meeting, &layout.named);

@@ -54,8 +54,9 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// A rectangle in fractions of what holds it, the canvas or another region: 0 is its left or top edge, 1 its right or bottom
-/// edge. Either `x` and `y` say where its left and top edge are, or `anchor` says which point of what holds it it keeps to.
+/// A rectangle in fractions of what holds it, the canvas or another region: 0 is its left or top edge, 1 its right or
+/// bottom edge. Either `x` and `y` say where its left and top edge are, or `anchor` says which point of what holds it
+/// it keeps to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Region {
@@ -107,8 +108,8 @@ pub enum Cast {
     Role(#[schemars(length(min = 1, max = 64))] String),
 }
 
-/// How a place packs many: in the room's order, or where a rule is `pinned` or `recent`, in the order of the rules. Who is there
-/// keeps the place in line; newcomers take what has become free, then the end.
+/// How a place packs many: in the room's order, or where a rule is `pinned` or `recent`, in the order of the rules. Who
+/// is there keeps the place in line; newcomers take what has become free, then the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
@@ -127,8 +128,8 @@ pub struct Flow {
     /// What becomes of those beyond `max`.
     #[serde(default, skip_serializing_if = "Beyond::is_default")]
     pub beyond: Beyond,
-    /// Where tiles gather that do not fill the place, and, in a row or column, at which end the first one is. Left out, as
-    /// the place's own `anchor` says, and without one in the middle, the first one left or on top.
+    /// Where tiles gather that do not fill the place, and, in a row or column, at which end the first one is. Left out,
+    /// as the place's own `anchor` says, and without one in the middle, the first one left or on top.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub anchor: Option<Given<Anchor>>,

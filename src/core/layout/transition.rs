@@ -67,7 +67,8 @@ pub enum Element<'a> {
     Overlay(&'a Overlay),
 }
 
-/// An element of a scene that is on its way: the element says what it is and how it is dressed, this says where it is now.
+/// An element of a scene that is on its way: the element says what it is and how it is dressed, this says where it is
+/// now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Placed<'a> {
     /// What it is. Its own rectangle, z, opacity and radius are those at rest, not those of now.
@@ -102,9 +103,10 @@ impl<'a> Placed<'a> {
 
 /// What lies where when `eased` of the way is done (see [`Easing::at`]), 0 the beginning and 1 the end, back to front.
 ///
-/// What is in both scenes moves from rectangle to rectangle; newcomers fade in at their place and leavers fade out at theirs,
-/// except that one who is replaced keeps its opacity behind the newcomer, so that the background never shines through. A tile
-/// that grows passes in front of the others, but of those that lie on it at rest. At 1 and beyond it is `to`, exactly.
+/// What is in both scenes moves from rectangle to rectangle; newcomers fade in at their place and leavers fade out at
+/// theirs, except that one who is replaced keeps its opacity behind the newcomer, so that the background never shines
+/// through. A tile that grows passes in front of the others, but of those that lie on it at rest. At 1 and beyond it is
+/// `to`, exactly.
 pub fn tween<'a>(from: &'a Scene, to: &'a Scene, eased: f64) -> Vec<Placed<'a>> {
     if eased >= 1.0 || eased.is_nan() {
         let mut rest: Vec<Placed<'a>> = elements(to).map(Placed::from).collect();

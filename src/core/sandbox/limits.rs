@@ -13,8 +13,8 @@ use super::Gap;
 /// The limit is also below the largest descriptor of select(2), which old libraries use.
 const MAX_DESCRIPTORS: u64 = 1024;
 
-/// Has nobody of the same user look into this process: no debugger, no /proc/PID/environ or /proc/PID/mem, no core file.
-/// Only root still can.
+/// Has nobody of the same user look into this process: no debugger, no /proc/PID/environ or /proc/PID/mem, no core
+/// file. Only root still can.
 ///
 /// # Errors
 /// When the kernel refuses.

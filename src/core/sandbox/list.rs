@@ -8,8 +8,8 @@ use super::calls::{Calls, Holds, Way};
 /// these calls it cannot.
 pub(super) const ABSENT: [i64; 3] = [libc::SYS_clone3, libc::SYS_openat2, libc::SYS_futex_waitv];
 
-/// Calls that succeed without doing anything. GLib sets each of its threads to the scheduling that all of them inherit anyway, and
-/// complains if it cannot; by the same call a process of the same user could be put to sleep.
+/// Calls that succeed without doing anything. GLib sets each of its threads to the scheduling that all of them inherit
+/// anyway, and complains if it cannot; by the same call a process of the same user could be put to sleep.
 pub(super) const IDLE: [i64; 1] = [libc::SYS_sched_setattr];
 
 /// Calls that end the process: no worker has a reason to make them after its libraries are loaded.

@@ -8,7 +8,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// Unit of the times in `/proc/self/stat`, per second: fixed at 100 towards user space on every Linux that Debian runs on.
+/// Unit of the times in `/proc/self/stat`, per second: fixed at 100 towards user space on every Linux that Debian runs
+/// on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 pub(super) fn register(registry: &mut Registry) {

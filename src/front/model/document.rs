@@ -55,8 +55,8 @@ pub struct RoomDocument {
     pub audio: Audio,
     /// Where the program is pushed.
     pub outputs: BTreeMap<OutputId, Output>,
-    /// What whoever watches the program by WHEP or RTMP must send, 8 characters or more, at most 256 bytes. Left out, whoever reaches this server
-    /// may.
+    /// What whoever watches the program by WHEP or RTMP must send, 8 characters or more, at most 256 bytes. Left out,
+    /// whoever reaches this server may.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 8, max_length = 256)]
     pub viewer_token: Option<Secret>,
@@ -68,8 +68,8 @@ pub struct RoomDocument {
 pub struct NextLayout {
     /// When, RFC 3339, such as `2026-11-22T15:00:00.5Z`. One that has passed is made true at once.
     pub at: String,
-    /// The frame it begins with: the first that is not before this time of the program, ms, as `status.program.pts_ms` counts;
-    /// left out, the frame of that moment.
+    /// The frame it begins with: the first that is not before this time of the program, ms, as `status.program.pts_ms`
+    /// counts; left out, the frame of that moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pts_ms: Option<i64>,
     /// What the layout is then.
@@ -185,15 +185,15 @@ fn is_zero(number: &i32) -> bool {
 pub enum Source {
     /// The participant connects to us with this key, or to the SRS beside us.
     Publish {
-        /// 8 characters or more, at most 256 bytes. With null the server keeps the key that is there, or makes one of 128 bits, in characters
-        /// that a URL takes, and tells it in the answer.
+        /// 8 characters or more, at most 256 bytes. With null the server keeps the key that is there, or makes one of
+        /// 128 bits, in characters that a URL takes, and tells it in the answer.
         #[schema(value_type = Option<String>, required = true, min_length = 8, max_length = 256)]
         key: Secret,
     },
     /// We connect to this address, by RTMP.
     Pull {
-        /// `rtmp://`, `rtmps://`, or the `http://` or `https://` of an HTTP-FLV stream, whose path ends in `.flv`; checked against
-        /// the address allow-list.
+        /// `rtmp://`, `rtmps://`, or the `http://` or `https://` of an HTTP-FLV stream, whose path ends in `.flv`;
+        /// checked against the address allow-list.
         url: String,
     },
     /// We connect to this address, by WebRTC (draft-ietf-wish-whep).
@@ -249,9 +249,9 @@ pub struct Video {
     /// Longest time between keyframes, 1 to 10 s.
     #[schema(minimum = 1, maximum = 10)]
     pub keyframe_seconds: u32,
-    /// Time over which the rate is kept, 100 to 3000 ms, by encoders whose launch text has `{buffer_ms}`, such as `x264`. The
-    /// more, the better the picture at the same rate, and the larger the bursts: a recorder or another server takes 1000, a
-    /// viewer's line at its limit 300.
+    /// Time over which the rate is kept, 100 to 3000 ms, by encoders whose launch text has `{buffer_ms}`, such as
+    /// `x264`. The more, the better the picture at the same rate, and the larger the bursts: a recorder or another
+    /// server takes 1000, a viewer's line at its limit 300.
     #[schema(minimum = 100, maximum = 3000)]
     pub buffer_ms: u32,
 }

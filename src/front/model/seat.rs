@@ -85,7 +85,8 @@ pub struct Seat {
 pub struct Evicted;
 
 impl Seat {
-    /// Hands over the next packet; waits while the room is busy, which in turn slows the sender's connection. Cancel safe.
+    /// Hands over the next packet; waits while the room is busy, which in turn slows the sender's connection. Cancel
+    /// safe.
     pub async fn send(&self, packet: Packet) -> Result<(), Evicted> {
         if self.evicted.is_cancelled() {
             return Err(Evicted);

@@ -41,7 +41,8 @@ pub struct RoomStatus {
     pub outputs: BTreeMap<OutputId, OutputStatus>,
     /// The program itself.
     pub program: ProgramStatus,
-    /// True while the disk takes nothing and a restart would undo the last changes; they are stored as soon as they can be.
+    /// True while the disk takes nothing and a restart would undo the last changes; they are stored as soon as they can
+    /// be.
     pub unsaved: bool,
 }
 
@@ -119,11 +120,13 @@ pub enum MediaState {
     Absent,
     /// Not connected: the connection broke less than 5 s ago.
     Lost,
-    /// Connected, and nothing of it can be shown or heard: nothing came yet, or what comes cannot be used; `last_error` says why.
+    /// Connected, and nothing of it can be shown or heard: nothing came yet, or what comes cannot be used; `last_error`
+    /// says why.
     Joining,
     /// Packets flow.
     Live,
-    /// Connected, but nothing has come for 2 s, and nothing of it is on the program. Slides that come more seldom are live.
+    /// Connected, but nothing has come for 2 s, and nothing of it is on the program. Slides that come more seldom are
+    /// live.
     Stalled,
 }
 
@@ -214,8 +217,8 @@ pub struct ProgramStatus {
     pub frames: u64,
     /// Ticks it missed.
     pub missed: u64,
-    /// How many things it does without, since the machine is too slow: 0 none, 1 small tiles move at half their rate, 2 the preset
-    /// is a step quicker, 3 the program has half its rate. An encoder without x264's presets has no step 2.
+    /// How many things it does without, since the machine is too slow: 0 none, 1 small tiles move at half their rate, 2
+    /// the preset is a step quicker, 3 the program has half its rate. An encoder without x264's presets has no step 2.
     pub eased: u32,
     /// Where the program's time line stands, ms.
     pub pts_ms: i64,

@@ -53,7 +53,8 @@ impl Decoder {
             ..Default::default()
         });
         // SAFETY: the context is allocated, not yet open, and ours alone; these are plain fields meant to be set before
-        // opening. The extradata is allocated by libavcodec's allocator with the padding it asks for, and freed with the context.
+        // opening. The extradata is allocated by libavcodec's allocator with the padding it asks for, and freed with
+        // the context.
         unsafe {
             let raw = context.as_mut_ptr();
             (*raw).flags |= ffi::AV_CODEC_FLAG_LOW_DELAY as i32;

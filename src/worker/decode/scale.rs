@@ -280,8 +280,9 @@ impl Context {
             (c"dst_h_chr_pos", place(lies.across, true)),
             (c"dst_v_chr_pos", place(lies.down, true)),
         ];
-        // SAFETY: the context is allocated and ours alone; options are set before it is initialised, as libswscale wants them. Sizes are
-        // positive and bounded (Frame::sane, the scene's check); null filters are allowed. The coefficient tables are static.
+        // SAFETY: the context is allocated and ours alone; options are set before it is initialised, as libswscale
+        // wants them. Sizes are positive and bounded (Frame::sane, the scene's check); null filters are allowed. The
+        // coefficient tables are static.
         unsafe {
             let sws = ptr::NonNull::new(ffi::sws_alloc_context()).ok_or(ScaleError::Format(key.format))?;
             let made = Self { sws, planes };
@@ -322,8 +323,8 @@ impl Context {
             out[index] = plane.data[at..].as_mut_ptr();
             out_strides[index] = plane.stride as i32;
         }
-        // SAFETY: source planes as argued above; the target area lies inside the tile, whose rows and end are padded for
-        // swscale's widest stores. swscale reads and writes nothing beyond the sizes it was built for.
+        // SAFETY: source planes as argued above; the target area lies inside the tile, whose rows and end are padded
+        // for swscale's widest stores. swscale reads and writes nothing beyond the sizes it was built for.
         let rows = unsafe {
             ffi::sws_scale(
                 self.sws.as_ptr(),

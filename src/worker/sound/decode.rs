@@ -230,8 +230,8 @@ pub fn tame(value: f32) -> f32 {
 
 /// Sets what G.711's bytes do not say: one channel at 8 kHz.
 fn set_telephone(context: &mut Context) {
-    // SAFETY: the context is owned and not yet open; its rate and its layout are plain fields that its user sets before. The
-    // layout is a valid one, which the call frees, and the new one owns no memory.
+    // SAFETY: the context is owned and not yet open; its rate and its layout are plain fields that its user sets
+    // before. The layout is a valid one, which the call frees, and the new one owns no memory.
     unsafe {
         let context = context.as_mut_ptr();
         (*context).sample_rate = TELEPHONE_RATE;

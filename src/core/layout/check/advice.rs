@@ -35,8 +35,9 @@ pub struct Advice {
     pub cost: Cost,
 }
 
-/// What a program costs with this template, as a share of one core of a common server, in percent. From measurements of this
-/// service with 1280x720 streams at 30 fps and the x264 preset veryfast; other machines differ, the proportions less.
+/// What a program costs with this template, as a share of one core of a common server, in percent. From measurements of
+/// this service with 1280x720 streams at 30 fps and the x264 preset veryfast; other machines differ, the proportions
+/// less.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct Cost {
     /// Tiles that are on the program, of the people asked about.

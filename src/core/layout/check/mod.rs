@@ -286,7 +286,8 @@ fn check_role(report: &mut Report, role: &str) {
 }
 
 impl Canvas {
-    /// Everything wrong with it; empty when a program can be made of it. GStreamer and the encoders take no other sizes.
+    /// Everything wrong with it; empty when a program can be made of it. GStreamer and the encoders take no other
+    /// sizes.
     pub fn check(&self) -> Vec<Fault> {
         let mut report = Report::default();
         for (name, value, most) in [("width", self.width, 3840), ("height", self.height, 2160)] {

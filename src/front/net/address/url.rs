@@ -19,8 +19,8 @@ pub struct InvalidUrl {
 const RTMP: &str = "write it as rtmp://HOST[:PORT]/APP/NAME or rtmps://HOST[:PORT]/APP/NAME, with ?KEY=VALUE after it if the server needs one";
 const HTTP: &str = "write it as https://HOST[:PORT]/PATH or http://HOST[:PORT]/PATH, as the server's manual gives its WHIP or WHEP endpoint";
 
-/// `rtmp://` or `rtmps://` with host, application and stream name. Printing it leaves out the name and the query, which are
-/// where servers put their keys.
+/// `rtmp://` or `rtmps://` with host, application and stream name. Printing it leaves out the name and the query, which
+/// are where servers put their keys.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RtmpUrl {
     host: String,
@@ -108,8 +108,8 @@ impl fmt::Debug for RtmpUrl {
     }
 }
 
-/// `http://` or `https://`: where a server takes SDP offers, or keeps a session. Printing it leaves out the path and the query,
-/// which is where servers put stream names and keys.
+/// `http://` or `https://`: where a server takes SDP offers, or keeps a session. Printing it leaves out the path and
+/// the query, which is where servers put stream names and keys.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpUrl {
     url: Url,
