@@ -1,3 +1,5 @@
+//! Sandbox tests: what a confined process can no longer do.
+
 use super::{calls::Calls, list, *};
 
 #[test]

@@ -1,10 +1,10 @@
 //! Brute-force limiter (rate limiting by GCRA): one limiter for every door that asks for a key or a token.
 //!
-//! Three token buckets count each attempt: the bucket of this address at this place, of this address anywhere, and of its
-//! network anywhere. An attempt takes one token from each bucket before the key is checked, and returns them unless the
-//! key was wrong. While a bucket is empty, every attempt is refused, even with the right key, so that a refusal tells an
-//! attacker nothing. Other clients behind the same address can go on at other places as long as the address's bucket has
-//! tokens. Other addresses are not affected.
+//! Three token buckets count each attempt: the bucket of this address at this place, of this address anywhere, and of
+//! its network anywhere. An attempt takes one token from each bucket before the key is checked, and returns them unless
+//! the key was wrong. While a bucket is empty, every attempt is refused, even with the right key, so that a refusal
+//! tells an attacker nothing. Other clients behind the same address can go on at other places as long as the address's
+//! bucket has tokens. Other addresses are not affected.
 //!
 //! | bucket | a second | at once | for |
 //! |---|---|---|---|

@@ -8,24 +8,26 @@
 //! | guest | has no key, and watches the program of an open room | refused, unless another network has more |
 //! | known | has shown a right key or token | refused |
 //!
-//! - **One address may have half** of a kind's places (an IPv6 address is its /64), **and its network** (/24, /48) **three
-//!   quarters**. So no address and no network can take all places. The shares are large because one address may be a
-//!   school, a relay or a proxy with hundreds of honest people behind it.
-//! - **Which stranger leaves**: if an address or a network has used its share, one of its own strangers. If all places are
-//!   taken, a stranger of the address that has most, so that an address with many connections pays before an address with
-//!   one. Of these, it is the connection without progress for longest ([`Admission::step`]: a complete handshake, a whole
-//!   request). So idle connections leave first, and an honest client, which makes progress with each round trip, outlives
-//!   a crowd that makes none. The evicted connection is served no more, and closed a while [later](silence).
-//! - **A guest never replaces a guest of its own address**: many viewers behind one address do not evict each other. When
-//!   all guests' places are taken, the youngest guest of the network with most guests leaves for a network with fewer.
-//! - **A known client is never evicted**, and has places of its own. Health checks come as strangers, so they always get
-//!   in.
+//! - **One address may have half** of a kind's places (an IPv6 address is its /64), **and its network** (/24, /48)
+//!   **three quarters**. So no address and no network can take all places. The shares are large because one address may
+//!   be a school, a relay or a proxy with hundreds of honest people behind it.
+//! - **Which stranger leaves**: if an address or a network has used its share, one of its own strangers. If all places
+//!   are taken, a stranger of the address that has most, so that an address with many connections pays before an
+//!   address with one. Of these, it is the connection without progress for longest ([`Admission::step`]: a complete
+//!   handshake, a whole request). So idle connections leave first, and an honest client, which makes progress with each
+//!   round trip, outlives a crowd that makes none. The evicted connection is served no more, and closed a while
+//!   [later](silence).
+//! - **A guest never replaces a guest of its own address**: many viewers behind one address do not evict each other.
+//!   When all guests' places are taken, the youngest guest of the network with most guests leaves for a network with
+//!   fewer.
+//! - **A known client is never evicted**, and has places of its own. Health checks come as strangers, so they always
+//!   get in.
 //!
-//! **The numbers** are in [`descriptors`], since they follow from how many descriptors this process may open. How long a
-//! stranger may take is each protocol's own limit, and shorter than an honest client ever waits.
+//! **The numbers** are in [`descriptors`], since they follow from how many descriptors this process may open. How long
+//! a stranger may take is each protocol's own limit, and shorter than an honest client ever waits.
 //!
-//! Owns no task: the holder of an [`Admission`] ends its connection when it is [evicted](Admission::evicted). Dropping the
-//! admission frees the place.
+//! Owns no task: the holder of an [`Admission`] ends its connection when it is [evicted](Admission::evicted). Dropping
+//! the admission frees the place.
 
 pub mod descriptors;
 pub mod places;
