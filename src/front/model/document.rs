@@ -38,25 +38,25 @@ pub struct RoomDocument {
     pub canvas: Canvas,
     /// Which template arranges it.
     pub layout: LayoutChoice,
-    /// What takes its place at a certain time.
+    /// The layout that replaces `layout` at a given time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_layout: Option<NextLayout>,
     /// Everyone who may be in it, by id, in order of id.
     pub participants: BTreeMap<ParticipantId, Participant>,
-    /// Whom the operator pinned, in this order: templates may give them a place. At most 16.
+    /// Participants whom the operator pinned, in this order: templates may give them a place. At most 16.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 16)]
     pub pins: Vec<ParticipantId>,
-    /// Who decides who has the floor.
+    /// How the floor (active speaker) is chosen.
     pub speaker: Speaker,
     /// How the program's picture is encoded.
     pub video: Video,
     /// How the program's sound is encoded.
     pub audio: Audio,
-    /// Where the program is pushed.
+    /// The targets that the program is pushed to.
     pub outputs: BTreeMap<OutputId, Output>,
-    /// What whoever watches the program by WHEP or RTMP must send, 8 characters or more, at most 256 bytes. Left out,
-    /// whoever reaches this server may.
+    /// The token that viewers of the program send by WHEP or RTMP, 8 characters or more, at most 256 bytes. Left out,
+    /// everybody who reaches this server may watch.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 8, max_length = 256)]
     pub viewer_token: Option<Secret>,
@@ -72,7 +72,7 @@ pub struct NextLayout {
     /// counts; left out, the frame of that moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pts_ms: Option<i64>,
-    /// What the layout is then.
+    /// The layout from that time on.
     pub layout: LayoutChoice,
 }
 
@@ -132,13 +132,13 @@ impl NextLayout {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Participant {
-    /// What people read on the placeholder card; any script, at most 256 bytes. The id when left out.
+    /// The name on the placeholder card; any script, at most 256 bytes. The id when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What templates cast by, such as `presenter` or `screen`.
+    /// The role by which templates cast, such as `presenter` or `screen`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Where the media come from.
+    /// The source of the participant's media.
     pub source: Source,
     /// Gain of the sound, -60 to +20 dB.
     #[serde(default)]
@@ -154,7 +154,8 @@ pub struct Participant {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schema(minimum = -1000, maximum = 1000)]
     pub order: i32,
-    /// What added it and removes it again; left out for whoever was added by hand, who stays until removed by hand.
+    /// The system that added the participant and removes it again. Left out for a participant who was added by hand,
+    /// and stays until removed by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brought_by: Option<BroughtBy>,
 }
@@ -179,7 +180,7 @@ fn is_zero(number: &i32) -> bool {
     *number == 0
 }
 
-/// Where a participant's media come from.
+/// The source of a participant's media.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
@@ -200,13 +201,13 @@ pub enum Source {
     Whep {
         /// `http://` or `https://`, checked against the address allow-list: the server's WHEP endpoint of the stream.
         url: String,
-        /// What the server wants as `Authorization: Bearer`; 1 to 4096 bytes.
+        /// The token that the server expects as `Authorization: Bearer`; 1 to 4096 bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<Secret>,
     },
 }
 
-/// Who decides who has the floor, and how.
+/// How the floor (active speaker) is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Speaker {
@@ -215,7 +216,7 @@ pub struct Speaker {
     /// Shortest time anybody keeps the floor against other voices, 500 to 60 000 ms.
     #[schema(minimum = 500, maximum = 60_000)]
     pub hold_ms: u32,
-    /// How readily somebody who begins to speak takes it.
+    /// How readily a new speaker takes the floor.
     pub sensitivity: Sensitivity,
 }
 
@@ -304,7 +305,7 @@ impl Default for Audio {
     }
 }
 
-/// Where the program goes.
+/// A target of the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Output {
@@ -317,7 +318,7 @@ pub enum Output {
     Whip {
         /// `http://` or `https://`, checked against the address allow-list: the server's WHIP endpoint of the stream.
         url: String,
-        /// What the server wants as `Authorization: Bearer`; 1 to 4096 bytes.
+        /// The token that the server expects as `Authorization: Bearer`; 1 to 4096 bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<Secret>,
     },

@@ -10,7 +10,7 @@ use crate::{
     media::{ColorSpace, Packet, Size, Track},
 };
 
-/// How media came in.
+/// The way that media came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
@@ -24,7 +24,7 @@ pub enum Door {
     Whip,
 }
 
-/// How somebody comes who publishes.
+/// The way that a publisher comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coming {
     /// By which door.

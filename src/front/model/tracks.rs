@@ -22,15 +22,15 @@ pub enum TrackStatus {
     Absent,
     /// It is shown or heard where the layout and the mix have it.
     Usable {
-        /// How it is coded: `h264`, `aac`.
+        /// The codec: `h264`, `aac`.
         codec: String,
-        /// What came beside it and is left out, and what to do: a second track, another codec in between.
+        /// A part that came beside it and is left out, and what to do: a second track, another codec in between.
         #[serde(skip_serializing_if = "Option::is_none")]
         left_out: Option<String>,
     },
     /// It is left out; the other track goes on.
     Unusable {
-        /// Why, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
 }
