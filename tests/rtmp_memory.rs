@@ -1,4 +1,4 @@
-//! What a peer that has not shown its key can make us hold, by counting every allocation.
+//! Memory bound of unauthenticated RTMP peers, checked by counting every allocation.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

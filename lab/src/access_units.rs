@@ -1,4 +1,4 @@
-//! Pictures ready to be sent by WebRTC: H.264 as browsers code it, one access unit each.
+//! H.264 access units for WebRTC senders, coded as browsers code them.
 
 use std::{path::Path, process::Stdio};
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use crate::process::{Process, ffmpeg};
 use tilecast::media::Size;
 
-/// What is coded, and how.
+/// The content, and how it is coded.
 #[derive(Debug, Clone)]
 pub struct Recipe {
     /// FFmpeg's arguments up to the input, such as `-f lavfi -i testsrc2`.
@@ -21,7 +21,7 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// FFmpeg's test picture, which moves, with noise of this strength (0 to 100) so that it takes the rate it may.
+    /// FFmpeg's moving test picture, with noise of this strength (0 to 100) so that it uses the permitted rate.
     pub fn test_picture(size: Size, count: u32, kbps: u32, noise: u32) -> Self {
         let Size { width, height } = size;
         let source = format!("testsrc2=s={width}x{height}:r=30,noise=alls={noise}:allf=t");
@@ -29,7 +29,7 @@ impl Recipe {
         Self { input, size, fps: 30, count, gop: 30, kbps }
     }
 
-    /// A film from its beginning, over and over, or a generated picture of equal detail.
+    /// A film from its beginning, repeated, or a generated picture of equal detail.
     pub fn film(film: Option<&Path>, size: Size, count: u32, kbps: u32) -> Self {
         let input = match film {
             Some(film) => ["-stream_loop", "-1", "-i"]
@@ -42,7 +42,7 @@ impl Recipe {
         Self { input, size, fps: 30, count, gop: 30, kbps }
     }
 
-    /// Codes it: Annex B with parameters before every keyframe, no B-frames, one slice.
+    /// Codes the content: Annex B with parameter sets before every keyframe, no B-frames, one slice.
     ///
     /// # Errors
     /// When FFmpeg is missing or refuses the input.
@@ -51,7 +51,7 @@ impl Recipe {
         let rate = format!("{}k", self.kbps);
         let mut command = ffmpeg();
         command.args(&self.input).args(["-an", "-r", &self.fps.to_string()]);
-        // Every picture of the input is one of ours, whatever its rate, so that none is shown twice.
+        // Each picture of the input is used once, whatever its rate, so that none is shown twice.
         command.args(["-vf", &format!("setpts=N/{}/TB,scale={width}:{height}:flags=bicubic", self.fps)]);
         command.args(["-c:v", "libx264", "-profile:v", "baseline", "-preset", "veryfast", "-tune", "zerolatency"]);
         command.args(["-b:v", &rate, "-maxrate", &rate, "-bufsize", &rate, "-g", &self.gop.to_string()]);

@@ -1,4 +1,4 @@
-//! The REST API, as a client sees it.
+//! Client of the REST API.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use anyhow::{Context, Result, bail};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
-/// Longest one request may take: far more than any, far less than a person would wait.
+/// Longest time of one request: far more than any needs, far less than a person would wait.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often a state that takes a moment is asked for again.
+/// How often a state that takes a moment is polled.
 const POLL: Duration = Duration::from_millis(50);
 
 /// A client of one Tilecast server.
@@ -21,7 +21,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// For a server at `base`, such as `http://127.0.0.1:8080`.
+    /// A client of the server at `base`, such as `http://127.0.0.1:8080`.
     ///
     /// # Errors
     /// When no HTTP client can be made.
@@ -35,7 +35,7 @@ impl Api {
         &self.base
     }
 
-    /// Sends a request and gives status and body, whatever they are; a body that is not JSON becomes a string.
+    /// Sends a request and returns status and body, whatever they are; a body that is not JSON becomes a string.
     ///
     /// # Errors
     /// When the server does not answer.
@@ -92,7 +92,7 @@ impl Api {
         self.must(Method::DELETE, path, None).await.map(drop)
     }
 
-    /// Asks for `path` again and again until what it answers is `wanted`, and gives that answer.
+    /// Requests `path` repeatedly until the answer is `wanted`, and returns that answer.
     ///
     /// # Errors
     /// When it is not within `limit`, with the last answer.

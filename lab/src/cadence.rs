@@ -1,20 +1,20 @@
-//! Whether a stream's frames follow each other as its frame rate says.
+//! Frame cadence: whether a stream's frames come at its frame rate.
 
-/// How far a timestamp may lie from its place, ms: RTMP counts whole milliseconds.
+/// Largest deviation of a timestamp, ms: RTMP counts whole milliseconds.
 const ROUNDING_MS: i64 = 1;
 
-/// What a run of presentation timestamps shows.
+/// Evaluation of a series of presentation timestamps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cadence {
     pub frames: u64,
-    /// Places between the first frame and the last that no frame took.
+    /// Positions between the first frame and the last without a frame.
     pub missing: u64,
-    /// Frames more than 1 ms off every place, or on one that was taken.
+    /// Frames that are more than 1 ms off every position, or on one that is taken.
     pub uneven: u64,
 }
 
 impl Cadence {
-    /// Of timestamps in ms, in order of presentation, at `fps`. The first frame sets where the places lie.
+    /// Evaluates timestamps in ms, in order of presentation, at `fps`. The first frame defines the positions.
     pub fn of(pts_ms: &[i64], fps: u32) -> Self {
         let Some((&first, rest)) = pts_ms.split_first() else { return Self::default() };
         let mut cadence = Self { frames: 1, ..Self::default() };
@@ -34,7 +34,7 @@ impl Cadence {
         cadence
     }
 
-    /// True when every frame is there and in its place.
+    /// True when every frame is there and in its position.
     pub fn is_whole(&self) -> bool {
         self.frames > 1 && self.missing == 0 && self.uneven == 0
     }

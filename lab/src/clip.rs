@@ -1,4 +1,4 @@
-//! A clip to publish: real texture and motion, a frame counter painted into every picture, sound.
+//! Test clips to publish: real texture and motion, a frame counter painted into every picture, and sound.
 
 use std::{
     fs,
@@ -20,10 +20,10 @@ use crate::{
 };
 use tilecast::media::{Packet, Role, Size, Timestamp, Track};
 
-/// What a clip is made of and how long it is.
+/// Content and length of a clip.
 #[derive(Debug, Clone)]
 pub struct Recipe {
-    /// A film to loop, or none for a generated picture of equal detail.
+    /// A film to loop; `None` for a generated picture of equal detail.
     pub film: Option<PathBuf>,
     pub size: Size,
     /// Frames a second.
@@ -36,7 +36,7 @@ pub struct Recipe {
     pub bitrate_kbps: u32,
 }
 
-/// Longest an encoder may take for a clip, a second of it: a machine that needs more cannot run a bench.
+/// Longest encoding time per second of a clip: a machine that needs more cannot run a bench.
 const ENCODE_LIMIT_PER_SECOND: Duration = Duration::from_secs(3);
 
 /// An encoded clip. Loops without a seam in its timestamps.
@@ -68,8 +68,8 @@ impl Clip {
         let pictures = || packets.iter().filter(|packet| packet.track() == Track::Video);
         let count = pictures().count();
         ensure!(count == recipe.frames as usize, "{count} frames were encoded instead of {}", recipe.frames);
-        // An AAC encoder's priming moves the whole file on, and sound may begin before or end after the picture; cut to the
-        // picture's time, rounds follow each other without a seam.
+        // An AAC encoder's priming shifts the whole file, and sound may begin before or end after the picture. Sound is
+        // cut to the picture's time, so that rounds follow each other without a gap.
         let begins = pictures().map(|packet| packet.dts).min().context("no picture")?;
         let length = Duration::from_secs(recipe.frames.into()) / recipe.fps;
         packets.retain(|packet| packet.dts >= begins && packet.dts < begins + length);
@@ -82,13 +82,13 @@ impl Clip {
     }
 }
 
-/// Decodes the film to raw pictures, paints the counter, encodes. Pictures come as fast as the encoder takes them.
+/// Decodes the film to raw pictures, paints the counter, encodes. Pictures come as fast as the encoder accepts them.
 async fn encode(recipe: &Recipe, file: &Path) -> Result<()> {
     let Size { width, height } = recipe.size;
     let (fps, frames) = (recipe.fps.to_string(), recipe.frames.to_string());
     let mut source = ffmpeg();
     match &recipe.film {
-        // Every picture of the film is one of ours, whatever its rate, so that none is shown twice.
+        // Each picture of the film is used once, whatever its rate, so that none is shown twice.
         Some(film) => {
             source.args(["-stream_loop", "-1", "-i"]).arg(film);
             source.args(["-vf", &format!("setpts=N/{fps}/TB,scale={width}:{height}:flags=bicubic")]);

@@ -1,8 +1,8 @@
-//! A frame counter painted into a picture, and its reader.
+//! Frame counter in the picture (timecode): painting and reading it.
 //!
-//! A strip across the top of the picture, an eighth of its height, holds 22 blocks side by side: white, black, sixteen bits of
-//! the counter from the highest, four check bits. White is one. Blocks are large enough to survive being scaled to a quarter
-//! and coded at a few hundred kbit/s.
+//! A strip across the top of the picture, an eighth of its height, holds 22 blocks side by side: white, black, the
+//! sixteen bits of the counter from the highest, four check bits. White is one. Blocks are large enough to survive
+//! scaling to a quarter and coding at a few hundred kbit/s.
 
 use crate::picture::Frame;
 use tilecast::media::{Rect, Size};
@@ -13,17 +13,17 @@ const BLOCKS: u32 = 22;
 const WHITE: u8 = 235;
 const BLACK: u8 = 16;
 
-/// Least brightness between the white and the black block for the strip to count as one: half of what was painted leaves
-/// room for blur, and a picture without a strip seldom has it.
+/// Least difference of brightness between the white and the black block of a strip. Half of the painted difference
+/// tolerates blur, and a picture without a strip rarely has it.
 const LEAST_CONTRAST: f32 = 100.0;
 
-/// The check bits: differ for any change of one bit, and for a black or white strip.
+/// The check bits: they differ for any change of one bit, and for a black or white strip.
 fn check(value: u16) -> u8 {
     let nibbles = [value >> 12, value >> 8, value >> 4, value];
     (nibbles.iter().fold(0b0110, |sum, nibble| sum ^ nibble) & 0xf) as u8
 }
 
-/// Where the strip lies in a picture, or a tile that shows all of one.
+/// Rectangle of the strip in a picture, or in a tile that shows a whole picture.
 pub fn strip(tile: Rect) -> Rect {
     Rect { height: (tile.height / 8).max(2), ..tile }
 }
@@ -43,7 +43,7 @@ pub fn paint(plane: &mut [u8], size: Size, value: u16) {
     }
 }
 
-/// Reads the counter from the [`strip`] of a tile in a grey picture, or `None` if there is no sound strip.
+/// Reads the counter from the [`strip`] of a tile in a grey picture; `None` if there is no valid strip.
 pub fn read(picture: &Frame, strip: Rect) -> Option<u16> {
     let block = |n: u32| {
         // The middle half of the block in both directions, out of reach of its neighbours' blur.

@@ -1,4 +1,4 @@
-//! FLV files, as far as publishing one needs (Adobe Flash Video File Format Specification 10.1, annex E).
+//! FLV demuxer, as far as publishing a file needs it (Adobe Flash Video File Format Specification 10.1, annex E).
 
 use anyhow::{Result, ensure};
 use bytes::{Buf, Bytes};
@@ -8,7 +8,7 @@ use tilecast::{
     media::{Packet, Timestamp},
 };
 
-/// Length of a file's header and the size of the tag before the first.
+/// Length of a file's header and of the size field before the first tag.
 const HEADER: usize = 9 + 4;
 
 const AUDIO: u8 = 8;
@@ -17,7 +17,7 @@ const VIDEO: u8 = 9;
 /// Every packet of sound and picture in a file, in the file's order.
 ///
 /// # Errors
-/// When it is no FLV file, ends in the middle of a tag, or holds a codec that we do not know.
+/// When it is no FLV file, ends in the middle of a tag, or has an unknown codec.
 pub fn packets(mut file: Bytes) -> Result<Vec<Packet>> {
     ensure!(file.starts_with(b"FLV\x01") && file.len() >= HEADER, "not an FLV file");
     file.advance(HEADER);

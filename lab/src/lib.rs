@@ -1,8 +1,8 @@
-//! The laboratory: synthetic people, players that look and listen, clocks painted into pictures, a relay, meters; and the two
-//! programs that are made of them, [`demo`] and [`bench`].
+//! The laboratory (test media and measuring instruments): synthetic people, players that analyse what they receive,
+//! clocks painted into pictures, a relay, meters; and the two programs that are made of them, [`demo`] and [`bench`].
 //!
-//! Owns nothing of the service: it stands outside, as publishers, viewers and operators do, and drives FFmpeg's and nginx's
-//! programs as child processes. Everything it starts ends when its handle is dropped.
+//! Owns no part of the service: it acts from outside, as publishers, viewers and operators do, and runs FFmpeg and
+//! nginx as child processes. Everything it starts ends when its handle is dropped.
 
 pub mod access_units;
 pub mod aiortc;
@@ -32,7 +32,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-/// The product, which lies beside this program.
+/// Path of the product's binary, which lies beside this program.
 ///
 /// # Errors
 /// When it was not built.

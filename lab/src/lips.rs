@@ -1,24 +1,24 @@
-//! Whether lips match: a person who flashes and beeps at once is watched, and the two are compared by their timestamps. PURE.
+//! PURE. Lip sync measurement: a person flashes and beeps at the same time; the timestamps of both are compared.
 
 use crate::{tone, watch::Recording};
 use tilecast::media::Rect;
 
-/// Samples looked at for a tone, 10 ms, and how far the look moves on, 1 ms. A tone is there from the middle of the first look in
-/// which it is half as loud as it gets.
+/// Samples that are analysed for a tone, 10 ms, and the step of the analysis, 1 ms. A tone begins in the middle of the
+/// first window in which it has half of its final loudness.
 const LOOK: usize = tone::RATE as usize / 100;
 const STEP: usize = tone::RATE as usize / 1000;
 
-/// Least loudness of a beep, dBFS: where another's begins all at once there is a little of every tone.
+/// Least loudness of a beep, dBFS: the sudden start of another tone contains a little of every tone.
 const LEAST: f32 = -35.0;
 
-/// Least distance of two flashes, ms: what flickers in between is coding.
+/// Least distance of two flashes, ms: flicker in between comes from coding.
 const APART: f64 = 400.0;
 
-/// A flash and a beep that lie further apart than this, ms, are not of one moment.
+/// A flash and a beep that are further apart than this, ms, do not belong together.
 const FURTHEST: f64 = 450.0;
 
-/// How much later than its flash each beep of a person comes, ms on the program's time line, negative when it is earlier: one for
-/// each flash in `tile` that has a beep of `hz` near it. The recording must be with sound and packets.
+/// Delay of each beep behind its flash, ms on the program's time line, negative when it is earlier: one value for each
+/// flash in `tile` that has a beep of `hz` near it. The recording must have sound and packets.
 pub fn offsets(seen: &Recording, tile: Rect, hz: f32) -> Vec<f64> {
     let (flashes, beeps) = (flashes(seen, tile), beeps(seen, hz));
     let nearest = |flash: &f64| {
@@ -28,7 +28,7 @@ pub fn offsets(seen: &Recording, tile: Rect, hz: f32) -> Vec<f64> {
     flashes.iter().filter_map(nearest).collect()
 }
 
-/// When the tile became bright, ms.
+/// Times at which the tile became bright, ms.
 fn flashes(seen: &Recording, tile: Rect) -> Vec<f64> {
     let levels: Vec<f32> = seen.frames.iter().map(|frame| frame.mean(tile)[0]).collect();
     let (dark, bright) =
@@ -39,7 +39,7 @@ fn flashes(seen: &Recording, tile: Rect) -> Vec<f64> {
     apart(rises.map(|(_, at)| at))
 }
 
-/// When the tone began, ms.
+/// Times at which the tone began, ms.
 fn beeps(seen: &Recording, hz: f32) -> Vec<f64> {
     let Some(begin) = seen.audio_pts_ms.first().map(|pts| *pts as f64) else { return Vec::new() };
     let looks = (0..seen.sound.len().saturating_sub(LOOK) / STEP).map(|n| n * STEP);
@@ -68,7 +68,7 @@ mod tests {
     use crate::picture::Frame;
     use tilecast::media::Size;
 
-    /// A second apart a flash of 100 ms, at 30 frames a second, and a beep of 1 kHz `late` ms after it.
+    /// A flash of 100 ms each second, at 30 frames a second, and a beep of 1 kHz `late` ms after it.
     fn recorded(late: i64) -> Recording {
         let size = Size { width: 4, height: 4 };
         let bright = |n: usize| n % 30 >= 10 && n % 30 < 13;

@@ -1,4 +1,4 @@
-//! The laboratory's command line; see `tilecast-lab --help`.
+//! Command line of the laboratory; see `tilecast-lab --help`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! CPU time and memory of a process and all its descendants, from `/proc` (proc(5)).
+//! Resource meter: CPU time and memory of a process and all its descendants, from `/proc` (proc(5)).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,24 +9,24 @@ use std::{
 /// Unit of the CPU times in `/proc`: USER_HZ, which Linux fixes at 100 for every program (time(7)).
 const TICKS_PER_SECOND: u64 = 100;
 
-/// What a process tree has used up to one moment.
+/// Resource use of a process tree up to one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// CPU time, user and system, of every process that runs and every descendant that was waited for.
+    /// CPU time, user and system, of every running process and of every descendant that was waited for.
     pub cpu: Duration,
-    /// Sum of each running process's peak resident memory, KiB, less what they now hold in common of the same files.
+    /// Sum of each running process's peak resident memory, KiB, minus the file pages that they share now.
     pub peak_kib: u64,
-    /// Present resident memory, KiB; a file's pages that several of the processes hold count once.
+    /// Present resident memory, KiB; file pages that several of the processes share count once.
     pub rss_kib: u64,
     pub processes: usize,
-    /// Threads of all of them.
+    /// Threads of all processes.
     pub threads: u64,
-    /// Open file descriptors of all of them, as far as this user may look.
+    /// Open file descriptors of all processes, as far as this user may see them.
     pub descriptors: usize,
 }
 
 impl Usage {
-    /// Of these processes and everything below them, now. Processes that end while being counted count as not there.
+    /// Use of these processes and all their descendants, now. Processes that end during the count are left out.
     pub fn of(roots: &[u32]) -> Self {
         let stats = all_stats();
         let tree = tree(roots, &stats);
@@ -52,13 +52,13 @@ impl Usage {
     }
 }
 
-/// CPU time of one process so far, user and system, without those below it; `None` when it is not there.
+/// CPU time of one process so far, user and system, without its descendants; `None` when it does not exist.
 pub fn cpu_alone(pid: u32) -> Option<Duration> {
     Some(parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?.own)
 }
 
-/// CPU time so far of the threads that are there now in these processes and below, of those whose name begins so (at most 15
-/// bytes: the kernel keeps no more of it).
+/// CPU time so far of the present threads of these processes and their descendants whose name begins with `name` (at
+/// most 15 bytes: the kernel keeps no more).
 pub fn cpu_of_threads(roots: &[u32], name: &str) -> Duration {
     let stats = all_stats();
     let threads = |pid: &u32| {
@@ -70,7 +70,7 @@ pub fn cpu_of_threads(roots: &[u32], name: &str) -> Duration {
     found.filter_map(|text| Some(parse_stat(&text)?.own)).sum()
 }
 
-/// These processes and all below them.
+/// These processes and all their descendants.
 fn tree(roots: &[u32], stats: &BTreeMap<u32, Stat>) -> BTreeSet<u32> {
     let mut tree: BTreeSet<u32> = roots.iter().copied().filter(|pid| stats.contains_key(pid)).collect();
     loop {
@@ -86,9 +86,9 @@ fn tree(roots: &[u32], stats: &BTreeMap<u32, Stat>) -> BTreeSet<u32> {
 #[derive(Debug)]
 struct Stat {
     parent: u32,
-    /// Of the process or thread itself.
+    /// CPU time of the process or thread itself.
     own: Duration,
-    /// And of those below it that were waited for.
+    /// The same, with descendants that were waited for.
     cpu: Duration,
     threads: u64,
 }
@@ -99,7 +99,7 @@ fn all_stats() -> BTreeMap<u32, Stat> {
     pids.filter_map(|pid| Some((pid, parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?))).collect()
 }
 
-/// Parses `/proc/PID/stat`. The command name may hold anything, so fields are counted from the last `)`.
+/// Parses `/proc/PID/stat`. The command name may hold any character, so fields are counted from the last `)`.
 fn parse_stat(text: &str) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     // After the name comes field 3; utime, stime, cutime, cstime are 14 to 17, num_threads 20.
@@ -124,8 +124,8 @@ fn memory(pid: u32) -> (u64, u64) {
     (line("VmHWM").unwrap_or(0), line("VmRSS").unwrap_or(0))
 }
 
-/// What these processes hold of the same places in the same files beyond holding it once, KiB: programs and libraries that several
-/// of them run. The larger of two holdings is taken to contain the smaller.
+/// File pages that several of these processes share, counted once less, KiB: programs and libraries that several of
+/// them run. Of two shares of a file, the larger one is assumed to contain the smaller one.
 fn common_kib(pids: &BTreeSet<u32>) -> u64 {
     let mut held = BTreeMap::<String, (u64, u64)>::new();
     for pid in pids {
@@ -139,8 +139,8 @@ fn common_kib(pids: &BTreeSet<u32>) -> u64 {
     held.values().map(|(sum, most)| sum - most).sum()
 }
 
-/// From the text of `/proc/PID/smaps`, each mapping of a file as its offset, device and inode, and how much of it is resident
-/// as the file has it, KiB: pages that were written to belong to the process alone.
+/// From the text of `/proc/PID/smaps`: offset, device and inode of each file mapping, and its unmodified resident size,
+/// KiB. Modified pages belong to the process alone.
 fn file_pages(smaps: &str) -> Vec<(String, u64)> {
     let mut found: Vec<(String, u64)> = Vec::new();
     let mut in_file = false;

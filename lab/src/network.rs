@@ -1,5 +1,5 @@
-//! A network that is not good, in user space: a port that passes datagrams on to a server and back, with loss, delay, jitter,
-//! reordering, a limited rate, or not at all.
+//! Network emulator (netem) in user space: a UDP port that forwards datagrams to a server and back, with loss, delay,
+//! jitter, reordering, a limited rate, or not at all.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,27 +18,27 @@ use tokio::{
     time::sleep_until,
 };
 
-/// Datagrams that may be under way in one direction: 2 s of 10 Mbit/s. What comes beyond is lost, as in a router.
+/// Most datagrams in flight in one direction: 2 s of 10 Mbit/s. Further ones are lost, as in a router.
 const MOST_UNDER_WAY: usize = 2000;
 
-/// Longest that a line of limited rate lets datagrams queue, as a home router does.
+/// Longest queue of a line with a limited rate, as in a home router.
 const LONGEST_QUEUE: Duration = Duration::from_millis(200);
 
 /// Largest datagram, bytes.
 const LARGEST: usize = 2048;
 
-/// What a network does to each direction. [`Conditions::default`] is a good one.
+/// Properties of each direction. [`Conditions::default`] is a good network.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Conditions {
-    /// Part of the datagrams that is lost, 0 to 1.
+    /// Share of datagrams that are lost, 0 to 1.
     pub loss: f64,
-    /// What every datagram takes.
+    /// Delay of every datagram.
     pub delay: Duration,
-    /// What it takes beyond that, at most; evenly distributed.
+    /// Largest additional delay; evenly distributed.
     pub jitter: Duration,
-    /// Part of the datagrams that others may overtake; the rest stays in order whatever the jitter, as in a queue.
+    /// Share of datagrams that others may overtake; the rest stays in order whatever the jitter, as in a queue.
     pub reorder: f64,
-    /// Most that passes, kbit/s; 0 is no limit.
+    /// Highest rate, kbit/s; 0 is no limit.
     pub rate_kbps: u32,
 }
 
@@ -60,9 +60,9 @@ impl Line {
         Self { chance: StdRng::seed_from_u64(seed), latest: None, free: None }
     }
 
-    /// When a datagram that sets out `now` arrives, if it does.
+    /// Arrival time of a datagram that is sent at `now`; `None` if it is lost.
     fn arrival(&mut self, now: Instant, bytes: usize, conditions: &Conditions) -> Option<Instant> {
-        // All drawn each time, so that what one condition decides does not shift what the others do.
+        // All random numbers are drawn each time, so that one condition does not change the outcome of the others.
         let [lost, late, overtaken] = [(); 3].map(|()| self.chance.random::<f64>());
         if lost < conditions.loss {
             return None;
@@ -96,7 +96,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Passes what comes to a port of its own on to `server` and back. What is lost follows from `seed` and the order of
+    /// Forwards datagrams from a port of its own to `server` and back. Losses follow from `seed` and the order of
     /// datagrams.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl Network {
         self.port
     }
 
-    /// Becomes better or worse, for what sets out from now on.
+    /// Changes the conditions for later datagrams.
     pub fn set(&self, conditions: Conditions) {
         self.conditions.send_replace(conditions);
     }
@@ -126,7 +126,7 @@ async fn serve(outside: Arc<UdpSocket>, server: SocketAddr, conditions: watch::R
     let mut tasks = JoinSet::new();
     let mut buffer = vec![0; LARGEST];
     loop {
-        // An error on this socket is about a client that has gone.
+        // An error on this socket concerns a client that has gone.
         let Ok((length, from)) = outside.recv_from(&mut buffer).await else { continue };
         let datagram = Bytes::copy_from_slice(&buffer[..length]);
         if !clients.contains_key(&from) {
@@ -147,7 +147,7 @@ async fn serve(outside: Arc<UdpSocket>, server: SocketAddr, conditions: watch::R
             clients.insert(from, send);
         }
         if let Some(client) = clients.get(&from) {
-            // A full line loses what comes.
+            // A full line loses further datagrams.
             let _ = client.try_send(datagram);
         }
     }
@@ -177,7 +177,7 @@ async fn carry(
             && at <= Instant::now()
         {
             let Some((_, datagram)) = under_way.pop_first() else { break };
-            // Nobody there any more: as lost as on any network.
+            // Nobody is there any more: lost, as on any network.
             let _ = match to {
                 Some(to) => socket.send_to(&datagram, to).await,
                 None => socket.send(&datagram).await,

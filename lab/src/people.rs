@@ -1,4 +1,5 @@
-//! Synthetic people: a moving picture in a colour of their own, their name and a running clock burnt in, a tone of their own.
+//! Synthetic people: each has a moving picture in a colour of its own, with name and running clock burnt in, and a tone
+//! of its own.
 
 use std::process::Command;
 
@@ -11,15 +12,15 @@ use tilecast::media::Size;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Person {
     pub id: &'static str,
-    /// What is burnt into the picture.
+    /// Name that is burnt into the picture.
     pub name: &'static str,
     /// Dark, middle and bright colour of the picture, `rrggbb`.
     pub colours: [&'static str; 3],
-    /// The tone they hum, Hz. No two people's tones share a harmonic below 4 kHz.
+    /// Frequency of the person's tone, Hz. No two people's tones share a harmonic below 4 kHz.
     pub tone_hz: f32,
 }
 
-/// Four people who can be told apart by eye and by ear.
+/// Four people who differ visibly and audibly.
 pub const FOUR: [Person; 4] = [
     Person { id: "alice", name: "Alice", colours: ["4527a0", "7e57c2", "d1a7ff"], tone_hz: 233.0 },
     Person { id: "bob", name: "Bob", colours: ["00574b", "00897b", "80e5d5"], tone_hz: 311.0 },
@@ -27,18 +28,18 @@ pub const FOUR: [Person; 4] = [
     Person { id: "dana", name: "Dana", colours: ["0d47a1", "1e88e5", "90caf9"], tone_hz: 523.0 },
 ];
 
-/// How a person's stream is made. [`Camera::default`] is a modest webcam.
+/// Properties of a person's stream. [`Camera::default`] is a modest webcam.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Camera {
-    /// Picture size, px, or none for sound alone.
+    /// Picture size, px; `None` for sound alone.
     pub picture: Option<Size>,
     /// Frames a second.
     pub fps: u32,
     /// Video rate, kbit/s.
     pub bitrate_kbps: u32,
-    /// Samples a second, or none for a camera without a microphone.
+    /// Samples a second; `None` for a camera without a microphone.
     pub sample_rate: Option<u32>,
-    /// Whether the name is burnt into the picture, for programs whose layout does not say it.
+    /// Whether the name is burnt into the picture, for programs whose layout does not show it.
     pub named: bool,
     /// Ends by itself after this long.
     pub seconds: Option<u32>,
@@ -55,7 +56,7 @@ impl Person {
     /// Publishes to an RTMP address, key included, until the handle is dropped.
     ///
     /// # Errors
-    /// When FFmpeg cannot be started. Whether the server took the stream shows later, in [`Process::check`].
+    /// When FFmpeg cannot be started. [`Process::check`] shows whether the server accepted the stream.
     pub fn publish(&self, camera: &Camera, url: &str) -> Result<Process> {
         let mut command = ffmpeg();
         self.describe(camera, &mut command);
@@ -87,7 +88,7 @@ impl Person {
         }
     }
 
-    /// The picture as an FFmpeg filter graph: a turning gradient, a large letter that wanders, name and clock below.
+    /// The picture as an FFmpeg filter graph: a turning gradient, a large letter that moves, name and clock below.
     fn picture_source(&self, camera: &Camera, size: Size) -> String {
         let [dark, middle, bright] = self.colours;
         let Size { width, height } = size;

@@ -1,15 +1,15 @@
-//! Looking at decoded pictures: brightness, colour, motion.
+//! Picture analysis: brightness, colour and motion of decoded pictures.
 
 use std::time::Instant;
 
 use tilecast::media::{Rect, Size};
 
-/// One decoded picture: rows without padding, 1 byte a pixel (brightness) or 3 (red, green, blue).
+/// One decoded picture: rows without padding, 1 byte per pixel (brightness) or 3 (red, green, blue).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
     /// When it came out of the decoder.
     pub at: Instant,
-    /// Counted from 0 as decoded.
+    /// Number of the picture in decoding order, from 0.
     pub index: u64,
     pub size: Size,
     /// Bytes a pixel, 1 or 3.
@@ -19,13 +19,13 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The rectangle that is all of it.
+    /// The rectangle of the whole picture.
     pub fn whole(&self) -> Rect {
         Rect { x: 0, y: 0, width: self.size.width, height: self.size.height }
     }
 
-    /// A rectangle of a larger canvas as it lies in this scaled picture of it, drawn in by a pixel at each edge so that
-    /// neighbours that were blended in by scaling do not count.
+    /// A rectangle of the canvas in this scaled picture of it, inset by a pixel at each edge, so that neighbours that
+    /// scaling blended in do not count.
     pub fn part(&self, rect: Rect, canvas: Size) -> Rect {
         let across = |v: i64| v * i64::from(self.size.width) / i64::from(canvas.width);
         let down = |v: i64| v * i64::from(self.size.height) / i64::from(canvas.height);
@@ -40,7 +40,7 @@ impl Frame {
         }
     }
 
-    /// The rows of a rectangle, cut to what lies within the picture.
+    /// The rows of a rectangle, clipped to the picture.
     fn rows(&self, rect: Rect) -> impl Iterator<Item = &[u8]> {
         let clip = |start: i32, length: u32, limit: u32| {
             let from = i64::from(start).clamp(0, limit.into()) as usize;
@@ -66,8 +66,8 @@ impl Frame {
     }
 }
 
-/// How much a rectangle changed between two pictures of one size: mean absolute difference of its bytes, 0 to 255. An encoder's
-/// noise on a still picture stays below about 0.3.
+/// Change of a rectangle between two pictures of one size: mean absolute difference of its bytes, 0 to 255. An
+/// encoder's noise on a still picture stays below about 0.3.
 pub fn difference(before: &Frame, after: &Frame, rect: Rect) -> f32 {
     let pairs = before.rows(rect).flatten().zip(after.rows(rect).flatten());
     let (sum, count) = pairs.fold((0u64, 0u64), |(sum, n), (a, b)| (sum + u64::from(a.abs_diff(*b)), n + 1));

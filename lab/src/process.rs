@@ -1,4 +1,4 @@
-//! Child processes that cannot outlive their handle, and that say why they ended.
+//! Child processes that end with their handle, and report why they ended.
 
 use std::{
     fs::File,
@@ -17,13 +17,13 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{net::TcpStream, signal::unix};
 
-/// How much of what a process complained of goes into an error: enough for the last few lines.
+/// Bytes of a process's error output in an error: enough for the last few lines.
 const TAIL_BYTES: u64 = 2000;
 
-/// How often a process that was told to stop is looked at.
+/// How often a process that was told to stop is checked.
 const STOP_POLL: Duration = Duration::from_millis(10);
 
-/// How often a port that is to be listened on is tried.
+/// How often an expected listening port is tried.
 const LISTEN_POLL: Duration = Duration::from_millis(10);
 
 /// A running child. Dropping it kills and reaps it.
@@ -31,16 +31,17 @@ const LISTEN_POLL: Duration = Duration::from_millis(10);
 pub struct Process {
     name: String,
     child: Child,
-    /// Its standard error, a file without a name: nothing to drain, gone with the last handle.
+    /// Its standard error, an unnamed file: it needs no reader, and is gone with the last handle.
     errors: File,
 }
 
 impl Process {
-    /// Starts it, in a process group of its own, so that a terminal's Ctrl-C reaches only us, who then end it in order. Standard
-    /// error is kept for messages; standard input and output are as the command says.
+    /// Starts a process in a process group of its own, so that a terminal's Ctrl-C reaches only this program, which
+    /// then ends its children in order. Standard error is kept for messages; standard input and output are as the
+    /// command says.
     ///
     /// # Errors
-    /// When the program is not there or cannot start.
+    /// When the program is missing or cannot start.
     pub fn start(name: impl Into<String>, command: &mut Command) -> Result<Self> {
         let name = name.into();
         let errors = tempfile::tempfile().context("no temporary file for a child's messages")?;
@@ -93,10 +94,10 @@ impl Process {
         read().unwrap_or_default()
     }
 
-    /// Waits until something listens on this port of loopback.
+    /// Waits until a server listens on this port of loopback.
     ///
     /// # Errors
-    /// When nothing does within `limit`, or the process ends before.
+    /// When none does within `limit`, or the process ends before.
     pub async fn until_listens(&mut self, port: u16, limit: Duration) -> Result<()> {
         let up = async {
             while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
@@ -132,7 +133,7 @@ impl Process {
     /// Sends a signal, if it still runs.
     pub fn signal(&self, signal: Signal) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // The child is not reaped before `self` says so, so the id is still its own; one that has ended ignores it.
+            // Only `self` reaps the child, so the id is still its own; a process that has ended ignores the signal.
             let _ = kill_process(pid, signal);
         }
     }
@@ -159,22 +160,22 @@ fn program(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }
 
-/// A quiet command without standard input, its output thrown away unless the caller says otherwise.
+/// A quiet command without standard input, its output discarded unless the caller says otherwise.
 pub fn quiet(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
 
-/// FFmpeg, silent but for errors, overwriting what it writes.
+/// FFmpeg, silent except for errors, overwriting its output files.
 pub fn ffmpeg() -> Command {
     let mut command = quiet("ffmpeg");
     command.args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"]);
     command
 }
 
-/// Resolves when this process is asked to end, by Ctrl-C or SIGTERM. Without someone waiting here a signal would end us at
-/// once, and leave the children to themselves.
+/// Resolves when this process is asked to end, by Ctrl-C or SIGTERM. If nobody waits here, a signal ends this program
+/// at once and leaves its children running.
 ///
 /// # Errors
 /// When the system gives no signals to listen to.
@@ -189,11 +190,11 @@ pub fn interrupted() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// Ports for servers of a lab: below those that Linux gives to whoever connects without choosing one, which a browser or a
-/// publisher might be given before the server has bound its own.
+/// Ports for servers of the lab: below the range from which Linux chooses for outgoing connections. Otherwise a browser
+/// or a publisher could get a port before the server has bound it.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// A port that is free on loopback, TCP and UDP, and that this process has not been given before.
+/// A port that is free on loopback, TCP and UDP, and that this process has not returned before.
 ///
 /// # Errors
 /// When none of a hundred is free.

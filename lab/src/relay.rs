@@ -1,4 +1,4 @@
-//! "The cluster": a real nginx-rtmp server, as Debian packages it.
+//! RTMP relay: a real nginx-rtmp server from Debian's package, which stands for the streaming cluster.
 
 use std::{fs, time::Duration};
 
@@ -7,14 +7,14 @@ use tempfile::TempDir;
 
 use crate::process::{Process, free_port, quiet};
 
-/// Where Debian puts the module (package libnginx-mod-rtmp).
+/// Path of the module in Debian (package libnginx-mod-rtmp).
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
 
-/// Longest nginx may take to listen.
+/// Longest time until nginx listens.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running relay: what is published to an address is played from the same address. Dropping it kills the server. Its players
-/// hang, rather than end, when a publisher leaves.
+/// A running relay: a stream that is published to an address is played from the same address. Dropping it kills the
+/// server. Its players hang, rather than end, when a publisher leaves.
 #[derive(Debug)]
 pub struct Relay {
     process: Process,
@@ -33,7 +33,7 @@ impl Relay {
         let file = folder.path().join("nginx.conf");
         fs::write(&file, configuration(port)).context("nginx's configuration")?;
         let mut command = quiet("nginx");
-        // Debian installs it where only root's PATH leads.
+        // Debian installs it in a folder that only root's PATH contains.
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
         command.arg("-p").arg(folder.path()).arg("-c").arg(&file).args(["-e", "stderr"]);
@@ -52,8 +52,8 @@ impl Relay {
     }
 }
 
-/// One process that relays and does nothing else: no buffering beyond the socket, no waiting for anything but what a decoder
-/// needs to begin.
+/// Configuration: one process that only relays, with no buffering beyond the socket and no waiting beyond what a
+/// decoder needs to begin.
 fn configuration(port: u16) -> String {
     format!(
         "load_module {MODULE};

@@ -1,4 +1,4 @@
-//! Publishing a clip in real time, knowing when each frame left.
+//! RTMP publisher of a clip in real time, with a log of when each frame left.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -17,14 +17,14 @@ use tilecast::{
     media::{Packet, Timestamp, Track},
 };
 
-/// A participant who plays a clip again and again. Dropping it cuts the connection.
+/// A participant who plays a clip repeatedly. Dropping it cuts the connection.
 #[derive(Debug)]
 pub struct Sender {
     task: JoinSet<rtmp::Error>,
     log: Arc<SendLog>,
 }
 
-/// When each frame of a sender left, for whoever sees it arrive.
+/// Departure times of a sender's frames, for the receiver.
 #[derive(Debug)]
 pub struct SendLog {
     clip_frames: u32,
@@ -38,8 +38,8 @@ impl SendLog {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// How old the frame with this counter was when it arrived: since its latest departure before `at`. `None` if it had not
-    /// left by then.
+    /// Age of the frame with this counter when it arrived, counted from its latest departure before `at`. `None` if it
+    /// had not left by then.
     pub fn age(&self, counter: u16, at: Instant) -> Option<Duration> {
         let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let ahead = (u32::from(counter) + self.clip_frames).checked_sub(self.first)? % self.clip_frames;
@@ -49,7 +49,7 @@ impl SendLog {
 }
 
 impl Sender {
-    /// Publishes `clip` to an RTMP address, key included, beginning with its frame `first`, which must be a keyframe. Returns
+    /// Publishes `clip` to an RTMP address, key included, from its frame `first` on, which must be a keyframe. Returns
     /// when the server has agreed.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Sender {
     pub async fn start(clip: Arc<Clip>, url: &str, first: u32) -> Result<Self> {
         let address = RtmpUrl::parse(url)?;
         let stream = TcpStream::connect((address.host(), address.port())).await.with_context(|| url.to_owned())?;
-        // As every publisher does: without it a frame's last bytes wait for the acknowledgement of the first.
+        // As every publisher does: otherwise a frame's last bytes wait for the acknowledgement of the first.
         stream.set_nodelay(true)?;
         let publication = client::publish_on(stream, &address).await.with_context(|| url.to_owned())?;
         let log = Arc::new(SendLog { clip_frames: clip.frames, first, sent: Mutex::default() });
@@ -66,7 +66,7 @@ impl Sender {
         Ok(Self { task, log })
     }
 
-    /// When its frames left.
+    /// The log of departures.
     pub fn log(&self) -> Arc<SendLog> {
         self.log.clone()
     }

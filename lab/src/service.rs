@@ -1,4 +1,4 @@
-//! A Tilecast server of our own, as a child process.
+//! A Tilecast server of the lab's own, as a child process.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -15,13 +15,13 @@ use crate::{
 };
 use tilecast::{app::calibrate, cost::Prices};
 
-/// Longest a server may take to be ready on a busy machine.
+/// Longest time until a server is ready on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// How often it is asked meanwhile.
+/// How often readiness is checked.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Longest a server may take to drain: what it promises.
+/// Longest time for a server to drain: the documented promise.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running `tilecast serve` with its own ports and state. Dropping it kills the server.
@@ -35,14 +35,14 @@ pub struct Service {
     _state: Option<TempDir>,
 }
 
-/// How a server is started. [`Setup::default`] takes free ports and a temporary state folder.
+/// Settings of a server. [`Setup::default`] takes free ports and a temporary state folder.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     /// Port of the API on loopback.
     pub http: Option<u16>,
     /// Port of the RTMP door on loopback.
     pub rtmp: Option<u16>,
-    /// Prices that it is to go by, kept in the temporary state folder; those of the reference otherwise.
+    /// Prices for the server, kept in the temporary state folder; the reference's otherwise.
     pub prices: Option<Prices>,
     /// Further arguments of `tilecast serve`; `--state` among them replaces the temporary folder.
     pub arguments: Vec<String>,
@@ -91,12 +91,12 @@ impl Service {
         &self.api
     }
 
-    /// Address that its RTMP door serves: `rtmp://HOST:PORT`.
+    /// Address of its RTMP door: `rtmp://HOST:PORT`.
     pub fn rtmp(&self) -> String {
         format!("rtmp://127.0.0.1:{}", self.rtmp)
     }
 
-    /// Where its WebRTC door is, by UDP and by TCP.
+    /// Address of its WebRTC door, by UDP and by TCP.
     pub fn webrtc(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.webrtc).into()
     }
@@ -115,7 +115,7 @@ impl Service {
         &mut self.process
     }
 
-    /// Asks it to drain and end, as Ctrl-C does.
+    /// Tells it to drain and end, as Ctrl-C does.
     ///
     /// # Errors
     /// When it takes longer than 5 s or ends with another status than 0.

@@ -1,11 +1,11 @@
-//! Listening for a tone.
+//! Tone detection (Goertzel's algorithm).
 
 use std::f32::consts::TAU;
 
 /// Rate of all sound in the lab, Hz, one channel.
 pub const RATE: u32 = 48_000;
 
-/// How loud a tone of `hz` is in these samples (mono, [`RATE`]), dBFS of its peak; -120 when there is none. Goertzel's
+/// Loudness of a tone of `hz` in these samples (mono, [`RATE`]), dBFS of its peak; −120 when there is none. Goertzel's
 /// algorithm under a Hann window, so tones 8 Hz apart are separate in half a second of sound.
 pub fn level_dbfs(samples: &[f32], hz: f32) -> f32 {
     if samples.is_empty() {
@@ -19,7 +19,7 @@ pub fn level_dbfs(samples: &[f32], hz: f32) -> f32 {
         (last, before) = (f64::from(*sample) * window + coefficient * last - before, last);
     }
     let power = (last * last + before * before - coefficient * last * before).max(0.0);
-    // A sine of amplitude a comes out as a * N / 2, and the window halves it.
+    // A sine of amplitude a gives a * N / 2, and the window halves it.
     let amplitude = power.sqrt() * 4.0 / count;
     (20.0 * amplitude.max(1e-6).log10()) as f32
 }

@@ -1,4 +1,4 @@
-//! A TURN server: coturn, as Debian packages it.
+//! TURN server: coturn from Debian's package.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tempfile::TempDir;
 
 use crate::process::{Process, free_port, quiet};
 
-/// What it shares with who hands out credentials.
+/// Secret that coturn shares with the server that gives out credentials.
 const SECRET: &str = "a-secret-of-the-lab";
 
-/// Longest coturn may take to listen.
+/// Longest time until coturn listens.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running TURN server on loopback. Dropping it kills it.
@@ -31,7 +31,7 @@ impl Turn {
         let port = free_port()?;
         let file = |name: &str| folder.path().join(name).display().to_string();
         let mut command = quiet("turnserver");
-        // On loopback the server and its clients are one machine, which coturn takes for an attack unless told otherwise.
+        // On loopback the server and its clients are one machine, which coturn refuses as an attack by default.
         command.args(["-n", "--listening-ip", "127.0.0.1", "--relay-ip", "127.0.0.1", "--realm", "lab"]);
         command.args(["--listening-port", &port.to_string(), "--userdb", &file("users"), "--pidfile", &file("pid")]);
         command.args(["--use-auth-secret", "--static-auth-secret", SECRET, "--allow-loopback-peers"]);
@@ -41,13 +41,13 @@ impl Turn {
         Ok(Self { process, port, folder })
     }
 
-    /// Arguments of `tilecast serve` that tell clients of it.
+    /// Arguments of `tilecast serve` that name this TURN server.
     pub fn arguments(&self) -> Vec<String> {
         let server = format!("turn:127.0.0.1:{}?transport=udp", self.port);
         ["--ice-server", &server, "--turn-secret", SECRET].map(str::to_owned).to_vec()
     }
 
-    /// What it wrote down so far.
+    /// Its log so far.
     ///
     /// # Errors
     /// When it ended, or wrote nothing.

@@ -1,4 +1,4 @@
-//! Playing a stream as a viewer does, with FFmpeg, and handing over what it shows: pictures, sound, packet timestamps.
+//! Player (analysing viewer): plays a stream with FFmpeg and returns pictures, sound and packet timestamps.
 
 use std::{
     io::Read,
@@ -24,17 +24,17 @@ use crate::{
 };
 use tilecast::media::{Rect, Size, Track};
 
-/// Things seen that may wait for whoever looks: 4 s of pictures and sound. Beyond that the player is held up, as its own
-/// screen would hold it up.
+/// Most items that wait for the caller: 4 s of pictures and sound. Beyond that the player is blocked, as a slow display
+/// would block it.
 const MAX_WAITING: usize = 400;
 
-/// Longest a player may take from its start to the end of a file or its first picture.
+/// Longest time of a player from its start to the end of a file or its first picture.
 const PLAY_LIMIT: Duration = Duration::from_secs(60);
 
-/// Samples handed over at once: 20 ms.
+/// Samples per item: 20 ms.
 const SOUND_BLOCK: usize = tone::RATE as usize / 50;
 
-/// What a viewer looks at.
+/// What a player extracts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
     size: Size,
@@ -50,22 +50,22 @@ impl Look {
         Self { size, crop: None, colour: false, sound: false, packets: false }
     }
 
-    /// A part of the picture, not scaled, in grey.
+    /// A part of the picture, unscaled, in grey.
     pub fn part(rect: Rect) -> Self {
         Self { size: rect.size(), crop: Some(rect), colour: false, sound: false, packets: false }
     }
 
-    /// With red, green and blue.
+    /// The same with red, green and blue.
     pub fn in_colour(self) -> Self {
         Self { colour: true, ..self }
     }
 
-    /// With sound, mixed down to one channel at [`tone::RATE`].
+    /// The same with sound, mixed to one channel at [`tone::RATE`].
     pub fn with_sound(self) -> Self {
         Self { sound: true, ..self }
     }
 
-    /// With the timestamps of the packets as they arrived.
+    /// The same with the timestamps of the packets as they arrived.
     pub fn with_packets(self) -> Self {
         Self { packets: true, ..self }
     }
@@ -83,7 +83,7 @@ impl Look {
     }
 }
 
-/// One thing seen or heard.
+/// One observation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
     Picture(Frame),
@@ -111,7 +111,7 @@ impl Player {
     /// Plays an address (RTMP or a file) as soon and as close to live as FFmpeg can.
     ///
     /// # Errors
-    /// When FFmpeg cannot be started. That there is nothing to play shows as an end of [`Player::next`].
+    /// When FFmpeg cannot be started. If there is nothing to play, [`Player::next`] ends.
     pub async fn open(url: &str, look: &Look) -> Result<Self> {
         let (send, seen) = mpsc::channel(MAX_WAITING);
         let mut side = JoinSet::new();
@@ -136,7 +136,7 @@ impl Player {
         let mut process = Process::start("the player", command.stdout(Stdio::piped()))?;
         let stdout = process.take_stdout().context("the player's output is piped")?;
         let (look, over) = (*look, over.drop_guard());
-        // A thread of its own, so that the arrival times it notes do not wait for other tasks.
+        // A thread of its own, so that the noted arrival times do not depend on other tasks.
         let pictures = thread::Builder::new()
             .name("player".to_owned())
             .spawn(move || read_pictures(stdout, &look, &send, over))
@@ -144,15 +144,15 @@ impl Player {
         Ok(Self { process, seen, side, pictures: Some(pictures) })
     }
 
-    /// The next thing seen, or `None` when the stream or the player has ended. Cancel safe.
+    /// The next observation; `None` when the stream or the player has ended. Cancel safe.
     pub async fn next(&mut self) -> Option<Seen> {
         self.seen.recv().await
     }
 
-    /// The next picture; what else is seen before it is passed over.
+    /// The next picture; other observations before it are dropped.
     ///
     /// # Errors
-    /// When there is none within `limit`, with the player's complaint.
+    /// When there is none within `limit`, with the player's error output.
     pub async fn picture(&mut self, limit: Duration) -> Result<Frame> {
         let wait = async {
             loop {
@@ -170,7 +170,7 @@ impl Player {
         }
     }
 
-    /// Everything seen from the first picture on, for as long as `span` or until the stream ends.
+    /// Everything from the first picture on, for `span` or until the stream ends.
     ///
     /// # Errors
     /// When there is no picture within a minute.
@@ -195,7 +195,7 @@ impl Drop for Player {
     fn drop(&mut self) {
         self.side.abort_all();
         self.process.signal(rustix::process::Signal::KILL);
-        // Frees a reader that waits for room; the pipe's end then frees one that waits for bytes.
+        // This ends a reader that waits for space; the pipe's end then ends one that waits for bytes.
         self.seen.close();
         if let Some(pictures) = self.pictures.take() {
             let _ = pictures.join();
@@ -203,7 +203,7 @@ impl Drop for Player {
     }
 }
 
-/// What a player saw over some time.
+/// Observations of a player over some time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recording {
     /// Decoded pictures in order.
@@ -217,7 +217,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Adds one thing seen.
+    /// Adds one observation.
     pub fn take(&mut self, seen: Seen) {
         match seen {
             Seen::Picture(frame) => self.frames.push(frame),
@@ -259,8 +259,8 @@ fn read_pictures(mut stdout: ChildStdout, look: &Look, send: &mpsc::Sender<Seen>
     }
 }
 
-/// Opens a door on loopback for one of the player's further outputs and gives its address. A player that is `over` and has not
-/// come by then never will.
+/// Listens on loopback for one of the player's further outputs and returns the address. A player that has ended
+/// (`over`) without connecting never will.
 async fn side_door<F>(
     side: &mut JoinSet<()>,
     over: CancellationToken,
@@ -307,10 +307,10 @@ async fn read_packets(stream: TcpStream, send: mpsc::Sender<Seen>) {
     }
 }
 
-/// Reads FFmpeg's `framecrc` lines: `#tb STREAM: NUM/DEN`, then `STREAM, DTS, PTS, DURATION, SIZE, CRC`.
+/// Parses FFmpeg's `framecrc` lines: `#tb STREAM: NUM/DEN`, then `STREAM, DTS, PTS, DURATION, SIZE, CRC`.
 #[derive(Debug, Default)]
 struct Units {
-    /// Seconds a unit, as a fraction, by stream.
+    /// Time base by stream: seconds per unit, as a fraction.
     bases: Vec<(i64, i64)>,
 }
 

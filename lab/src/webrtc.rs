@@ -1,4 +1,4 @@
-//! A WebRTC client of our own making, on real sockets, by UDP or by TCP.
+//! WebRTC client of the lab, on real sockets, by UDP or by TCP.
 
 use std::{
     net::SocketAddr,
@@ -21,10 +21,10 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a connection may take.
+/// Longest time for a connection.
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// What the media go by.
+/// Transport of the media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
     Udp,
@@ -57,10 +57,11 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// Offers sound and picture at `base` and `path` (`/whip/...` to send, `/whep/...` to receive) and waits for the connection.
+    /// Offers sound and picture at `base` and `path` (`/whip/...` to send, `/whep/...` to receive) and waits for the
+    /// connection.
     ///
     /// # Errors
-    /// When it is refused or does not stand within 20 s.
+    /// When it is refused or not connected within 20 s.
     pub async fn open(base: &str, path: &str, key: &str, wire: Wire) -> Result<Self> {
         Self::open_layered(base, path, key, wire, &[]).await
     }
@@ -68,7 +69,7 @@ impl Client {
     /// The same with a picture in several layers of these names, each sent by [`Client::send_layer`].
     ///
     /// # Errors
-    /// As [`Client::open`].
+    /// As for [`Client::open`].
     pub async fn open_layered(base: &str, path: &str, key: &str, wire: Wire, layers: &[&str]) -> Result<Self> {
         let direction = if path.starts_with("/whip/") { Direction::SendOnly } else { Direction::RecvOnly };
         let now = Instant::now();
@@ -120,7 +121,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Lets everything happen until `until`, and gives what did.
+    /// Runs the connection until `until`, and returns its events.
     ///
     /// # Errors
     /// When the connection fails.
@@ -142,7 +143,7 @@ impl Client {
     /// Sends a frame of one layer.
     ///
     /// # Errors
-    /// As [`Client::send`].
+    /// As for [`Client::send`].
     pub async fn send_layer(
         &mut self,
         mid: Mid,
@@ -170,17 +171,17 @@ impl Client {
         Ok(())
     }
 
-    /// Where the server is reached.
+    /// The server's address.
     pub fn port(&self) -> SocketAddr {
         self.remote
     }
 
-    /// False when the server ended it.
+    /// False when the server ended the connection.
     pub fn is_alive(&self) -> bool {
         self.rtc.is_alive()
     }
 
-    /// One input, or the passing of time until `until` at most.
+    /// Handles one input, or the passing of time until `until` at most.
     async fn step(&mut self, until: Instant) -> Result<()> {
         let next = self.drain().await?.min(until);
         let wait = next.saturating_duration_since(Instant::now());
@@ -245,7 +246,7 @@ impl Link {
     }
 }
 
-/// Where the answer says that the server is.
+/// The server's address in the answer.
 fn candidate(answer: &str, wire: Wire) -> Result<SocketAddr> {
     let proto = if wire == Wire::Udp { "udp" } else { "tcp" };
     let candidates = answer.lines().filter_map(|line| line.strip_prefix("a=candidate:"));

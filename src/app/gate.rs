@@ -1,4 +1,4 @@
-//! `tilecast docker-gate`: what a front may ask of Docker, and nothing else; see docs/cluster.md.
+//! `tilecast docker-gate` (authorising API proxy): limits what a front may ask of Docker; see docs/cluster.md.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -11,11 +11,11 @@ use crate::{
     front::docker_gate::{Gate, Settings},
 };
 
-/// Most that one worker may reserve: a large room's, several times over.
+/// Most that one worker may reserve: several times a large room's need.
 const MAX_MILLICORES: &str = "16000";
 const MAX_MIB: &str = "16384";
 
-/// Most rooms: of two full fronts.
+/// Most rooms: those of two full fronts.
 const MAX_ROOMS: &str = "512";
 
 /// Lets through to Docker what the fronts of one installation ask of it, and nothing else.
@@ -29,7 +29,8 @@ pub struct Args {
     /// Docker's socket
     #[arg(long, value_name = "ADDRESS", env = "TILECAST_GATE_DOCKER", default_value = "unix:///var/run/docker.sock")]
     docker: String,
-    /// The image of workers, exactly as the fronts name it, best by its digest; several while one takes the other's place
+    /// The image of workers, exactly as the fronts name it, best by its digest; several while one takes the other's
+    /// place
     #[arg(long, value_name = "IMAGE", env = "TILECAST_SWARM_IMAGE", value_delimiter = ',', required = true)]
     image: Vec<String>,
     /// The network that workers are attached to, as the fronts name it
@@ -55,7 +56,7 @@ pub struct Args {
     max_rooms: u32,
 }
 
-/// Serves until SIGINT or SIGTERM. A second signal means now.
+/// Serves until SIGINT or SIGTERM. A second signal ends the process at once.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let Args { listen, docker, image, network, name, constraint, max_millicores, max_mib, max_rooms } = args;

@@ -1,4 +1,5 @@
-//! `tilecast health`: asks a server on this machine whether it serves, for a container that has no other client in it.
+//! `tilecast health` (health check): asks a server on this machine whether it serves, for a container without another
+//! client.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -10,7 +11,7 @@ use anyhow::{Context, bail};
 
 use super::config::{self, ServeArgs};
 
-/// Longest the server may take. One that needs longer than this for a word is not well.
+/// Longest wait for the server. A server that needs longer for such an answer is not healthy.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// Exits with 0 if the server on this machine takes rooms and publishers, else with 1 and the reason.
@@ -39,7 +40,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where a server that listens there is reached from the same machine.
+/// Address at which a server that listens there is reached from the same machine.
 fn reached(listening: SocketAddr) -> SocketAddr {
     let ip = match listening.ip() {
         ip if !ip.is_unspecified() => ip,

@@ -1,4 +1,5 @@
-//! `tilecast layout`: checks and draws templates that lie in files, for a repository of templates with its own CI.
+//! `tilecast layout` (template linter and renderer): checks and draws template files, for a repository of templates
+//! with its own CI.
 
 use std::{
     collections::BTreeMap,
@@ -164,7 +165,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// The median over many scenes of a meeting where the floor goes round.
+/// Median time over many scenes of a meeting in which the floor goes round.
 fn solve_time(template: &Template, canvas: &Canvas) -> Duration {
     let roles = ["screen", "presenter", "guest"];
     let person = |n: usize| Person {
@@ -232,7 +233,7 @@ fn read(path: &Path) -> anyhow::Result<Result<Template, Vec<crate::layout::Fault
     Ok(Template::parse(&text))
 }
 
-/// A file's first bytes: one more than it may have, so that whoever reads it sees that it is too long.
+/// The first bytes of a file: one more than it may have, so that its reader reports the length.
 fn bytes(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
     let mut text = Vec::new();
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! How log lines are written: whatever text is in them, each is one line that no terminal obeys.
+//! Logging: each log line is one line that no terminal obeys, whatever text is in it.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -16,10 +16,11 @@ use tracing_subscriber::{
 use super::config::LogFormat;
 use crate::base::plain::Plainly;
 
-/// Longest value of a field or message, characters. What the service says itself is shorter; what strangers send may be anything.
+/// Longest value of a field or message, characters. The service's own texts are shorter; strangers' texts may have any
+/// length.
 const MAX_VALUE: usize = 4096;
 
-/// The front's log, to standard error: standard output is for what was asked for.
+/// The front's log, on standard error: standard output is for requested results.
 pub fn start(format: LogFormat, filter: &str) {
     let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(filter));
     match format {
@@ -29,14 +30,14 @@ pub fn start(format: LogFormat, filter: &str) {
     log_panics();
 }
 
-/// The log of a gate, as that of the fronts beside which it runs: by the environment.
+/// The log of a gate, set by the environment like the fronts' log.
 pub fn start_gate() {
     let json = std::env::var("TILECAST_LOG_FORMAT").is_ok_and(|format| format == "json");
     let filter = std::env::var("TILECAST_LOG").unwrap_or_else(|_| "info".to_owned());
     start(if json { LogFormat::Json } else { LogFormat::Text }, &filter);
 }
 
-/// A worker's log, which goes through the front's: that adds time and room.
+/// A worker's log. It goes through the front's log, which adds time and room.
 pub fn start_worker() {
     let filter = EnvFilter::try_from_env("TILECAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
@@ -44,11 +45,11 @@ pub fn start_worker() {
     log_panics();
 }
 
-/// A panic is a line like any other: its message may hold what a stranger sent.
+/// Logs a panic as one line like any other: its message may hold a stranger's text.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("{panic}");
-        // Asked for by RUST_BACKTRACE, for a developer at a terminal.
+        // Requested by RUST_BACKTRACE, for a developer at a terminal.
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {
             eprintln!("{trace}");
@@ -56,7 +57,8 @@ fn log_panics() {
     }));
 }
 
-/// Writes the message, then `name=value` for every field, each made plain. JSON needs none of it: there a value is quoted.
+/// Writes the message, then `name=value` for every field, each escaped. JSON does not need this, since values are
+/// quoted.
 struct Fields;
 
 impl<'w> FormatFields<'w> for Fields {
@@ -89,7 +91,7 @@ impl Line<'_> {
 
 impl Visit for Line<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // What the `log` crate's lines say of their place is in the line already.
+        // The location that the `log` crate's records add is in the line already.
         if self.result.is_ok() && !field.name().starts_with("log.") {
             self.result = self.write(field.name(), value);
         }

@@ -1,4 +1,4 @@
-//! The command line and the wiring of everything else.
+//! The application: command line, configuration, and the assembly of all parts.
 
 pub mod calibrate;
 pub mod config;

@@ -1,4 +1,4 @@
-//! The launch texts of `pipelines/`: the built-in ones, and an operator's own in their place.
+//! Launch texts (gst-launch pipelines) of `pipelines/`: the built-in ones, and an operator's own in their place.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
@@ -9,7 +9,7 @@ use crate::link::launch;
 /// Longest launch text. The built-in ones are under 1 KiB.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// Every launch text, by what it is for.
+/// Every launch text by its purpose.
 #[derive(Debug, Clone)]
 pub struct Pipelines {
     pub stage: String,
@@ -19,8 +19,8 @@ pub struct Pipelines {
 }
 
 impl Pipelines {
-    /// The built-in texts, each replaced by the file of the same path in `folder` (`stage.launch`, `video/x264.launch`), and
-    /// further encoders from `folder/video/`; a text that nothing reads is an error.
+    /// The built-in texts, each replaced by the file of the same path in `folder` (`stage.launch`,
+    /// `video/x264.launch`), and further encoders from `folder/video/`. A text that nothing uses is an error.
     pub fn load(folder: Option<&Path>) -> anyhow::Result<Self> {
         let mut texts: BTreeMap<String, String> =
             launch::BUILTIN.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
@@ -42,8 +42,8 @@ impl Pipelines {
         Ok(Self { stage, video: video.collect::<anyhow::Result<_>>()?, opus })
     }
 
-    /// Each video encoder with the presets it names in its comment line `# presets: a, b, c`, the first being the one to
-    /// suggest. An encoder that names none takes none but the word `default`.
+    /// For each video encoder, the presets in its comment line `# presets: a, b, c`; the first is the suggested one. An
+    /// encoder without that line has only the preset `default`.
     pub fn presets(&self) -> BTreeMap<String, Vec<String>> {
         let of = |text: &String| {
             let line = text.lines().find_map(|line| line.strip_prefix("# presets:"));

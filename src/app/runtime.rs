@@ -1,15 +1,15 @@
-//! The runtime of a command, which ends when the command does.
+//! Tokio runtime of a command; it ends when the command does.
 
 use std::time::Duration;
 
-/// How long calls that block may go on when the command is done. Those that hold anything up have ended by then, for
-/// `serve` waits for its tasks; one that hangs in a disk or a name server must not keep the process, which by now ignores signals.
+/// How long blocking calls may go on after the command. `serve` waits for its tasks, so important calls have ended by
+/// then. A call that hangs on a disk or a name server must not keep the process, which ignores signals by then.
 const LEFT: Duration = Duration::from_millis(300);
 
-/// Runs a command on a runtime of its own. What it leaves running is cut.
+/// Runs a command on a runtime of its own. Remaining tasks are cancelled.
 ///
 /// # Errors
-/// Those of the command, and when there can be no threads.
+/// Errors of the command, and failure to start threads.
 pub fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(command);

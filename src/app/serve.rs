@@ -1,4 +1,4 @@
-//! `tilecast serve`: the front, assembled in order, each step with its reason.
+//! `tilecast serve`: assembles the front in order; each step has its reason.
 
 use std::{
     net::SocketAddr,
@@ -53,12 +53,12 @@ use crate::{
     sandbox,
 };
 
-/// Everything must be closed within 5 s of a signal; what is left then is cut.
+/// Everything must be closed within 5 s of a signal; what is left at this time is cut.
 pub(super) const DRAIN: Duration = Duration::from_millis(4500);
 
-/// Serves until SIGINT or SIGTERM, then closes everything properly. A second signal means now.
+/// Serves until SIGINT or SIGTERM, then closes everything properly. A second signal ends the process at once.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    // Before there is a secret in memory that is worth looking for: workers run as the same user.
+    // This comes before any secret is in memory: workers run as the same user.
     if let Err(error) = sandbox::keep_to_itself() {
         tracing::warn!(%error, "other processes of this user can look into this one");
     }
@@ -66,17 +66,17 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let tasks = Tasks::new();
 
-    // Before anything is opened: what each listener may have of it.
+    // Before anything is opened: the listeners' shares depend on this.
     let descriptors = accept::descriptors::raise();
     let limits = accept::Limits::of(descriptors, config.engine.is_several())?;
     tracing::info!("{descriptors} files and sockets at most: {limits}");
 
-    // Ports before anything else: two services on one port is the commonest mistake, and costs nothing to find out.
+    // Ports come early: two services on one port is the most common mistake, and easy to detect.
     let http = bind("HTTP", config.http)?;
     let rtmp = bind("RTMP", config.rtmp)?;
     let (webrtc, webrtc_tcp) = bind_webrtc(config.webrtc).await?;
 
-    // What was true before the last stop.
+    // The state before the last stop.
     let (store, loaded) = FolderStore::open(&config.state)?;
     for (path, reason) in &loaded.set_aside {
         tracing::error!(path = %path.display(), "a stored document was set aside, the rest goes on: {reason}");
@@ -93,13 +93,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let local = Local::new(program, config.log.clone(), tasks.clone()).within(capacity);
     let local = if config.sandbox { local } else { local.unconfined() };
     let (engine, others) = engine(config.engine, local, limits.workers, &config.state, &tasks).await?;
-    // Rooms that come back are let in whatever they cost, so nothing waits for prices.
+    // Rooms that are restored are admitted whatever they cost, so nothing waits for prices.
     let ledger = Ledger::default();
     calibrate::in_background(&config.state, ledger.clone(), &tasks);
     let counters = Counters::default();
 
     let (store, others) = match others {
-        // What is in the folder is this front's alone; what several share is elsewhere.
+        // The folder belongs to this front alone; shared state is in another store.
         Some(others) => (Box::new(others.store.clone()) as Box<dyn DocumentStore>, Some(others)),
         None => (Box::new(store) as Box<dyn DocumentStore>, None),
     };
@@ -120,7 +120,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         },
         tasks.clone(),
     );
-    // Rooms before doors, so that whoever reconnects finds the place that was promised.
+    // Rooms before doors, so that reconnecting clients find their places.
     let cluster = match others {
         Some(others) => {
             let cluster = Cluster::new(others.store, rooms.clone(), others.membership, tasks.clone());
@@ -133,10 +133,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         }
     };
     let (cluster, callers) = cluster.unzip();
-    // Images that were stored without their pictures get them while everything else goes on.
+    // Images that were stored without a finished picture get one in the background.
     tasks.spawn("pictures", rooms.clone().draw_waiting(tasks.token()));
 
-    // One for all doors: who guesses at one guesses at all.
+    // One limiter for all doors: guesses at one door count at all of them.
     let guesses = Guesses::default();
     let door = RtmpDoor {
         rooms: rooms.clone(),
@@ -156,7 +156,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tasks.spawn("webrtc port", webrtc.clone().serve(webrtc_tcp, limits.webrtc_tcp, tasks.clone()));
     let webrtc = WebRtc::new(webrtc, rooms.clone(), config.ice_servers, counters.clone(), tasks.clone());
 
-    // After the rooms, which are what it looks through first.
+    // After the rooms, since it looks through them first.
     let srs = config.srs.map(|settings| Srs::open(settings, rooms.clone(), outward, guesses.clone(), &config.state));
     if let Some(srs) = &srs {
         tasks.spawn("srs", srs.clone().watch(tasks.token()));
@@ -193,7 +193,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     signals.wait().await;
     tracing::info!("stopping; a second signal stops at once");
     let stop = async {
-        // The others go on with its rooms while this front still answers, so that nobody finds them nowhere.
+        // The other fronts take over its rooms while this front still answers, so that every room stays reachable.
         if let Some(cluster) = &cluster {
             cluster.leave().await;
         }
@@ -207,7 +207,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
 }
 
-/// What a front that is one of several is given to be it.
+/// What a front gets when it is one of several.
 struct Others {
     store: SharedStore,
     membership: Membership,
@@ -245,9 +245,9 @@ async fn engine(
     }
 }
 
-/// What the engine and the cluster share.
+/// State that the engine and the cluster share.
 fn several(secret: &Secret, settings: &SwarmSettings, door: SocketAddr) -> anyhow::Result<(Several, Others)> {
-    /// Connections of other fronts that may wait to be taken up.
+    /// Most connections of other fronts that wait to be handled.
     const CALLERS: usize = 64;
     let key = ClusterKey::new(secret);
     let api = Api::new(&settings.docker).map_err(SwarmError::Docker)?;
@@ -274,7 +274,7 @@ fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("{what} cannot listen on {address}; choose another address by --{flag}"))
 }
 
-/// One number for both, also when the system chooses it.
+/// Binds UDP and TCP to one port number, also when the system chooses it.
 async fn bind_webrtc(address: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
     let context = || format!("WebRTC cannot listen on {address}; choose another address by --webrtc");
     let listener = accept::listen(address).with_context(context)?;

@@ -1,4 +1,4 @@
-//! Every socket, every decision, every secret. Safe Rust only.
+//! The front (control plane and network I/O): every socket, every decision, every secret. Safe Rust only.
 //!
 //! Floors, from the ground up; each may use only those below it: [`net`], [`model`], [`metrics`] and [`raster`], [`rtmp`] and [`webrtc`],
 //! [`docker`] and [`docker_gate`], [`sources`] and [`outputs`], [`engine`], [`room`], [`cluster`], [`doors`], [`api`].

@@ -1,5 +1,5 @@
-//! What a worker gives up before it meets what strangers made (sandboxing): all that its libraries, its letters and an encoder in
-//! hardware do not need.
+//! Sandbox of a worker: it gives up everything that its libraries, its fonts and a hardware encoder do not need, before
+//! it reads strangers' data.
 
 use std::{
     collections::BTreeSet,
@@ -13,13 +13,14 @@ use tilecast_core::{
     sandbox::{self, Calls, Files},
 };
 
-/// Where libraries and GStreamer's helper programs lie on every Linux.
+/// Folders of libraries and of GStreamer's helper programs on every Linux.
 const LIBRARIES: [&str; 6] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/local/lib"];
 
-/// How the loader finds libraries, how many processors the C library counts, and what GLib begins its dice with.
+/// Files that the loader reads to find libraries, the C library to count processors, and GLib to seed its random
+/// numbers.
 const LOADING: [&str; 3] = ["/etc/ld.so.cache", "/sys/devices/system/cpu/online", "/dev/urandom"];
 
-/// Where a worker sees how its own threads do.
+/// Where a worker reads the state of its own threads.
 const THREADS: &str = "/proc/self/task";
 
 /// Variables that name folders of plugins and libraries.
@@ -31,7 +32,7 @@ const NAMED: [&str; 5] = [
     "LD_LIBRARY_PATH",
 ];
 
-/// Beginnings of the names of encoders in hardware, and of the names of their devices under `/dev`.
+/// Name prefixes of hardware encoders, and name prefixes of their devices under `/dev`.
 const HARDWARE: [(&str, &[&str]); 9] = [
     ("vah", &["dri"]),
     ("vaapi", &["dri"]),
@@ -44,18 +45,18 @@ const HARDWARE: [(&str, &[&str]); 9] = [
     ("omx", &["video", "media"]),
 ];
 
-/// Where their drivers look for what there is.
+/// Where the drivers of hardware encoders look for devices.
 const DRIVERS: [&str; 4] = ["/sys", "/proc/driver", "/usr/share", "/etc/vulkan"];
 
-/// What is left to a worker.
+/// What a worker keeps after confinement.
 #[derive(Debug)]
 pub struct Confined {
     calls: Calls,
-    /// Held open, since the kernel would forget the folder that was allowed, and make another for the next who asks.
+    /// Held open: without that the kernel would forget the allowed folder, and create another one for the next access.
     _threads: Option<File>,
 }
 
-/// Gives up privileges and files, before there are threads. What cannot be given up is logged.
+/// Gives up privileges and files, before there are threads. Parts that the kernel cannot enforce are logged.
 pub fn enclose(settings: &Settings) -> Confined {
     let threads = File::open(THREADS).ok();
     let devices = devices(&settings.pipelines.video);
@@ -75,7 +76,7 @@ pub fn enclose(settings: &Settings) -> Confined {
 }
 
 impl Confined {
-    /// Gives up system calls, once libraries and encoders are there.
+    /// Gives up system calls, after libraries and encoders are loaded.
     pub fn seal(&self) {
         if let Err(gap) = sandbox::seal(self.calls) {
             tracing::warn!("{gap}");
@@ -83,7 +84,7 @@ impl Confined {
     }
 }
 
-/// Folders of the libraries that this process runs on and of those that it may still load.
+/// Folders of the libraries that this process uses or may still load.
 fn libraries() -> Vec<PathBuf> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let mapped = maps.lines().filter_map(|line| line.split_whitespace().nth(5)).map(Path::new);
@@ -112,7 +113,7 @@ fn set(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// The devices that an encoder of this launch text works with; none for one in software.
+/// The devices of this launch text's encoder; none for a software encoder.
 fn devices(launch: &str) -> Vec<PathBuf> {
     let kinds = kinds(launch);
     if kinds.is_empty() {
@@ -123,11 +124,11 @@ fn devices(launch: &str) -> Vec<PathBuf> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         kinds.iter().any(|kind| name.starts_with(kind))
     };
-    // With no such device the encoder fails, and says so itself.
+    // Without such a device the encoder fails, and reports that itself.
     there.map(|entry| entry.path()).filter(is_one).collect()
 }
 
-/// How the names of these devices begin.
+/// Name prefixes of these devices.
 fn kinds(launch: &str) -> Vec<&'static str> {
     let lines = launch.lines().filter(|line| !line.trim_start().starts_with('#'));
     let text: String = lines.flat_map(|line| [line, "\n"]).collect();

@@ -1,4 +1,4 @@
-//! One connection of one participant: its playout clock, its decoder while it is seen, what has gone wrong.
+//! One connection of one participant: its playout clock, its decoder while it is visible, its faults.
 
 use std::{
     io,
@@ -22,21 +22,21 @@ use tilecast_core::{
     media::{ColorSpace, Packet, Role, Timestamp},
 };
 
-/// Time between two faults of one feed: often enough for an operator who watches, seldom enough for the log.
+/// Time between two faults of one feed: often enough for an operator who watches, rarely enough for the log.
 const FAULT_EVERY: Duration = Duration::from_secs(10);
 
 /// One connection of one participant.
 pub struct Connection {
     video: Arc<FeedVideo>,
-    /// There while the feed is visible.
+    /// The decoder, while the feed is visible.
     decoding: Option<Decoding>,
-    /// What its decoder makes, for another one.
+    /// The targets of its decoder, for a replacement.
     targets: Option<Targets>,
-    /// Decoders of it that were lost.
+    /// Decoders of this connection that were lost.
     lost: u32,
     /// The latest configuration, for a decoder that starts later.
     config: Option<Packet>,
-    /// What is said of its next pictures.
+    /// What the sender says of its next pictures.
     aside: Aside,
     pace: Pace,
     corrupt_told: u64,
@@ -60,7 +60,7 @@ impl Connection {
         }
     }
 
-    /// Its tiles, or that it is not seen: it has a decoder exactly while it is.
+    /// Sets the targets; `None` when it is not visible. It has a decoder exactly while it is visible.
     pub fn set_targets(&mut self, targets: Option<Targets>, clock: Clock, leavers: &mut Leavers) -> io::Result<()> {
         self.targets.clone_from(&targets);
         match (targets, &self.decoding) {
@@ -87,13 +87,13 @@ impl Connection {
         }
     }
 
-    /// It has ended, or the room has.
+    /// Ends the connection.
     pub fn end(mut self, leavers: &mut Leavers) {
         self.end_decoding(leavers, false);
     }
 
-    /// Looks after its decoder: another one takes over from one that was lost. What to tell the operator then, and whether the packets
-    /// since the last keyframe are worth another try: they may be what it was lost to.
+    /// Checks its decoder and replaces a lost one. Returns what to tell the operator, and whether the packets since the
+    /// last keyframe are worth another try: they may be the cause of the loss.
     pub fn look(&mut self, clock: Clock, leavers: &mut Leavers) -> io::Result<Option<(String, bool)>> {
         let Some(lost) = self.decoding.as_mut().and_then(|decoding| decoding.look(clock.now())) else {
             return Ok(None);
@@ -108,17 +108,17 @@ impl Connection {
         Ok(Some((format!("its video decoder {what}, and another one takes over"), self.lost == 1)))
     }
 
-    /// True when packets came since this was last asked of which none is shown before the next keyframe.
+    /// True when packets came since the last call, and none of them can be shown before the next keyframe.
     pub fn starves(&self) -> bool {
         self.decoding.as_ref().is_some_and(Decoding::starves)
     }
 
-    /// What is known of its picture.
+    /// The state of its video.
     pub fn video(&self) -> &Arc<FeedVideo> {
         &self.video
     }
 
-    /// Tells the playout clock of a packet that has just come.
+    /// Tells the playout clock of a packet that has just arrived.
     pub fn arrived(&self, replay: bool, packet: &Packet, now: Timestamp) {
         if !replay && packet.role != Role::Config {
             let mut playout = self.video.playout.lock().unwrap_or_else(PoisonError::into_inner);
@@ -126,20 +126,20 @@ impl Connection {
         }
     }
 
-    /// Turns the pictures of the packets from here on.
+    /// Sets the display rotation of later packets.
     pub fn turn(&mut self, turn: Rotation) {
         self.aside.turn = turn;
     }
 
-    /// What is said of the colours of the packets from here on.
+    /// Sets the colour description of later packets.
     pub fn color(&mut self, space: ColorSpace) {
         self.aside.color = space;
     }
 
-    /// Takes a packet of video; false when packets were dropped, and nothing decodes before the next keyframe.
+    /// Takes in a video packet. False when packets were dropped: then nothing can be decoded before the next keyframe.
     pub fn picture(&mut self, replay: bool, packet: Packet) -> bool {
         if packet.role == Role::Config {
-            // A copy: the slice would hold on to everything that was read with it.
+            // A copy: the slice would keep the whole read buffer alive.
             self.config = Some(Packet { data: Bytes::copy_from_slice(&packet.data), ..packet.clone() });
         } else {
             self.pace.came(packet.dts);
@@ -148,7 +148,7 @@ impl Connection {
         self.decoding.as_ref().is_none_or(|decoding| decoding.push(replay, self.aside, packet))
     }
 
-    /// What is wrong with it, if that is worth telling the operator again.
+    /// The connection's fault, if it is time to tell the operator again.
     pub fn fault(&mut self, corrupt: u64, now: Timestamp) -> Option<String> {
         let new = corrupt.saturating_sub(self.corrupt_told);
         if new == 0 || self.told.is_some_and(|told| now.since(told) < FAULT_EVERY) {

@@ -1,8 +1,8 @@
-//! A thread for what takes longer than a tick has time for: it takes jobs off a bounded queue, and another takes over when it hangs
-//! or panics (a supervised worker thread).
+//! Supervised worker thread: a helper thread for jobs that take longer than a tick. It takes jobs from a bounded queue,
+//! and is replaced when it hangs or panics.
 //!
-//! Whoever owns a [`Helper`] looks after it from time to time. What it was doing when it was lost is lost, and told; what was still
-//! to be done is done by the next.
+//! The owner of a [`Helper`] checks it from time to time. The job that was lost with a thread is reported; waiting jobs
+//! go to the next thread.
 
 use std::{
     collections::VecDeque,
@@ -21,29 +21,29 @@ use crate::{
 };
 use tilecast_core::media::Timestamp;
 
-/// A job may take this long while its thread neither runs nor waits for a CPU: a font on a slow disk takes less.
+/// Longest time for a job while its thread neither runs nor waits for a CPU: a font on a slow disk takes less.
 const HUNG: Duration = Duration::from_secs(2);
 
-/// A job may take this long at all: the largest image there may be takes 2 s on a machine that does much else.
+/// Longest time for a job in any case: the largest image takes 2 s on a busy machine.
 const ENDLESS: Duration = Duration::from_secs(10);
 
-/// Threads of one helper that may hang. Each is left as it is, with its stack and what it holds.
+/// Threads of one helper that may hang. Each is abandoned, with its stack and what it holds.
 const MAX_HUNG: u32 = 4;
 
-/// How long a thread may take to end: less than the whole worker may.
+/// Longest time for a thread to end: less than the whole worker has.
 const END: Duration = Duration::from_millis(500);
 
 /// How a job was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     Panicked,
-    /// Its thread does not go on.
+    /// Its thread makes no progress.
     Hung,
-    /// Its thread does not go on, and is the last that was to be lost: no job is done any more.
+    /// Its thread makes no progress, and is the last one that may hang: no more jobs are done.
     HungOnceTooOften,
 }
 
-/// The work of one thread, with what it keeps from job to job.
+/// The work of one thread, with its state from job to job.
 pub type Work<J> = Box<dyn FnMut(&J)>;
 
 /// The thread and its queue.
@@ -66,15 +66,15 @@ struct Queue<J> {
 
 struct State<J> {
     jobs: VecDeque<J>,
-    /// The present thread's number, counted from the first; another one has to go.
+    /// The present thread's number, counted from the first; a thread with another number must end.
     turn: u32,
     doing: Option<J>,
     closed: bool,
 }
 
 impl<J: Clone + Send + 'static> Helper<J> {
-    /// Starts the thread, for at most so many waiting jobs. `begin` is called on each thread before its first job and gives
-    /// what does the jobs.
+    /// Starts the thread, for at most this many waiting jobs. `begin` is called on each thread before its first job,
+    /// and returns the function that does the jobs.
     pub fn start(
         name: &'static str,
         most: usize,
@@ -104,7 +104,7 @@ impl<J: Clone + Send + 'static> Helper<J> {
         Ok(())
     }
 
-    /// Asks for a job; false when there are too many waiting already, or nobody is left to do it.
+    /// Adds a job; false when too many are waiting, or no thread is left.
     pub fn ask(&self, job: J) -> bool {
         let mut state = self.queue.lock();
         let fits = state.jobs.len() < self.queue.most && self.thread.is_some();
@@ -116,7 +116,7 @@ impl<J: Clone + Send + 'static> Helper<J> {
         fits
     }
 
-    /// Looks after the thread. What was lost with it, if it was replaced, and how.
+    /// Checks the thread. Returns the lost job and the cause, if the thread was replaced.
     pub fn look(&mut self, now: Timestamp) -> Option<(Option<J>, How)> {
         let thread = self.thread.as_ref()?;
         let standstill = self
@@ -166,18 +166,18 @@ impl<J> Queue<J> {
         self.beat.waits(state.jobs.len() + usize::from(state.doing.is_some()));
     }
 
-    /// Another thread takes over. Its number, and what the one before was doing.
+    /// Replaces the thread. Returns the new number, and the job of the old thread.
     fn pass_on(&self) -> (u32, Option<J>) {
         let mut state = self.lock();
         state.turn += 1;
         let lost = state.doing.take();
         self.count(&state);
-        // One that hung while it waited for a job finds out when it comes to.
+        // A thread that hung while it waited for a job notices this when it wakes.
         self.wake.notify_all();
         (state.turn, lost)
     }
 
-    /// A job is done, unless it was given up.
+    /// Ends a job, unless it was given up.
     fn done(&self, turn: u32) {
         let mut state = self.lock();
         if state.turn == turn {
@@ -211,7 +211,7 @@ mod tests {
 
     use super::*;
 
-    /// A helper whose jobs panic at "panic", wait for ever at "hang" and are told otherwise.
+    /// A helper whose jobs panic at "panic", wait for ever at "hang" and return otherwise.
     fn helper() -> (Helper<&'static str>, Receiver<&'static str>) {
         let (sender, done) = channel();
         let begin = move || -> Work<&'static str> {
@@ -227,7 +227,7 @@ mod tests {
         (Helper::start("helper", 8, Timestamp::ZERO, begin).expect("a thread"), done)
     }
 
-    /// Looks on simulated time until something is lost.
+    /// Checks on simulated time until something is lost.
     fn lost(helper: &mut Helper<&'static str>) -> (Option<&'static str>, How) {
         let mut now = Timestamp::ZERO;
         loop {

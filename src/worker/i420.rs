@@ -1,4 +1,4 @@
-//! The one pixel format of the stage: I420, limited range, BT.709, and the buffers that carry it.
+//! Picture buffers of the stage: I420, limited range, BT.709, the stage's only pixel format.
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
@@ -11,10 +11,10 @@ use tilecast_core::{
     media::{Rect, Size},
 };
 
-/// Alignment of rows and of buffers, bytes: the widest vectors swscale stores with.
+/// Alignment of rows and of buffers, bytes: the widest vectors that swscale stores.
 const ALIGN: usize = 64;
 
-/// Caps of pictures of this size. The same colorimetry everywhere is what keeps the compositor from converting.
+/// Caps of pictures of this size. Equal colorimetry everywhere keeps the compositor from converting.
 pub fn caps(size: Size, fps: u32) -> gst::Caps {
     gst::Caps::builder("video/x-raw")
         .field("format", "I420")
@@ -33,15 +33,15 @@ pub fn caps(size: Size, fps: u32) -> gst::Caps {
 pub struct Picture {
     /// px, even
     pub size: Size,
-    /// What of it is not bars.
+    /// The part that is not bars.
     pub seen: Rect,
-    /// I420
+    /// I420, with a video meta that holds its strides.
     pub buffer: gst::Buffer,
 }
 
 impl Picture {
-    /// The same pixels in a memory that is mapped apart from this one. GStreamer counts in eight bits how often one memory is
-    /// mapped at the same time, and every tile that shows a picture maps it several times.
+    /// The same pixels in a memory object that is mapped separately. GStreamer counts simultaneous mappings of one
+    /// memory in eight bits, and every tile that shows a picture maps it several times.
     pub fn apart(&self) -> Result<Self, gst::glib::BoolError> {
         let mut buffer = gst::Buffer::new();
         let own = buffer.get_mut().expect("a buffer that nobody else has");
@@ -58,7 +58,7 @@ impl Picture {
     }
 }
 
-/// A picture that is being looked at.
+/// A picture that is mapped for reading.
 #[derive(Debug)]
 pub struct Looked {
     frame: gst_video::VideoFrame<gst_video::video_frame::Readable>,
@@ -66,7 +66,7 @@ pub struct Looked {
 }
 
 impl Picture {
-    /// Gives access to its pixels; `None` if its memory cannot be mapped.
+    /// Maps its pixels for reading; `None` if its memory cannot be mapped.
     pub fn look(&self) -> Option<Looked> {
         let info = gst_video::VideoInfo::from_caps(&caps(self.size, 1)).ok()?;
         let frame = gst_video::VideoFrame::from_buffer_readable(self.buffer.clone(), &info).ok()?;
@@ -84,7 +84,7 @@ impl Looked {
     }
 }
 
-/// The buffer, which nobody else uses, with what `paint` leaves on it.
+/// Paints on a buffer that nobody else uses, and returns it.
 pub fn paint_on(
     buffer: gst::Buffer,
     size: Size,
@@ -104,7 +104,7 @@ fn surface(frame: &mut gst_video::VideoFrame<gst_video::video_frame::Writable>, 
     Surface { format: Format::I420, size, planes: [plane(y, 0), plane(u, 1), plane(v, 2)] }
 }
 
-/// Buffers of one size, used again when the last user lets go.
+/// Buffers of one size, reused when the last user drops one.
 #[derive(Debug)]
 pub struct Pool {
     size: Size,
@@ -113,7 +113,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Of pictures of `size`, which must be even and at least 2x2.
+    /// A pool of pictures of `size`, which must be even and at least 2x2.
     pub fn new(size: Size) -> Result<Self, gst::glib::BoolError> {
         let caps = caps(size, 1);
         let info = gst_video::VideoInfo::from_caps(&caps)?;
@@ -155,7 +155,8 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // Buffers still in use are freed when they come back. It only fails for a pool that never was active.
+        // Buffers that are still in use are freed when they come back. This fails only for a pool that never was
+        // active.
         let _ = self.pool.set_active(false);
     }
 }
@@ -211,7 +212,8 @@ impl Planes {
         draw::paint(&mut surface, whole, &[draw::Stroke::ground(picture)], &mut draw::Scratch::default());
     }
 
-    /// Fills everything with two pictures of the same size, `part` of `over` and the rest of `under`; 0 to 1.
+    /// Fills everything with a blend of two pictures of the same size: `part` of `over` and the rest of `under`; 0 to
+    /// 1.
     pub fn mix(&mut self, under: View<'_>, over: View<'_>, part: f64) {
         let part = (part.clamp(0.0, 1.0) * 256.0).round() as u16;
         for index in 0..3 {

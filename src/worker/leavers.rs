@@ -1,15 +1,16 @@
-//! Threads that were told to end: joined when they have, and left alone where they hang.
+//! Joining of ended threads: threads that were told to end are joined when they have ended, and abandoned where they
+//! hang.
 
 use std::{
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-/// How long a thread may take to end before it counts as hung: a decoder finishes one picture, which takes long only where
-/// a machine has much too much to do.
+/// Time after which a thread that was told to end counts as hung: a decoder finishes one picture, which takes long only
+/// on an overloaded machine.
 const OVERDUE: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether a thread that is waited for has ended: shorter than a frame, and nothing else is to be done then.
+/// How often it is checked whether a thread has ended: shorter than a frame, and there is nothing else to do then.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// A thread that was told to end.
@@ -27,12 +28,12 @@ pub struct Leavers {
 }
 
 impl Leavers {
-    /// Takes a thread that was told to end; `hung` where it is known that it does not.
+    /// Takes a thread that was told to end; `hung` is true where it is known not to end.
     pub fn add(&mut self, name: String, thread: JoinHandle<()>, hung: bool) {
         self.threads.push(Leaver { name, thread, since: Instant::now(), hung });
     }
 
-    /// Joins those that have ended. Returns how many hang.
+    /// Joins the threads that have ended. Returns how many hang.
     pub fn sweep(&mut self) -> usize {
         let (ended, left) =
             std::mem::take(&mut self.threads).into_iter().partition(|leaver| leaver.thread.is_finished());
@@ -44,7 +45,7 @@ impl Leavers {
         self.threads.iter().filter(|leaver| leaver.hung || leaver.since.elapsed() >= OVERDUE).count()
     }
 
-    /// Waits for all of them, at most until then; those that hang are left to the end of the process.
+    /// Waits for all of them until the deadline. A thread that hangs is left to the end of the process.
     pub fn wait(mut self, deadline: Instant) {
         loop {
             self.sweep();
@@ -61,7 +62,7 @@ impl Leavers {
     }
 }
 
-/// Joins a thread that ends by then. `None` when it does not, and is left alone.
+/// Joins a thread that ends before the deadline. `None` when it does not, and is abandoned.
 pub fn join_by<T>(name: &str, thread: JoinHandle<T>, deadline: Instant) -> Option<std::thread::Result<T>> {
     while !thread.is_finished() {
         if Instant::now() >= deadline {

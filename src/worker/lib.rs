@@ -1,11 +1,11 @@
-//! One room's media: packets and scenes in, program packets, levels and statistics out. Everything written in C is called
-//! here and nowhere else.
+//! The worker (media worker): one room's media. Packets and scenes come in; program packets, levels and statistics go
+//! out. All C code is called here and nowhere else.
 //!
-//! Owns the decoders ([`decode`]), the stage with its tick ([`stage`]), the sound ([`sound`]) and the encoders ([`encode`]).
-//! Never opens a socket, never decides, and keeps nothing worth saving: it may crash, and the front starts another. Ends when
-//! the link does, or when told to; then every thread is joined that ends in time, and one that hangs is left to the end of the
-//! process. Whether each part makes progress is watched by [`watch`]. The rest are its tools: the room's clock, the playout
-//! clocks, the way out to the front, the pixel format.
+//! It owns the decoders ([`decode`]), the stage with its tick ([`stage`]), the sound ([`sound`]) and the encoders
+//! ([`encode`]). It never opens a socket, never decides, and keeps nothing that must survive: after a crash the front
+//! starts another worker. It ends when the link does, or when told to. Then every thread that ends in time is joined,
+//! and one that hangs is left to the end of the process. [`watch`] checks whether each part makes progress. The rest
+//! are tools: the room's clock, the playout clocks, the queue to the front, the pixel format.
 
 pub mod calibrate;
 pub mod clock;
@@ -49,7 +49,7 @@ use tilecast_core::link::{
 pub enum Error {
     #[error("the link to the front broke: {0}")]
     Link(#[from] io::Error),
-    /// The front sent what is not a message.
+    /// The front sent bytes that are no message.
     #[error("the front sent {0}")]
     Frame(#[from] FrameError),
     /// A link begins with [`Control::Start`].
@@ -81,19 +81,19 @@ pub enum Error {
     Hung(usize),
 }
 
-/// Runs one room over `link` until the front ends it. Blocks; threads it starts are joined before it returns, unless they hang:
-/// then it returns within 2 s all the same.
+/// Runs one room over `link` until the front ends it. Blocks. The threads it starts are joined before it returns; if
+/// some hang, it returns within 2 s all the same.
 pub fn run(link: UnixStream) -> Result<(), Error> {
     work(link, false)
 }
 
-/// The same in a process that has nothing else to do, and no other thread yet: it gives up everything that a room does not need
-/// (`confine`), before anything that a participant sent is looked at.
+/// The same as [`run`], in a process that has no other task and no other thread yet. The process gives up everything
+/// that a room does not need (`confine`) before it reads participants' data.
 pub fn run_confined(link: UnixStream) -> Result<(), Error> {
     work(link, true)
 }
 
-/// Lists the plugins of this machine, where they have changed, for workers that come: once confined they cannot write the list.
+/// Lists the plugins of this machine, if they have changed, for later workers: a confined worker cannot write the list.
 ///
 /// # Errors
 /// When FFmpeg or GStreamer does not start.
@@ -101,18 +101,18 @@ pub fn prepare() -> Result<(), Error> {
     libraries()
 }
 
-/// How a worker begins.
+/// The start of a worker.
 struct Beginning {
     first: Result<Event, Error>,
     clock: Clock,
     usage: Usage,
-    /// What it has left; `None` when it is not confined.
+    /// What it keeps after confinement; `None` when it is not confined.
     confined: Option<Confined>,
 }
 
 impl Beginning {
-    /// Waits for the first message. What a worker needs depends on its settings, and what it gives up must be given up before
-    /// there are threads.
+    /// Waits for the first message. A worker's needs depend on its settings, and it must give up the rest before there
+    /// are threads.
     fn wait(reader: &mut Reader, confined: bool) -> Self {
         process::step_back();
         process::cores();
@@ -143,7 +143,7 @@ fn work(link: UnixStream, confined: bool) -> Result<(), Error> {
 }
 
 fn serve(beginning: Beginning, reader: &mut Reader, out: &Out) -> Result<(), Error> {
-    // The reason goes out before anything is waited for that may hang.
+    // The reason is sent before anything is waited for that may hang.
     let told = |result: Result<(), Error>| {
         result.inspect_err(|error| out.report(Report::Fault { feed: None, text: error.to_string() }))
     };
@@ -157,7 +157,7 @@ fn serve(beginning: Beginning, reader: &mut Reader, out: &Out) -> Result<(), Err
     served.and_then(|()| told(ended))
 }
 
-/// The room that the link begins with; none if it ends before.
+/// The room that the link begins with; `None` if the link ends before.
 fn begin(beginning: Beginning, out: &Out) -> Result<Option<Room>, Error> {
     let Beginning { first, clock, usage, confined } = beginning;
     let settings = match first? {
@@ -175,10 +175,10 @@ fn begin(beginning: Beginning, out: &Out) -> Result<Option<Room>, Error> {
     Ok(Some(room))
 }
 
-/// Starts FFmpeg and GStreamer; again and again does no harm.
+/// Starts FFmpeg and GStreamer; further calls do no harm.
 fn libraries() -> Result<(), Error> {
     ffmpeg_next::init().map_err(|error| Error::Libraries(error.to_string()))?;
-    // Its complaints about bad packets are counted instead; they would fill the log.
+    // FFmpeg's complaints about bad packets would fill the log; the packets are counted instead.
     ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
     gstreamer::init().map_err(|error| Error::Libraries(error.to_string()))
 }

@@ -1,5 +1,5 @@
-//! What one thread of a worker is told by others: a bounded queue whose senders never wait, so that a thread that hangs holds up
-//! nobody else.
+//! Mailbox (bounded queue) of a worker's thread. Its senders never wait, so that a thread that hangs blocks nobody
+//! else.
 
 use std::{
     collections::VecDeque,
@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-/// The queue was full, and what was to be put into it is dropped.
+/// The queue was full, and the item is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a thread does not take what it is told")]
 pub struct Full;
@@ -20,7 +20,7 @@ pub struct Mailbox<T> {
 }
 
 impl<T> Mailbox<T> {
-    /// An empty one for at most so many items.
+    /// An empty queue of at most `most` items.
     pub fn new(most: usize) -> Self {
         Self { items: Mutex::default(), wake: Condvar::new(), most }
     }
@@ -34,14 +34,14 @@ impl<T> Mailbox<T> {
         self.put_within(self.most, item)
     }
 
-    /// Adds an item if there are fewer than so many, which leaves the rest to others.
+    /// Adds an item if fewer than `most` wait, which leaves the rest of the space to other items.
     pub fn put_within(&self, most: usize, item: T) -> Result<(), Full> {
         let mut items = self.lock();
         if items.len() >= most { Err(Full) } else { self.add(&mut items, item) }
     }
 
-    /// Adds an item in place of those that it makes needless: `replaces` says which, and may take over what counts of them. For what
-    /// must not be lost, since there is only so much of it.
+    /// Adds an item in place of those that it makes unnecessary: `replaces` says which, and may take over their data.
+    /// For items that must not be lost, whose number is bounded.
     pub fn put_newest(&self, mut item: T, replaces: impl Fn(&mut T, &T) -> bool) -> Result<(), Full> {
         let mut items = self.lock();
         items.retain(|older| !replaces(&mut item, older));
@@ -62,7 +62,7 @@ impl<T> Mailbox<T> {
         self.lock().pop_front()
     }
 
-    /// The next item; waits for it at most so long.
+    /// The next item; waits for it at most this long.
     pub fn next(&self, patience: Duration) -> Option<T> {
         let waited = self.wake.wait_timeout_while(self.lock(), patience, |items| items.is_empty());
         let (mut items, _) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The way to the front: a bounded queue and the one thread that writes it to the link.
+//! Link writer: a bounded queue to the front, and the one thread that writes it to the link.
 
 use std::{
     collections::VecDeque,
@@ -13,22 +13,24 @@ use std::{
 use crate::leavers;
 use tilecast_core::link::{FromWorker, Report, frame::Frame};
 
-/// Most bytes waiting for the front: 4 s of the fastest program there is (4K at 30 Mbit/s). A front that far behind is gone.
+/// Most bytes that wait for the front: 4 s of the fastest program (4K at 30 Mbit/s). A front that is so far behind is
+/// gone.
 const MAX_WAITING_BYTES: usize = 16 << 20;
 
 /// Most messages waiting: 20 s of program packets and reports, which bounds a queue of small ones.
 const MAX_WAITING: usize = 4096;
 
-/// Longest one write may take. A live front reads within milliseconds; its replacement of us takes about this long.
+/// Longest time for one write. A live front reads within milliseconds, and takes about this long to replace this
+/// worker.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest text of a report, bytes. The front keeps no more of it, and takes a much longer report for no message at all.
+/// Longest text of a report, bytes. The front keeps no more of it, and refuses a much longer report.
 const MAX_TEXT: usize = 500;
 
-/// How long the writing of what is queued may take at the end: a front that reads has it within milliseconds.
+/// Longest time for writing the queue at the end: a front that reads has it within milliseconds.
 const END: Duration = Duration::from_millis(400);
 
-/// Sends messages to the front from any thread, never waiting. Clones share the queue.
+/// Sends messages to the front from any thread, without waiting. Clones share the queue.
 #[derive(Debug, Clone)]
 pub struct Out {
     queue: Arc<Queue>,
@@ -38,7 +40,7 @@ pub struct Out {
 struct Queue {
     state: Mutex<State>,
     wake: Condvar,
-    /// Shut down to wake the thread that reads the link when there is nobody to write to any more.
+    /// Shut down to wake the thread that reads the link when the front is gone.
     link: UnixStream,
 }
 
@@ -67,8 +69,8 @@ impl Queue {
 }
 
 impl Out {
-    /// Queues one message. A front that does not read until the queue is full counts as gone: the link is shut, which ends
-    /// the worker.
+    /// Queues one message. If the front does not read until the queue is full, it counts as gone: the link is shut
+    /// down, which ends the worker.
     pub fn send(&self, message: &FromWorker) {
         let frame = message.encode();
         let mut state = self.queue.lock();
@@ -86,7 +88,7 @@ impl Out {
         self.queue.wake.notify_one();
     }
 
-    /// Queues a report, whose text may be cut.
+    /// Queues a report; a long text is cut.
     pub fn report(&self, mut report: Report) {
         if let Report::Fault { text, .. } | Report::Eased { text, .. } = &mut report {
             text.truncate(text.floor_char_boundary(MAX_TEXT));
@@ -94,7 +96,7 @@ impl Out {
         self.send(&FromWorker::Report(report));
     }
 
-    /// Ends the worker: the thread that reads the link sees its end. What is queued is still written.
+    /// Ends the worker: the thread that reads the link sees its end. Queued messages are still written.
     pub fn end_link(&self) {
         // It fails when the front has closed it already.
         let _ = self.queue.link.shutdown(Shutdown::Read);
@@ -116,7 +118,7 @@ impl Writer {
         let shared = Arc::clone(&queue);
         let thread = std::thread::Builder::new().name("link-out".to_owned()).spawn(move || {
             if let Err(error) = write_all(&shared, &mut socket) {
-                // A front that has gone, which is how rooms end, needs no alarm.
+                // A closed front is the usual end of a room, and needs no alarm.
                 if error.kind() == io::ErrorKind::BrokenPipe {
                     tracing::debug!(%error, "the link cannot be written");
                 } else {
@@ -128,7 +130,7 @@ impl Writer {
         Ok((Out { queue: Arc::clone(&queue) }, Self { queue, thread }))
     }
 
-    /// Writes what is queued, as far as the front takes it in time, then ends. What is sent after this is dropped.
+    /// Writes the queue, as far as the front takes it in time, then ends. Later messages are dropped.
     pub fn finish(self) {
         self.queue.lock().ended = true;
         self.queue.wake.notify_one();

@@ -1,14 +1,14 @@
-//! What every GStreamer pipeline here shares: how its faults are noticed and how it ends.
+//! GStreamer pipelines: how every pipeline here reports its faults and ends.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
-/// The first fault of a pipeline, in its own words.
+/// The first fault of a pipeline, in GStreamer's words.
 pub type Fault = Arc<Mutex<Option<String>>>;
 
-/// Notes the pipeline's faults from now on. Messages are looked at where they arise, so nothing queues on the bus.
+/// Records the pipeline's first fault from now on. Messages are handled where they arise, so nothing queues on the bus.
 pub fn watch(pipeline: &gst::Pipeline) -> Fault {
     let fault = Fault::default();
     let noted = Arc::clone(&fault);
@@ -28,7 +28,8 @@ pub fn watch(pipeline: &gst::Pipeline) -> Fault {
     fault
 }
 
-/// Stops one whose threads may hang, on a thread of its own that hangs with them at worst and goes with the process.
+/// Stops a pipeline whose threads may hang, on a thread of its own. That thread may hang too, and then ends with the
+/// process.
 pub fn end_aside(pipeline: &gst::Pipeline) {
     let pipeline = pipeline.clone();
     if let Err(error) = std::thread::Builder::new().name("pipeline-end".to_owned()).spawn(move || end(&pipeline)) {
@@ -36,7 +37,7 @@ pub fn end_aside(pipeline: &gst::Pipeline) {
     }
 }
 
-/// Stops it and joins its threads.
+/// Stops a pipeline and joins its threads.
 pub fn end(pipeline: &gst::Pipeline) {
     if let Err(error) = pipeline.set_state(gst::State::Null) {
         tracing::warn!(%error, "a pipeline does not stop");

@@ -1,87 +1,85 @@
-//! When a feed's media is due: its media time mapped to room time.
+//! Playout clock (jitter buffer): maps a feed's media time to room time, and so says when its media are due.
 //!
-//! Pure: arrivals and `now` in, due times out. Picture and sound of one feed share one map, so lips match.
+//! Pure: arrivals and `now` come in, due times go out. Picture and sound of one feed share one map, so lips match.
 //!
-//! A packet's *transit* is its arrival in room time less its media time. Its smallest value is what clocks and network
-//! cannot do without; the rest is jitter. The map adds one *offset* to media time: a high percentile of the transits of
-//! the last seconds, which follows both the jitter and a sender's clock that runs fast or slow.
+//! A packet's *transit* is its arrival in room time minus its media time. The smallest transit is what clocks and
+//! network need at least; the rest is jitter. The map adds one *offset* to media time: a high percentile of the
+//! transits of the last seconds. So the offset follows both the jitter and a sender's clock that runs fast or slow.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tilecast_core::media::{Timestamp, Track};
 
-/// Transits are judged over this much arrival time: long enough that a keyframe's longer journey shows in it, short
-/// enough that a clock 200 ppm off moves less than 2 ms within it.
+/// Arrival time over which transits are judged: long enough to contain the longer transit of a keyframe, short enough
+/// that a clock 200 ppm off moves less than 2 ms within it.
 const WINDOW: Duration = Duration::from_secs(8);
 
-/// Most transits kept of one track: the window at 60 fps, and sound of 8 ms frames.
+/// Most transits that are kept of one track: the window at 60 fps, and sound with 8 ms frames.
 const MAX_SAMPLES: usize = 1024;
 
-/// Share of arrivals that are in time. One picture in twenty shown a tick late is not seen; waiting for the last one
-/// is.
+/// Share of arrivals that are in time. One picture in twenty that is shown a tick late is not noticed; waiting for the
+/// last one is.
 const IN_TIME: f64 = 0.95;
 
-/// Frames of sound that come this far apart or further are all to be in time: 8 and 16 kHz have 128 and 64 ms in one, and its
-/// end is heard to be missing each time it is late.
+/// Sound frames that are this long or longer must all be in time: 8 and 16 kHz have frames of 128 and 64 ms, and each
+/// time a frame is late its missing end is heard.
 const LONG: Duration = Duration::from_millis(50);
 
-/// The newest arrivals that can raise the delay before the window as a whole does, and how many of them must be late: a
-/// third of a second at 30 fps, where three late pictures are a stutter and one is an accident.
+/// The newest arrivals that can raise the delay before the whole window does, and how many of them must be late: a
+/// third of a second at 30 fps, in which three late pictures are a stutter and one is an accident.
 const RECENT: usize = 12;
 const RECENT_LATE: usize = 3;
 
-/// Most delay over the smallest transit. A meeting cannot be held beyond it; what comes later is shown late.
+/// Largest delay over the smallest transit. A meeting is impossible with more; later packets are shown late.
 pub const MAX_DELAY: Duration = Duration::from_secs(1);
 
-/// How late sound may come behind the offset without asking for more of it. RTMP senders interleave sound in bursts:
-/// FFmpeg's comes up to 40 ms after the picture of its time. The mixer reads [`super::sound::LAG`] behind room time, of
-/// which the rest is a block, a fade and the scheduler's.
+/// How late sound may come behind the offset without raising it. RTMP senders interleave sound in bursts: FFmpeg's
+/// comes up to 40 ms after the picture of its time. The mixer reads [`super::sound::LAG`] behind room time; the rest of
+/// the lag covers a block, a fade and the scheduler.
 const SOUND_ALLOWANCE: Duration = Duration::from_millis(60);
 
-/// A step between a track's media time and its arrivals beyond which its clock was set anew.
+/// A step between a track's media time and its arrivals beyond which the sender's clock was reset.
 const JUMP: Duration = Duration::from_secs(2);
 
-/// Every arrival being later than the map can reach for this long means that the sender's clock stood still, not that a
-/// burst is on its way.
+/// If every arrival is later than the map can reach for this long, the sender's clock stood still; it is no burst on
+/// its way.
 const LOST_AFTER: Duration = Duration::from_millis(500);
 
-/// After anchoring, arrivals this much quicker than all before prove those to have been a backlog, not jitter. Below
-/// one frame at 120 fps, above what a scheduler does.
+/// If arrivals after anchoring are this much faster than all before, those before were a backlog, not jitter. The value
+/// is below one frame at 120 fps and above a scheduler's delay.
 const BACKLOG: Duration = Duration::from_millis(6);
 
-/// How long after anchoring a backlog may last, and the offset moves at once. A sender that begins also stalls, for as much
-/// as half a second: its page loads, its encoder opens. That says nothing of what is to come: meanwhile only the newest
-/// arrivals are judged, though never fewer than [`RECENT`], and delay that they do not need is cut at once if it is more than
-/// jitter makes.
+/// How long after anchoring a backlog may last, during which the offset moves at once. A sender that begins also
+/// stalls, for up to half a second: its page loads, its encoder opens. Such a stall says nothing of the time to come.
+/// So meanwhile only the newest arrivals are judged, though never fewer than [`RECENT`], and delay that they do not
+/// need is cut at once if it is more than jitter makes.
 const YOUNG: Duration = Duration::from_secs(3);
 const YOUNG_WINDOW: Duration = Duration::from_millis(500);
 const YOUNG_SURPLUS: Duration = Duration::from_millis(20);
 
-/// How quickly the offset rises: time constant of the approach. Two or three pictures wait a little longer each, none
-/// jumps.
+/// Rise of the offset: time constant of the approach. Two or three pictures wait a little longer each; none jumps.
 const RISE: Duration = Duration::from_millis(100);
 
-/// How quickly the offset falls: one part in this many of the time passed, 0.4 %, within what the mixer follows
-/// unheard.
+/// Fall of the offset: one part in this many of the elapsed time, 0.4 %, which the mixer follows inaudibly.
 const FALL: i64 = 250;
 
-/// How often the offset follows the transits: judging them all with every packet would cost more than all else that is done
-/// for it, and [`RISE`] is longer.
+/// How often the offset follows the transits. Judging all transits with every packet would cost more than all other
+/// work for the packet, and [`RISE`] is longer.
 const FOLLOW_EVERY: Duration = Duration::from_millis(30);
 
-/// Delay that the window has not needed for this long is cut at once: beyond this much, falling slowly would take
-/// minutes.
+/// Surplus delay that the window has not needed for this long is cut at once: if it is larger than this, falling slowly
+/// would take minutes.
 const SURPLUS: Duration = Duration::from_millis(80);
 const SURPLUS_AFTER: Duration = Duration::from_secs(8);
 
-/// Media time beyond this, ns (73 years), is taken as this, which leaves room to subtract.
+/// Limit of media time, ns (73 years), which leaves range for subtraction.
 const FARTHEST: i64 = i64::MAX / 4;
 
-/// Pictures over which it is averaged how much later than due they are seen. A cadence of 24 or 25 in 30 repeats within it.
+/// Pictures over which the lateness of display is averaged. A cadence of 24 or 25 in 30 repeats within it.
 const SEEN: i64 = 32;
 
-/// How much earlier and later than due a picture can be seen for that, ns: half a frame at 10 fps and a slow decoder. What is
-/// beyond, such as what was waiting when decoding began, says nothing of those to come.
+/// Range of that lateness, ns: half a frame at 10 fps, and a slow decoder. Values outside, such as pictures that waited
+/// when decoding began, say nothing of later pictures.
 const SEEN_WITHIN: std::ops::RangeInclusive<i64> = -50_000_000..=150_000_000;
 
 const fn nanos(duration: Duration) -> i64 {
@@ -94,15 +92,15 @@ pub struct Playout {
     map: Option<Map>,
     video: Arrivals,
     audio: Arrivals,
-    /// How much later than due pictures are seen, ns, and the mean of how many that is.
+    /// How much later than due pictures are displayed, ns, and over how many pictures this is the mean.
     seen: (i64, i64),
 }
 
 #[derive(Debug)]
 struct Map {
-    /// Room time less media time, ns.
+    /// Offset: room time minus media time, ns.
     offset: i64,
-    /// Smallest transit of the track that leads, ns.
+    /// Smallest transit of the leading track, ns.
     floor: i64,
     anchored: Timestamp,
     updated: Timestamp,
@@ -121,13 +119,13 @@ struct Arrivals {
 }
 
 impl Playout {
-    /// A clock that knows nothing yet.
+    /// A clock without any arrival.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Notes that media of `track` with presentation time `media` arrived at room time `now`. Replays of a GOP cache
-    /// and configs say nothing of time: they are not to be given.
+    /// Takes in the arrival: media of `track` with presentation time `media` arrived at room time `now`. Replays of a
+    /// GOP cache and configs say nothing of time and must not be passed.
     pub fn arrived(&mut self, track: Track, media: Timestamp, now: Timestamp) {
         let media = Timestamp::from_nanos(media.nanos().clamp(-FARTHEST, FARTHEST));
         let transit = now.nanos() - media.nanos();
@@ -146,7 +144,7 @@ impl Playout {
             return self.anchor(track, transit, now);
         }
         if elsewhere {
-            // A stall's backlog, or a track whose clock was set anew before the other's.
+            // The backlog of a stall, or a track whose clock was reset before the other's.
             return;
         }
         let young = now.since(map.anchored) < YOUNG;
@@ -184,7 +182,7 @@ impl Playout {
         let sound = self.audio.needed(share).map(|needed| needed - nanos(SOUND_ALLOWANCE) - self.seen.0.min(0));
         let (floor, needed) = match (self.video.floor(), self.video.needed(IN_TIME)) {
             (Some(floor), Some(needed)) => (floor, needed.max(sound.unwrap_or(needed))),
-            // Sound alone still waits its smallest transit, never less.
+            // Sound alone still waits for its smallest transit, never less.
             _ => {
                 let Some(floor) = self.audio.floor() else { return };
                 (floor, sound.unwrap_or(floor).max(floor))
@@ -200,7 +198,8 @@ impl Playout {
         Some(Timestamp::from_nanos(media.nanos().saturating_add(map.offset)))
     }
 
-    /// A picture is seen in the program so much later than it was due, ns, negative for earlier: frames come at their own rate.
+    /// Takes in that a picture was displayed this much later than due, ns; negative for earlier. Frames come at their
+    /// own rate.
     pub fn seen(&mut self, late: i64) {
         if SEEN_WITHIN.contains(&late) {
             let (mean, count) = (self.seen.0, (self.seen.1 + 1).min(SEEN));
@@ -208,13 +207,13 @@ impl Playout {
         }
     }
 
-    /// The room time at which sound with presentation time `media` is to be heard: with the picture of that time as it is seen
-    /// on average, so that it is neither early nor late.
+    /// The room time at which sound with presentation time `media` is to be heard: with the average display of the
+    /// picture of that time, so that sound is neither early nor late.
     pub fn heard(&self, media: Timestamp) -> Option<Timestamp> {
         Some(Timestamp::from_nanos(self.due(media)?.nanos().saturating_add(self.seen.0)))
     }
 
-    /// What the clock now adds to the smallest transit.
+    /// The delay that the clock adds to the smallest transit.
     pub fn delay(&self) -> Duration {
         self.map.as_ref().map_or(Duration::ZERO, |map| {
             Duration::from_nanos(u64::try_from(map.offset.saturating_sub(map.floor)).unwrap_or(0))
@@ -257,8 +256,8 @@ impl Map {
 }
 
 impl Arrivals {
-    /// True if media time and arrivals went apart by more than [`JUMP`] since the last, other than by a stall of the
-    /// network, where only the arrivals pause.
+    /// True if media time and arrivals diverged by more than [`JUMP`] since the last arrival, other than by a stall of
+    /// the network, in which only the arrivals pause.
     fn jumped(&self, media: Timestamp, now: Timestamp) -> bool {
         let Some((last_media, last_now)) = self.last else { return false };
         let step = media.nanos().saturating_sub(last_media.nanos());
@@ -291,7 +290,7 @@ impl Arrivals {
         ends.is_some_and(|(first, last)| last.0.since(first.0) >= LONG * (self.window.len() as u32 - 1).max(1))
     }
 
-    /// The offset that had this share of these arrivals in time, and most of the newest.
+    /// The offset at which this share of these arrivals, and most of the newest, are in time.
     fn needed(&mut self, share: f64) -> Option<i64> {
         if self.window.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! The worker as a process: its place below the front, what it uses and what it gives back.
+//! The worker as a process: scheduling priority, resource use and memory.
 
 use std::{fs::File, os::unix::fs::FileExt, sync::LazyLock, thread, time::Duration};
 
@@ -7,17 +7,19 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-/// Priority below the front's, so that the door stays quick on a full machine; by a step only, since a program that waits
-/// for others misses ticks.
+/// Priority below the front's, so that the front stays responsive on a full machine. It is one step only, since a
+/// program that waits for others misses ticks.
 const NICE: i32 = 1;
 
-/// How far the priority of decoders lies below the stage's and the encoder's: a late picture costs its own tile, a late tick the program.
+/// Priority of decoders below the stage's and the encoder's: a late picture costs its own tile, a late tick costs the
+/// program.
 const NICE_OF_DECODERS: i32 = 3;
 
-/// Whom the kernel ends first when memory runs out: a worker is replaced within a second, the front holds every room.
+/// OOM score: the kernel ends a worker first when memory runs out. A worker is replaced within a second; the front
+/// holds every room.
 const OOM_SCORE: &str = "500";
 
-/// Yields to the front. Threads started after this inherit it. Failing costs only that.
+/// Lowers the priority below the front's. Threads that start later inherit it. A failure costs only that.
 pub fn step_back() {
     if let Err(error) = step_down(NICE) {
         tracing::warn!(%error, "the worker keeps its priority");
@@ -27,31 +29,32 @@ pub fn step_back() {
     }
 }
 
-/// Puts the calling thread below the stage. On Linux priority 0's owner is the calling thread (setpriority(2), "C
-/// library/kernel differences").
+/// Lowers the calling thread's priority below the stage's. On Linux, the owner of priority 0 is the calling thread
+/// (setpriority(2), "C library/kernel differences").
 pub fn yield_to_stage() {
     if let Err(error) = step_down(NICE_OF_DECODERS) {
         tracing::warn!(%error, "a decoder keeps its priority");
     }
 }
 
-/// From where it is: whoever starts the service may have given it any priority.
+/// Lowers the present priority: the process that starts the service may have given it any.
 fn step_down(steps: i32) -> rustix::io::Result<()> {
     const LEAST: i32 = 19;
     let now = getpriority_process(None)?;
     setpriority_process(None, (now + steps).min(LEAST))
 }
 
-/// Has memory allocated so that what is freed can be given back. To be called before there are threads.
+/// Sets up the allocator so that freed memory can be returned to the system. Call it before there are threads.
 #[cfg(target_env = "gnu")]
 pub fn keep_memory_whole() {
-    // glibc makes an arena for each thread and keeps what was freed in each; a worker has a thread for each participant.
+    // glibc makes an arena for each thread and keeps freed memory in each; a worker has a thread for each participant.
     const ARENAS: i32 = 2;
-    // What is as large as this is mapped by itself and unmapped when it is freed, bytes: pictures are, most packets are not.
-    // By itself glibc raises this to the largest thing ever freed; then the pictures of people who come and go leave holes
-    // behind between what is small, and a worker of four grew by 7 MiB in 45 minutes.
+    // Allocations from this size on are mapped separately and unmapped when they are freed, bytes: pictures are that
+    // large, most packets are not. By default, glibc raises this limit to the largest allocation ever freed. Then the
+    // pictures of people who come and go leave holes between small allocations, and a worker of four people grew by 7
+    // MiB in 45 minutes.
     const LARGE: i32 = 256 << 10;
-    // What may lie free at an arena's end, bytes, so that it does not shrink and grow with every picture.
+    // Free memory at an arena's end that is kept, bytes, so that the arena does not shrink and grow with every picture.
     const AT_END: i32 = 1 << 20;
     for (option, value) in
         [(libc::M_ARENA_MAX, ARENAS), (libc::M_MMAP_THRESHOLD, LARGE), (libc::M_TRIM_THRESHOLD, AT_END)]
@@ -63,16 +66,16 @@ pub fn keep_memory_whole() {
     }
 }
 
-/// Other allocators are left as they are.
+/// On other allocators this does nothing.
 #[cfg(not(target_env = "gnu"))]
 pub fn keep_memory_whole() {}
 
-/// How often freed memory is given back, which takes less than 1 ms. A start leaves the most behind, and should not count in
-/// the room's peak.
+/// How often freed memory is returned, which takes less than 1 ms. A start leaves the most behind, and should not count
+/// in the room's peak.
 const GIVE_BACK_EVERY: Duration = Duration::from_secs(2);
 
-/// From now on gives freed memory back to the machine, for as long as the process lives. glibc by itself gives back only what
-/// lies at an arena's end, and keeps 7 MB of whole free pages with nine people.
+/// Returns freed memory to the system from now on, for as long as the process lives. By itself, glibc returns only
+/// memory at an arena's end, and keeps 7 MB of whole free pages with nine people.
 pub fn give_back_memory() {
     let give_back = || {
         loop {
@@ -94,17 +97,17 @@ fn trim() {
 #[cfg(not(target_env = "gnu"))]
 fn trim() {}
 
-/// Processors that this process may use, and no more than its share of them. Counted once: a worker that has given up its files
-/// cannot look again.
+/// Processors that this process may use, limited to its share of them. Counted once: a worker that has given up its
+/// files cannot read this again.
 pub fn cores() -> usize {
     static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
     *CORES
 }
 
-/// What the whole process uses.
+/// Resource use of the whole process.
 #[derive(Debug)]
 pub struct Usage {
-    /// `/proc/self/statm`, open for as long as somebody asks: a worker that has given up its files cannot open it again.
+    /// `/proc/self/statm`, held open: a worker that has given up its files cannot open it again.
     memory: Option<File>,
 }
 
@@ -119,7 +122,7 @@ impl Usage {
         used.tv_sec.unsigned_abs() * 1000 + used.tv_nsec.unsigned_abs() / 1_000_000
     }
 
-    /// Resident memory, KiB; zero where the kernel does not tell.
+    /// Resident memory, KiB; zero where the kernel does not say.
     pub fn rss_kib(&self) -> u64 {
         // Seven numbers of up to 20 digits.
         let mut text = [0; 160];
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn decoders_are_below_the_stage_wherever_that_is() {
-        // A thread's own, which its end takes along.
+        // A thread's own priority, which ends with it.
         let priorities = thread::spawn(|| {
             let nice = || getpriority_process(None).expect("the kernel tells");
             setpriority_process(None, nice().max(10)).expect("down is allowed");

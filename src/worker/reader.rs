@@ -1,4 +1,4 @@
-//! The way from the front.
+//! Link reader: messages from the front.
 
 use std::{
     io::{self, Read},
@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use crate::Error;
 use tilecast_core::link::ToWorker;
 
-/// How long a read waits before the caller may do something else; a quarter of what a report is apart.
+/// How long a read waits before the caller may do something else: a quarter of the time between two reports.
 const QUIET: Duration = Duration::from_millis(250);
 
 /// Bytes read at once: ten frames of a 2.5 Mbit/s stream.
@@ -20,7 +20,7 @@ const CHUNK: usize = 64 << 10;
 #[derive(Debug)]
 pub enum Event {
     Message(ToWorker),
-    /// Nothing for a while.
+    /// Nothing came for a while.
     Quiet,
     /// The front has closed the link.
     End,
@@ -34,7 +34,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads from here on.
+    /// Reads from this link.
     pub fn new(link: UnixStream) -> io::Result<Self> {
         link.set_read_timeout(Some(QUIET))?;
         Ok(Self { link, input: BytesMut::new(), chunk: vec![0; CHUNK].into() })
@@ -50,7 +50,7 @@ impl Reader {
         }
     }
 
-    /// The next message, or that there is none now.
+    /// The next message, or [`Event::Quiet`].
     pub fn next(&mut self) -> Result<Event, Error> {
         loop {
             if let Some(message) = ToWorker::decode(&mut self.input)? {

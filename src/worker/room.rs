@@ -1,4 +1,4 @@
-//! The room as the link's reader keeps it: who is connected, what is visible, where each packet goes.
+//! The room on the thread that reads the link: connections, visibility, and where each packet goes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,17 +33,18 @@ use tilecast_core::{
 /// Time between two reports of statistics.
 const STATS_EVERY: Duration = Duration::from_secs(1);
 
-/// Time between two looks after the decoders: an eighth of what one may stand still.
+/// Time between two checks of the decoders: an eighth of the time that a decoder may stand still.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Decoders of a worker that may hang. Each keeps its thread, its pictures and whatever it holds; another worker has none of that.
+/// Most decoders of a worker that may hang. Each keeps its thread, its pictures and what it holds; a new worker has
+/// none of that.
 const MAX_HUNG: usize = 4;
 
-/// How long the parts may take to finish at the end: with the writing of what they said that is less than 2 s, after which the
+/// Longest time for the parts to finish at the end. With writing their messages, this is less than 2 s, after which the
 /// process is ended.
 const END: Duration = Duration::from_millis(1400);
 
-/// Most participants of a room, which bounds what one message can make the worker hold.
+/// Most participants of a room, which bounds the memory that one message can take.
 const MAX_PARTICIPANTS: usize = 1024;
 
 /// Longest name shown on a card, bytes.
@@ -60,7 +61,7 @@ pub struct Room {
     /// Decoders that are about to end.
     leavers: Leavers,
     seen: Visibility,
-    /// Feeds that are decoded though nobody sees them.
+    /// Feeds that are decoded although nobody sees them.
     warm: HashSet<Feed>,
     usage: Usage,
     stats_due: Timestamp,
@@ -70,7 +71,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// Starts stage and sound, with nobody there.
+    /// Starts stage and sound, with nobody in the room.
     pub fn start(settings: &Settings, clock: Clock, out: Out, usage: Usage) -> Result<Self, Error> {
         let pulse = Arc::<Heartbeat>::default();
         let stage = Stage::start(settings, clock, &out, Arc::clone(&pulse))?;
@@ -103,18 +104,18 @@ impl Room {
         })
     }
 
-    /// Serves the link until its end. Why the room cannot go on is known then, and nothing was waited for that may hang.
+    /// Serves the link until its end. The result says why the room cannot go on; nothing that may hang was waited for.
     pub fn run(&mut self, reader: &mut Reader) -> Result<(), Error> {
         let served = self.serve(reader);
-        // A stage that failed has shut the link; its reason is the one to tell.
+        // A stage that failed has shut the link; its reason is the one to report.
         self.stage.failure().map_or(served, |failure| Err(failure.into()))
     }
 
-    /// Has everything finish, within a bounded time. What hangs is left alone.
+    /// Makes everything finish, within a bounded time. What hangs is abandoned.
     pub fn end(self) -> Result<(), Error> {
         let Self { stage, sound, connections, mut leavers, watch, .. } = self;
         let deadline = Instant::now() + END;
-        // All at once: one that hangs costs the others no time.
+        // All at once: a part that hangs costs the others no time.
         connections.into_values().for_each(|connection| connection.end(&mut leavers));
         sound.end();
         stage.end();
@@ -165,7 +166,7 @@ impl Room {
             Control::States(list) => self.set_states(list),
             Control::ForgetAssets(list) => self.stage.assets().forget(&list),
             Control::Rotation { feed, quarter_turns } => {
-                // A feed that has just ended may still be spoken of.
+                // A message about a feed that has just ended may still come.
                 if let Some(connection) = self.connections.get_mut(&feed) {
                     connection.turn(Rotation::quarters(quarter_turns));
                 }
@@ -244,7 +245,7 @@ impl Room {
         self.stage.tell(Command::Scene { scene, transition, at });
     }
 
-    /// Starts, reshapes and ends decoders, so that exactly the visible feeds have one, and those that are to be kept warm.
+    /// Starts, changes and ends decoders, so that exactly the visible and the warm feeds have one.
     fn decode_what_is_seen(&mut self) {
         let targets = self.seen.targets();
         let of = |person: &Participant| {
@@ -262,7 +263,7 @@ impl Room {
     }
 
     fn packet(&mut self, feed: Feed, replay: bool, packet: Packet) {
-        // A feed that has just ended may still have packets on the way.
+        // Packets of a feed that has just ended may still come.
         let Some(connection) = self.connections.get_mut(&feed) else { return };
         connection.arrived(replay, &packet, self.clock.now());
         match packet.track() {
@@ -275,7 +276,7 @@ impl Room {
         }
     }
 
-    /// Replaces decoders that hang or panicked; too many of those, and the worker had better be replaced.
+    /// Replaces decoders that hang or panicked. With too many of those, the worker ends and is replaced.
     fn look_after_decoders(&mut self) -> Result<(), Error> {
         for (feed, connection) in &mut self.connections {
             match connection.look(self.clock, &mut self.leavers) {
@@ -296,7 +297,7 @@ impl Room {
 
     fn report(&mut self, now: Timestamp) {
         for (feed, _) in self.connections.iter().filter(|(_, connection)| connection.starves()) {
-            // What was asked for may have been lost on the way.
+            // An earlier request may have been lost on the way.
             self.out.report(Report::Lost { feed: *feed, replay: false });
         }
         let timings = self.stage.take_timings();

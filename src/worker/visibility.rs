@@ -1,7 +1,7 @@
-//! PURE: who is to be decoded, and in which sizes, while scenes come and go.
+//! PURE. Visibility (selective decoding): who is decoded, and in which sizes, while scenes come and go.
 //!
-//! Keeps a scene's leavers decoded until they have left the picture, and decodes the newcomers of one that waits for its time
-//! beforehand, so that nobody freezes and nobody comes in as a card.
+//! People who leave the picture are decoded until they are gone, and people of a scene that waits for its time are
+//! decoded before it begins. So nobody freezes, and nobody comes in as a card.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,7 +12,7 @@ use tilecast_core::{
     media::Timestamp,
 };
 
-/// The scene of now, the one before while it is still seen, and the one to come.
+/// The present scene, the one before while it is still visible, and the next one.
 #[derive(Debug, Default)]
 pub struct Visibility {
     now: Scene,
@@ -21,7 +21,8 @@ pub struct Visibility {
 }
 
 impl Visibility {
-    /// Another scene is to come, at `at` or at once; one that waits makes place for it, and leaves it its time if it has none.
+    /// Plans another scene, at `at` or at once. It replaces a waiting scene, and keeps that scene's time if it has none
+    /// of its own.
     pub fn plan(&mut self, scene: Scene, transition: Transition, at: Option<Timestamp>, now: Timestamp) {
         self.settle(now);
         let at = at.or(self.next.as_ref().map(|(_, _, at)| *at)).unwrap_or(now);
@@ -29,7 +30,7 @@ impl Visibility {
         self.settle(now);
     }
 
-    /// Notes that time has passed. True if anything is to be decoded otherwise from now on.
+    /// Advances the time. True if the targets have changed.
     pub fn settle(&mut self, now: Timestamp) -> bool {
         let gone = self.before.take_if(|(_, until)| *until <= now).is_some();
         let begun = self.next.take_if(|(_, _, at)| *at <= now);
@@ -40,7 +41,7 @@ impl Visibility {
         gone || begun.is_some()
     }
 
-    /// The sizes of everyone who is or soon will be seen, the first copy's first.
+    /// The sizes for everyone who is or soon will be visible, the first copy's first.
     pub fn targets(&self) -> HashMap<&ParticipantId, Vec<Target>> {
         let mut targets: HashMap<&ParticipantId, Vec<Target>> = HashMap::new();
         let before = self.before.as_ref().map(|(scene, _)| scene);

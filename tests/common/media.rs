@@ -1,4 +1,4 @@
-//! Test media and what to expect of them.
+//! Test media, and what is expected of them.
 
 use tilecast::media::{AudioCodec, Codec, Packet, Role, Track, VideoCodec};
 

@@ -1,6 +1,6 @@
-//! What several test files need: programs of the system run bounded, and a small RTMP server.
+//! Shared test support: bounded child processes, and a small RTMP server.
 
-// Each test file is a crate of its own and uses a part of this.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 pub mod media;

@@ -1,4 +1,4 @@
-//! Programs of the system, each bounded in time and ended with its test.
+//! Programs of the system, each limited in time and ended with its test.
 
 use std::{process::Stdio, time::Duration};
 

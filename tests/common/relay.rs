@@ -1,4 +1,4 @@
-//! The listener session behind the smallest server there can be: what is published under a name can be played under it.
+//! Minimal RTMP relay around the listener session: a stream that is published under a name can be played under it.
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,5 @@
-//! Tests with real media on real clocks: cameras, browsers, servers and clusters around a real service. One runs at a time, because a
-//! second one beside it would make a small machine miss frames that the first counts.
+//! Live tests: real media on real clocks, with cameras, browsers, servers and clusters around a real service. One test
+//! runs at a time: a second one would make a small machine miss frames that the first one counts.
 
 #[path = "../common/mod.rs"]
 mod common;

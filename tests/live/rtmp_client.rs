@@ -1,4 +1,4 @@
-//! The client, outputs and pulls against a real nginx-rtmp, over TLS, and against servers that fail.
+//! RTMP client, outputs and pulls against a real nginx-rtmp, over TLS, and against servers that fail.
 
 use std::{sync::Arc, time::Duration};
 

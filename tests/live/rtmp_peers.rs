@@ -1,4 +1,4 @@
-//! The door with real encoders and players: ffmpeg, GStreamer and librtmp, over real sockets, with real media.
+//! RTMP interoperability: ffmpeg, GStreamer and librtmp at the door, over real sockets, with real media.
 
 use crate::common::{
     media::{AAC, AVC, H264, PICTURE, SOUND, assert_rising, clip, coded, configs},

@@ -1,4 +1,4 @@
-//! The house keeps its arrows: a room may use only the rooms before it, and front and worker never see each other.
+//! Architecture test: a folder may import only the folders before it, and front and worker never see each other.
 
 use self::modules::{absolute, modules};
 use std::{

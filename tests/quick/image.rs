@@ -1,4 +1,5 @@
-//! What can be said of the image without Docker: that it is made of what `scripts/setup` names. `make test-image` builds and runs it.
+//! Static checks of the container image, without Docker: it is built from what `scripts/setup` names. `make test-image`
+//! builds and runs it.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! Tests that look at no clock: as many run at once as there are cores.
+//! Quick tests: they do not depend on real time, so as many run at once as there are cores.
 
 #[path = "../../fuzz/entries.rs"]
 mod entries;

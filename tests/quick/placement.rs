@@ -1,8 +1,10 @@
-//! Thousands of rooms on hundreds of machines, as Docker Swarm places them, by what rooms cost: how full machines get, what the
-//! loss of one costs, how many rooms wait. `cargo test --test placement -- --nocapture` prints the figures of docs/scale.md.
+//! Placement simulation: thousands of rooms on hundreds of machines, as Docker Swarm places them, by the cost of rooms.
+//! It shows how full machines become, what the loss of one costs, and how many rooms wait. `cargo test --test quick
+//! placement -- --nocapture` prints the figures of docs/scale.md.
 //!
-//! Swarm's own rule (its scheduler's spread strategy): of the nodes with as much free as a task reserves, the one with the fewest
-//! tasks of that service, and of those the one with the fewest tasks. A room is a service of one task.
+//! Swarm's own rule (its scheduler's spread strategy): of the nodes with enough free for the task's reservation, it
+//! takes the one with the fewest tasks of that service, and of those the one with the fewest tasks. A room is a service
+//! of one task.
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tilecast::{

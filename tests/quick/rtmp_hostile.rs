@@ -1,4 +1,4 @@
-//! Peers that send too much, too little, too slowly or something else, and what becomes of them: that connection ends.
+//! Hostile RTMP peers that send too much, too little, too slowly or something else: their own connection ends.
 
 use std::{
     io,
@@ -57,7 +57,8 @@ fn publish() -> Vec<u8> {
     [connect(), command(Writer::command("publish", 2.0).null().text("alice").text("live"))].concat()
 }
 
-/// Lets a peer say `bytes` after the handshake, and returns what becomes of it. The peer reads everything and then waits.
+/// Lets a peer say `bytes` after the handshake, and returns what becomes of it. The peer reads everything and then
+/// waits.
 async fn said(bytes: &[u8], limits: &Limits) -> Result<Request<DuplexStream>, Error> {
     let (ours, theirs) = duplex(1 << 20);
     let (mut read, mut write) = tokio::io::split(theirs);

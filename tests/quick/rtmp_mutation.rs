@@ -1,4 +1,5 @@
-//! The fuzz entries, fed with random bytes and with mutations of a real session; bounded, so that every run has some.
+//! Bounded fuzzing of RTMP: the fuzz entries, fed with random bytes and with mutations of a real session, in every run
+//! of the tests.
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 

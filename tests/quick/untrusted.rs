@@ -1,5 +1,5 @@
-//! The fuzz entries for what strangers and workers send, fed with their seeds and with mutations of those; bounded, so that every
-//! run of the tests has some.
+//! Bounded fuzzing of untrusted input: the fuzz entries for data of strangers and workers, fed with their seeds and
+//! with mutations of those, in every run of the tests.
 
 /// Mutations of each seed: two seconds of all entries together.
 const MUTATIONS: u32 = 300;

@@ -1,4 +1,4 @@
-//! A WebRTC client on a stack that is neither ours nor a browser's: aiortc, in Python, which `scripts/setup` prepared.
+//! Foreign WebRTC client: aiortc, a stack in Python that is neither ours nor a browser's. `scripts/setup` prepares it.
 
 use std::{io::Read, process::Stdio, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
 
 const CLIENT: &str = include_str!("client.py");
 
-/// How much longer than it was to watch a client may take, to start, connect and look.
+/// Time beyond the watching time for a client to start, connect and analyse.
 const SLACK: Duration = Duration::from_secs(30);
 
 fn start(what: &Value) -> Result<Process> {
@@ -24,16 +24,17 @@ fn start(what: &Value) -> Result<Process> {
 /// Publishes a colour and a tone by WHIP, coded by `codec` (`h264` or `vp8`), until the handle is dropped.
 ///
 /// # Errors
-/// When Python does not start. Whether the server took it shows later, in [`Process::check`].
+/// When Python does not start. [`Process::check`] shows whether the server accepted the stream.
 pub fn publish(url: &str, key: &str, colour: [u8; 3], hz: f32, codec: &str) -> Result<Process> {
     start(&json!({"do": "publish", "url": url, "key": key, "colour": colour, "hz": hz, "codec": codec}))
 }
 
-/// Watches by WHEP for so long, and gives the last picture's size, how many there were, the longest time without one (s), the mean
-/// colour of each rectangle [x, y, width, height] (parts of one) and the loudness of each tone (dBFS) in the last half second.
+/// Watches by WHEP for this long. Returns the last picture's size, the number of pictures, the longest time without one
+/// (s), the mean colour of each rectangle [x, y, width, height] (fractions), and the loudness of each tone (dBFS) in
+/// the last half second.
 ///
 /// # Errors
-/// When the server does not let it in, or it ends otherwise.
+/// When the server refuses it, or it ends in another way.
 pub async fn watch(url: &str, key: &str, rects: &[[f64; 4]], hz: &[f32], span: Duration) -> Result<Value> {
     let seconds = span.as_secs_f64();
     let mut client =

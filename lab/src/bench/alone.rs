@@ -1,4 +1,4 @@
-//! What only Tilecast does, so that there is nothing to put beside it.
+//! Measurements of what only Tilecast does: speaker switches, room starts, hidden participants, long meetings.
 
 use std::{
     ops::Not,
@@ -22,34 +22,35 @@ use tilecast::{
     media::Rect,
 };
 
-/// Speaker switches to take a median of.
+/// Number of speaker switches for a median.
 const SWITCHES: u32 = 40;
 
-/// Time between two of them: longer than any switch, and no multiple of a frame's or a GOP's, so that every phase is met.
+/// Time between two switches: longer than any switch, and no multiple of a frame's or a GOP's, so that every phase
+/// occurs.
 const SWITCH_EVERY: Duration = Duration::from_millis(770);
 
-/// Room starts to take a median of.
+/// Number of room starts for a median.
 const STARTS: u32 = 5;
 
-/// Participants who are hidden to see what they cost, beside so many who are shown: many, because what one costs is lost in how much
-/// the machine's speed changes from one minute to the next.
+/// Participants who are hidden to measure their cost, beside the ones who are shown. There are many, because the speed
+/// of the machine changes from minute to minute by more than one participant costs.
 const HIDDEN: u32 = 8;
 const BESIDE: u32 = 4;
 
-/// How often the three states are gone through: what else the machine does then weighs on all alike.
+/// How often the three states are repeated: other load on the machine then affects all alike.
 const HIDDEN_ROUNDS: u32 = 3;
 
-/// How long a room may take to do what it is asked.
+/// Longest time for a room to do what it is asked.
 const ROOM_LIMIT: Duration = Duration::from_secs(10);
 
-/// People in a soak, and how often one of them leaves and, half that time later, joins again.
+/// People in a soak, and how often one of them leaves; half of that time later, the person joins again.
 const SOAK_PEOPLE: u32 = 4;
 const SOAK_EVERY: Duration = Duration::from_secs(7);
 
 /// A clock older than this belongs to somebody else: participants' clips begin a GOP apart, which is 2 s.
 const SAME_PERSON: Duration = Duration::from_millis(1900);
 
-/// Every measurement but the soak. One that fails is a row that says so.
+/// Every measurement but the soak. A failed one is a row that says so.
 pub async fn all(bench: &Bench) -> Vec<Row> {
     let mut rows = Vec::new();
     println!("Room start …");
@@ -72,10 +73,10 @@ pub async fn all(bench: &Bench) -> Vec<Row> {
     rows
 }
 
-/// From the request that makes a room to the first frame of its program, as a player at the server itself gets it.
+/// Time from the request that makes a room to the first frame of its program, at a player of the server itself.
 async fn start(bench: &Bench) -> Result<String> {
     let meeting = Meeting::open(bench, 1, &template("grid")).await?;
-    // A server of our own may have been started on the way; the room is made again, so that its start alone counts.
+    // A server of our own may have been started on the way. The room is made again, so that only its own start counts.
     meeting.api.delete(&meeting.path).await?;
     let address = RtmpUrl::parse(&meeting.program())?;
     let mut times = Vec::new();
@@ -93,7 +94,7 @@ async fn start(bench: &Bench) -> Result<String> {
     Ok(format!("median {:.0} ms of {}", ms(spread.median), spread.count))
 }
 
-/// Gives the floor from one participant to the next and looks for the first frame that shows the new one large.
+/// Gives the floor from one participant to the next, and finds the first frame that shows the new one large.
 async fn switches(bench: &Bench, layout: &str) -> Result<String> {
     let running = Running::meeting(bench, 4, &template(layout)).await?;
     let room = running.room()?;
@@ -116,7 +117,7 @@ async fn switches(bench: &Bench, layout: &str) -> Result<String> {
             }
             ensure!(asked.elapsed() < ROOM_LIMIT, "{} did not get the floor on the program", id(who));
         }
-        // Between two switches the player goes on playing; what it shows meanwhile is of no interest.
+        // Between two switches the player goes on playing; its pictures are not used.
         watcher.watch(SWITCH_EVERY.saturating_sub(asked.elapsed()), || Ok(())).await?;
     }
     drop(watcher);
@@ -125,7 +126,7 @@ async fn switches(bench: &Bench, layout: &str) -> Result<String> {
     Ok(format!("median {:.0} ms, p99 {:.0} ms of {}", ms(spread.median), ms(spread.p99), spread.count))
 }
 
-/// Waits until the first participant has the largest tile and gives it.
+/// Waits until the first participant has the largest tile, and returns that tile.
 async fn large(room: &Meeting) -> Result<Rect> {
     let area = |view: &serde_json::Value, n| tile_in(view, &id(n)).map_or(0, |tile| tile.width * tile.height);
     let largest = |view: &serde_json::Value| (1..4).all(|n| area(view, 0) > area(view, n));
@@ -133,14 +134,14 @@ async fn large(room: &Meeting) -> Result<Rect> {
     tile_in(&view, &id(0)).context("the first participant has no tile")
 }
 
-/// Whose clock a frame shows: the sender by whom it is youngest.
+/// The sender whose clock a frame shows: the one for which the frame is youngest.
 fn shown(senders: &[Sender], frame: &Frame, strip: Rect) -> Option<u32> {
     let counter = clock::read(frame, strip)?;
     let ages = (0..).zip(senders).filter_map(|(n, sender)| Some((sender.log().age(counter, frame.at)?, n)));
     ages.min().filter(|(age, _)| *age < SAME_PERSON).map(|(_, n)| n)
 }
 
-/// CPU with some participants shown, with more who are hidden besides, and with those shown as well.
+/// CPU with some participants shown, with more participants who are hidden, and with those shown too.
 async fn hidden(bench: &Bench) -> Result<Vec<Row>> {
     let mut running = Running::meeting(bench, BESIDE + HIDDEN, &template("grid")).await?;
     let (path, api) = (running.room()?.path.clone(), running.room()?.api.clone());
@@ -173,10 +174,10 @@ async fn hidden(bench: &Bench) -> Result<Vec<Row>> {
     Ok(vec![Row { what: format!("a hidden 720p participant ({HIDDEN} beside {BESIDE} shown)"), found: text }])
 }
 
-/// CPU of the server over `span`, after it was left alone for `settle`, cores.
+/// CPU of the server over `span`, after a pause of `settle`, cores.
 ///
 /// # Errors
-/// When a participant or the server has ended, or is not ours to see.
+/// When a participant or the server has ended, or the server's processes are not visible to us.
 pub async fn cores(running: &mut Running, settle: Duration, span: Duration) -> Result<f64> {
     tokio::time::sleep(settle).await;
     let (before, begun) = (Usage::of(&running.roots), Instant::now());
@@ -217,7 +218,7 @@ async fn try_soak(bench: &Bench, length: Duration) -> Result<Vec<Row>> {
     }
     drop(watcher);
     running.end().await?;
-    // The first fifth is caches and pools filling up.
+    // In the first fifth, caches and pools fill up.
     let steady = &samples[samples.len() / 5..];
     let (first, last) = (steady.first().context("too short")?.1, steady.last().context("too short")?.1);
     let points: Vec<_> =

@@ -1,4 +1,5 @@
-//! The two programs people use for this today, each with the best settings for live use that we know.
+//! The two programs that are compared with Tilecast, FFmpeg and GStreamer, with the best settings for live use that we
+//! know.
 
 use std::{fmt::Write, process::Command};
 
@@ -12,21 +13,21 @@ pub const VIDEO_KBPS: u32 = 2500;
 pub const KEYFRAME_SECONDS: u32 = 2;
 /// Rate of every program's sound, kbit/s.
 pub const AUDIO_KBPS: u32 = 128;
-/// How far every encoder may run ahead of its rate, ms.
+/// VBV buffer of every encoder, ms.
 const VBV_MS: u32 = 300;
 
-/// FFmpeg: scale each, `xstack`, `amix`, x264.
+/// FFmpeg: scaling, `xstack`, `amix`, x264.
 ///
-/// Arrival times (kept, by `-copyts`) instead of the senders' timestamps, because these belong to different clocks, and because
-/// FFmpeg opens its inputs one after another: without them the first is shown late by the time that the others took. Resampling
-/// drops the sound that piled up meanwhile, and a short interleaving bound keeps it from holding up the picture. Without these
-/// three the same command lags by 7 s with four inputs.
+/// The command uses arrival times (kept by `-copyts`) instead of the senders' timestamps. Those belong to different
+/// clocks, and FFmpeg opens its inputs one after another: without arrival times the first input would be late by the
+/// time that the others took. Resampling drops the sound that piled up meanwhile, and a short interleaving bound
+/// prevents it from delaying the picture. Without these three options the same command lags by 7 s with four inputs.
 pub fn ffmpeg(urls: &[String], tiles: &[Rect], program: &str) -> Command {
     let mut command = ffmpeg_command();
     command.arg("-copyts");
     for url in urls {
         command.args(["-fflags", "nobuffer", "-flags", "low_delay", "-threads", "1", "-thread_queue_size", "512"]);
-        // Long enough to meet a keyframe, without which FFmpeg does not know that there is a picture.
+        // Long enough to contain a keyframe, without which FFmpeg does not detect the picture.
         command.args(["-analyzeduration", "2500000", "-use_wallclock_as_timestamps", "1", "-i", url]);
     }
     let mut graph = String::new();
@@ -60,8 +61,9 @@ pub fn ffmpeg(urls: &[String], tiles: &[Rect], program: &str) -> Command {
     command
 }
 
-/// GStreamer: decode with libavcodec, scale in `compositor`, `audiomixer`, x264. The sink does not wait for the clock; else every
-/// frame waits for as long as its participant was on the air before the pipeline began.
+/// GStreamer: decoding with libavcodec, scaling in `compositor`, `audiomixer`, x264. The sink does not wait for the
+/// clock; otherwise every frame would wait for as long as its participant had been on the air before the pipeline
+/// began.
 pub fn gst(urls: &[String], tiles: &[Rect], program: &str) -> Command {
     let Size { width, height } = SIZE;
     let mut text = String::from("compositor name=c background=black");

@@ -1,4 +1,4 @@
-//! What people in browsers wait for, measured in a real one.
+//! Latency in browsers, measured in a real one: joining, and glass to glass.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,19 +18,19 @@ use crate::{
 };
 use tilecast::media::Size;
 
-/// Joins to take a median of.
+/// Number of joins for a median.
 const JOINS: u32 = 10;
 
-/// How long ages of pictures are noted.
+/// Time over which ages of pictures are recorded.
 const GLASS: Duration = Duration::from_secs(20);
 
-/// How long a browser and a room may take to do what they are asked.
+/// Longest time for a browser and a room to do what they are asked.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What a browser's picture is painted in, which no card of ours is.
+/// Colour of the browser's picture, which no card of ours has.
 const PAINTED: &str = "#20a040";
 
-/// Both measurements. One that fails is a row that says so.
+/// Both measurements. A failed one is a row that says so.
 pub async fn all(bench: &Bench) -> Vec<Row> {
     println!("Browsers …");
     vec![
@@ -57,7 +57,7 @@ fn painted(meeting: &Meeting, more: &Value) -> Value {
     what
 }
 
-/// From the page's request to the first picture of the program, at an RTMP player, that shows its colour.
+/// Time from the page's request to the first picture of the program, at an RTMP player, that shows its colour.
 async fn joins(bench: &Bench) -> Result<String> {
     let (meeting, mut browser) = open(bench).await?;
     let look = Look::whole(Size { width: 64, height: 36 }).in_colour();
@@ -87,7 +87,8 @@ async fn joins(bench: &Bench) -> Result<String> {
     Ok(format!("median {:.0} ms of {}", ms(spread.median), spread.count))
 }
 
-/// One page paints the time and publishes; the other reads it where it sees it, on the clock of the same machine.
+/// One page paints the time and publishes; another page reads the time from the program, on the clock of the same
+/// machine.
 async fn glass(bench: &Bench) -> Result<String> {
     let (meeting, mut browser) = open(bench).await?;
     browser.open_lab("viewer", meeting.api.base()).await?;

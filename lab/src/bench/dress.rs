@@ -1,4 +1,4 @@
-//! What dress and motion cost, and how soon a change of scene is seen. The others neither dress nor move a program.
+//! Cost of decorations and motion, and delay of a change of scene. The other programs do neither.
 
 use std::time::{Duration, Instant};
 
@@ -15,30 +15,31 @@ use super::{
 use crate::watch::{Look, Player};
 use tilecast::media::Rect;
 
-/// Participants in all of it.
+/// Number of participants.
 const PEOPLE: u32 = 9;
 
-/// How often the states that are compared are gone through: what else the machine does then weighs on all alike. A few
-/// percent are to be told apart, so more often than elsewhere.
+/// How often the compared states are repeated: other load on the machine then affects all alike. Differences are a few
+/// percent, so there are more rounds than elsewhere.
 const ROUNDS: u32 = 6;
 
-/// Time a state is left alone before it is measured: scalers, pools and drawings are made anew.
+/// Pause before a state is measured: scalers, pools and drawings are made again.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How long each transition takes; one follows the other at once.
+/// Duration of each transition; one follows the other at once.
 const TRANSITION: Duration = Duration::from_millis(300);
 
-/// Changes to take a median of.
+/// Number of changes for a median.
 const CHANGES: u32 = 40;
 
-/// Time between two of them: longer than a transition, and no multiple of a frame's or a GOP's, so that every phase is met.
+/// Time between two changes: longer than a transition, and no multiple of a frame's or a GOP's, so that every phase
+/// occurs.
 const CHANGE_EVERY: Duration = Duration::from_millis(670);
 
-/// How long a change may take to be seen.
+/// Longest time until a change is seen.
 const CHANGE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A corner of the canvas where only the background is, and how much its brightness differs, of 255, when it has changed: far
-/// above what an encoder leaves of a still colour, below the first step of a transition.
+/// A corner of the canvas with nothing but background, and the difference of its brightness, of 255, that counts as a
+/// change: far above an encoder's error on a still colour, below the first step of a transition.
 const CORNER: Rect = Rect { x: 0, y: 0, width: 16, height: 16 };
 const CHANGED: f32 = 4.0;
 
@@ -48,7 +49,7 @@ const FRAME_MS: f64 = 1000.0 / super::FPS as f64;
 const DARK: &str = "#101418";
 const LIGHT: &str = "#c8d0d8";
 
-/// A grid of everyone, drawn in by `inset` of the canvas at each edge.
+/// A grid of everyone, inset by `inset` of the canvas at each edge.
 fn grid(inset: f64, background: &str, dressed: bool) -> Value {
     let side = 1.0 - 2.0 * inset;
     let place = json!({
@@ -73,11 +74,11 @@ fn grid(inset: f64, background: &str, dressed: bool) -> Value {
     template
 }
 
-/// Where the grid lies at first, and where it moves.
+/// Insets between which the grid moves.
 const AT: f64 = 0.03;
 const AWAY: f64 = 0.2;
 
-/// Every measurement of it. One that fails is a row that says so.
+/// Every measurement of decorations and motion. A failed one is a row that says so.
 pub async fn all(bench: &Bench) -> Vec<Row> {
     match measured(bench).await {
         Ok(rows) => rows,
@@ -88,7 +89,7 @@ pub async fn all(bench: &Bench) -> Vec<Row> {
 async fn measured(bench: &Bench) -> Result<Vec<Row>> {
     let first = json!({"template": grid(AT, DARK, false), "transition_ms": 0});
     let mut running = Running::meeting(bench, PEOPLE, &first).await?;
-    // A connection, a codec and a page of memory that are used for the first time cost more than ever after.
+    // The first use of a connection, a codec and a page of memory costs more than later ones.
     tokio::time::sleep(SETTLE * 5).await;
     let dress = dressing(bench, &mut running).await?;
     let moving = moving(bench, &mut running).await?;
@@ -129,7 +130,7 @@ async fn missed(room: &Meeting) -> Result<u64> {
     view["status"]["program"]["missed"].as_u64().context("the room does not say how many ticks it missed")
 }
 
-/// How long one state is measured in one round.
+/// Duration of one state's measurement in one round.
 fn span(bench: &Bench) -> Duration {
     bench.seconds / 3
 }
@@ -137,7 +138,7 @@ fn span(bench: &Bench) -> Duration {
 async fn dressing(bench: &Bench, running: &mut Running) -> Result<String> {
     let (mut bare, mut dressed) = (0.0, 0.0);
     for round in 0..ROUNDS {
-        // Now one first, now the other, so that a machine that gets slower favours neither.
+        // The order alternates, so that a machine that becomes slower favours neither.
         for second in [false, true] {
             let on = second ^ (round % 2 == 1);
             put(running.room()?, &grid(AT, DARK, on), Duration::ZERO).await?;
@@ -148,7 +149,7 @@ async fn dressing(bench: &Bench, running: &mut Running) -> Result<String> {
     Ok(format!("{:+.1} % ({dressed:.3} cores, {bare:.3})", (dressed / bare - 1.0) * 100.0))
 }
 
-/// Changes made, and ticks missed meanwhile.
+/// Number of changes made, and of ticks missed meanwhile.
 struct Motion {
     changes: u32,
     missed: u64,
@@ -188,12 +189,12 @@ async fn moving(bench: &Bench, running: &mut Running) -> Result<(String, Motion)
     Ok((format!("{:.2} times ({moving:.3} cores, {rest:.3})", moving / rest), motion))
 }
 
-/// Turns the background from dark to light and back, and looks for the first frame that is not as before. Gives how long that
-/// took, at most too, and how many ticks were missed.
+/// Changes the background from dark to light and back, and finds the first frame that differs. Returns how long that
+/// took (median and maximum), and how many ticks were missed.
 async fn changes(room: &Meeting, transition: Duration) -> Result<((Spread, Duration), u64)> {
     put(room, &grid(AT, DARK, true), Duration::ZERO).await?;
     let mut player = Player::open(&room.program(), &Look::part(CORNER)).await?;
-    // What the server kept of the present GOP comes in one go.
+    // The server's cached GOP comes at once.
     let begun = Instant::now();
     while begun.elapsed() < SETTLE * 3 {
         player.picture(CHANGE_LIMIT).await?;

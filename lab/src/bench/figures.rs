@@ -1,30 +1,30 @@
-//! Numbers out of many numbers.
+//! Statistics: medians, percentiles, means and slopes of measurements.
 
 use std::time::Duration;
 
-/// What one run of one subject showed.
+/// Results of one run of one subject.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
-    /// CPU seconds a second, all of the subject's processes; `None` when its process is not ours to see.
+    /// CPU seconds a second, all of the subject's processes; `None` when its processes are not visible to us.
     pub cores: Option<f64>,
-    /// Peak resident memory of the same, MiB.
+    /// Peak resident memory of the same processes, MiB.
     pub peak_mib: Option<f64>,
-    /// The same of Tilecast's worker alone.
+    /// CPU of Tilecast's worker alone, cores.
     pub worker_cores: Option<f64>,
     /// Resident memory of the worker alone at the end, MiB.
     pub worker_mib: Option<f64>,
-    /// What the worker was said to take beforehand, cores and MiB.
+    /// The worker's predicted use, cores and MiB.
     pub quoted: Option<(f64, f64)>,
-    /// Pictures a second that a player got.
+    /// Pictures a second at a player.
     pub fps: f64,
     /// Frames missing from the program's timestamps.
     pub missing: u64,
-    /// From each picture's departure at its participant to its arrival at the player.
+    /// For each picture, the time from its departure at its participant to its arrival at the player.
     pub ages: Vec<Duration>,
 }
 
 impl Figures {
-    /// One finding of several runs of the same: means, the highest peak, the sum of what was missing.
+    /// One result of several runs: means, the highest peak, the sum of missing frames.
     pub fn pooled(runs: Vec<Self>) -> Self {
         let count = runs.len().max(1) as f64;
         let mut pooled = Self::default();
@@ -44,18 +44,18 @@ impl Figures {
     }
 }
 
-/// The middle and the far end of many durations.
+/// Median and 99th percentile of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
     pub median: Duration,
     /// One in a hundred is longer.
     pub p99: Duration,
-    /// How many there were.
+    /// Number of durations.
     pub count: usize,
 }
 
 impl Spread {
-    /// `None` of nothing.
+    /// `None` for an empty list.
     pub fn of(mut values: Vec<Duration>) -> Option<Self> {
         values.sort_unstable();
         let at = |share: f64| values.get(((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1)));
@@ -63,7 +63,7 @@ impl Spread {
     }
 }
 
-/// Change of `y` for each unit of `x`, by least squares; 0 for fewer than two points.
+/// Slope of `y` over `x` by least squares; 0 for fewer than two points.
 pub fn slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / n.max(1.0);

@@ -1,4 +1,4 @@
-//! What simulcast saves: nine people in a grid, each in three layers, against nine in one large one.
+//! Savings by simulcast: nine people in a grid who send three layers each, against nine who send one large picture.
 
 use std::{
     sync::Arc,
@@ -26,7 +26,7 @@ use crate::{
 };
 use tilecast::media::Size;
 
-/// People: a 3×3 grid.
+/// Number of people: a 3×3 grid.
 const PEOPLE: u32 = 9;
 
 /// The layers that a browser makes of a 720p camera: name, size, kbit/s.
@@ -36,22 +36,23 @@ const LAYERS: [(Option<&str>, Size, u32); 3] = [
     (Some("h"), Size { width: 1280, height: 720 }, 1800),
 ];
 
-/// A camera that knows of no layers.
+/// A camera without simulcast.
 const FULL: [(Option<&str>, Size, u32); 1] = [(None, LAYERS[2].1, LAYERS[2].2)];
 
-/// Length of what a camera shows, pictures, over and over.
+/// Length of a camera's content, pictures; it repeats.
 pub const PICTURES: u32 = 10 * FPS;
 
-/// How often the two take turns.
+/// How often the two variants alternate.
 const ROUNDS: u32 = 2;
 
-/// From the last arrival to the measurement: layers are changed for smaller ones after 2 s, at a keyframe, which comes each second.
+/// Pause from the last arrival to the measurement: smaller layers are chosen after 2 s, at a keyframe, which comes each
+/// second.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// How long a room may take to do what it is asked.
+/// Longest time for a room to do what it is asked.
 pub const POLL_LIMIT: Duration = Duration::from_secs(30);
 
-/// The measurement, or that it failed.
+/// The measurement as a row; a failed one says so.
 pub async fn row(bench: &Bench) -> Row {
     println!("Simulcast …");
     let what = format!("decoding {PEOPLE} simulcast senders in a 3×3 grid, against {PEOPLE} who send 720p alone");
@@ -71,7 +72,7 @@ async fn measure(bench: &Bench) -> Result<String> {
     Ok(format!("{:.2} ({layered:.2} of {full:.2} core)", layered / full))
 }
 
-/// Cores that decoders take with nine of this camera.
+/// Cores that the decoders use with nine of this camera.
 async fn decoding(bench: &Bench, camera: &Camera) -> Result<f64> {
     let meeting = Meeting::open(bench, PEOPLE, &template("grid")).await?;
     let mut senders = JoinSet::new();
@@ -94,10 +95,10 @@ async fn decoding(bench: &Bench, camera: &Camera) -> Result<f64> {
     Ok(cores)
 }
 
-/// A layer's name, if it has one, and its pictures, coded.
+/// A layer's name, if it has one, and its coded pictures.
 type Layer = (Option<&'static str>, Arc<Vec<Vec<u8>>>);
 
-/// A picture in its layers, ready to be sent.
+/// A camera's picture in its layers, ready to be sent.
 pub struct Camera {
     layers: Vec<Layer>,
 }
@@ -106,7 +107,7 @@ impl Camera {
     /// Codes these layers, each as `recipe` says for its size and rate, kbit/s.
     ///
     /// # Errors
-    /// When FFmpeg does not.
+    /// When FFmpeg fails.
     pub async fn of(
         layers: &[(Option<&'static str>, Size, u32)],
         recipe: impl Fn(Size, u32) -> Recipe,
@@ -119,10 +120,11 @@ impl Camera {
         Ok(Self { layers: made })
     }
 
-    /// Lets a participant publish it by WHIP, as a task that ends when its connection does. People begin apart.
+    /// Publishes for a participant by WHIP, as a task that ends when its connection does. People start at different
+    /// times.
     ///
     /// # Errors
-    /// When the participant is not let in.
+    /// When the server refuses the participant.
     pub async fn publish(&self, meeting: &Meeting, number: u32, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
         let what = meeting.whip(number);
         let (path, key) = (what["path"].as_str().context("a path")?, what["key"].as_str().context("a key")?);
@@ -144,7 +146,7 @@ async fn send(mut client: Client, layers: Vec<Layer>, number: u32) -> Result<()>
         let time = MediaTime::new(index * u64::from(90_000 / FPS), Frequency::NINETY_KHZ);
         let video = client.video;
         for (name, units) in &layers {
-            // Everyone's keyframes fall on other moments.
+            // Each participant's keyframes come at other times.
             let unit = &units[(index as usize + number as usize * 37) % units.len()];
             client.send_layer(video, *name, Codec::H264, time, unit).await?;
         }

@@ -1,4 +1,4 @@
-//! Whether lips match on the program: someone with an RTMP encoder and someone in a browser flash and beep once a second.
+//! Lip sync on the program: a person with an RTMP encoder and a person in a browser flash and beep once a second.
 
 use std::time::Duration;
 
@@ -22,20 +22,20 @@ use tilecast::media::{Rect, Size};
 /// How long flashes and beeps are compared.
 const SPAN: Duration = Duration::from_secs(30);
 
-/// How long a browser and a room may take to do what they are asked.
+/// Longest time for a browser and a room to do what they are asked.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Reports of both streams have come by then, which put the picture where it belongs.
+/// By then, RTCP reports of both streams have come, which synchronise picture and sound.
 const SETTLE: Duration = Duration::from_secs(8);
 
-/// What beeps, Hz: no harmonic of the other's.
+/// Frequency of the beep, Hz: no harmonic of the other's.
 const BY_RTMP: f32 = 1000.0;
 const BY_WEBRTC: f32 = 1700.0;
 
-/// Size at which the program is looked at, px.
+/// Size of the analysed program, px.
 const LOOK: Size = Size { width: 320, height: 180 };
 
-/// A row each for both doors. A measurement that failed is a row that says so.
+/// One row for each door. A failed measurement is a row that says so.
 pub async fn all(bench: &Bench) -> Vec<Row> {
     println!("Lips …");
     match measure(bench).await {
@@ -79,7 +79,7 @@ fn told(mut offsets: Vec<f64>) -> Result<String> {
     Ok(format!("median {:+.0} ms, {first:+.0}…{last:+.0} ms of {}", offsets[offsets.len() / 2], offsets.len()))
 }
 
-/// Someone who flashes and beeps in the first tenth of every second, by RTMP.
+/// A person who flashes and beeps in the first tenth of every second, by RTMP.
 fn camera(url: &str) -> Result<Process> {
     let source = format!(
         "color=black:s=640x360:r=30[a];color=white:s=640x360:r=30[b];[a][b]overlay=enable='lt(mod(t,1),0.0999)'[out0];\

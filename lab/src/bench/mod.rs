@@ -1,7 +1,8 @@
-//! `tilecast bench`: Tilecast beside `ffmpeg xstack` and a `gst-launch-1.0` compositor, live, on the same streams.
+//! `tilecast-lab bench` (benchmark): Tilecast beside `ffmpeg xstack` and a `gst-launch-1.0` compositor, live, on the
+//! same streams.
 //!
-//! Owns what is compared and how it is told; measuring itself is [`crate::`]'s. Asserts nothing: a bench on a busy machine
-//! tells of that machine. Every run has a length, and every process it started ends with it.
+//! Owns the comparison and its report; the instruments are the other modules of this crate. Asserts nothing: a bench on
+//! a busy machine measures that machine. Every run has a length, and every process it started ends with it.
 
 mod alone;
 mod alternatives;
@@ -34,7 +35,7 @@ use crate::{
 use tilecast::app::calibrate;
 use tilecast::media::Size;
 
-/// The film that the figures in docs/bench.md were taken with, where it lies beside the project.
+/// The film of the figures in docs/bench.md, if it lies beside the project.
 const USUAL_FILM: &str = "../shared/media/bigbuckbunny-720p25.mp4";
 
 /// Size and rate of participants and program: 720p30.
@@ -44,7 +45,8 @@ const FPS: u32 = 30;
 /// Rate of each participant's picture, kbit/s: a good webcam.
 const CLIP_KBPS: u32 = 1800;
 
-/// Length of the clip, frames: 60 s, so that a picture's counter is not mistaken even for a program that lags by most of that.
+/// Length of the clip, frames: 60 s. A counter repeats after that, so frames of a program that lags by almost as much
+/// are not mistaken.
 const CLIP_FRAMES: u32 = 1800;
 
 /// A part of the bench.
@@ -62,7 +64,8 @@ pub struct Args {
     /// Numbers of participants to run with
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,9,16", value_parser = clap::value_parser!(u32).range(1..=16))]
     participants: Vec<u32>,
-    /// Rounds with each number of participants. The subjects take turns in each, since a shared machine's speed changes by the minute
+    /// Rounds with each number of participants. The subjects take turns in each, since a shared machine's speed changes
+    /// by the minute
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     rounds: u32,
     /// Measured time of each round, after it has settled
@@ -71,8 +74,8 @@ pub struct Args {
     /// Which to run
     #[arg(long, value_delimiter = ',', default_value = "tilecast,ffmpeg,gst")]
     subjects: Vec<Kind>,
-    /// What to measure: the subjects beside each other, what an operator does, what dress and motion cost, what people in browsers
-    /// get
+    /// What to measure: the subjects beside each other, what an operator does, what dress and motion cost, what people
+    /// in browsers get
     #[arg(long, value_delimiter = ',', default_value = "compare,operate,dress,browsers")]
     parts: Vec<Part>,
     /// A film for the participants' pictures; a generated one if there is none
@@ -101,7 +104,7 @@ pub struct Args {
 /// Runs the bench and prints its report. Ctrl-C ends it and everything it started.
 ///
 /// # Errors
-/// When the relay, the clip or a server cannot be had. A subject that fails leaves a line in the report instead.
+/// When the relay, the clip or a server does not start. A failed subject leaves a line in the report instead.
 pub async fn run(args: Args) -> Result<()> {
     let stop = interrupted()?;
     tokio::select! {
@@ -110,7 +113,7 @@ pub async fn run(args: Args) -> Result<()> {
     }
 }
 
-/// Every subject with so many participants, its rounds put together.
+/// Every subject with this many participants, its rounds combined.
 async fn compare(bench: &Bench, args: &Args, count: u32) -> Vec<(Kind, Result<Figures>)> {
     let mut rounds: Vec<Result<Vec<Figures>>> = args.subjects.iter().map(|_| Ok(Vec::new())).collect();
     for round in 1..=args.rounds {
@@ -127,7 +130,7 @@ async fn compare(bench: &Bench, args: &Args, count: u32) -> Vec<(Kind, Result<Fi
     args.subjects.iter().copied().zip(pooled).collect()
 }
 
-/// What people in browsers get.
+/// Measurements with browsers.
 async fn webrtc(bench: &Bench) -> Vec<Row> {
     let mut rows = browsers::all(bench).await;
     rows.extend(lips::all(bench).await);

@@ -1,4 +1,4 @@
-//! The report: tables in Markdown, and how to read them.
+//! The bench's report: tables in Markdown, and how to read them.
 
 use std::{fmt::Write, fs};
 
@@ -10,7 +10,7 @@ use super::{
     subject::Kind,
 };
 
-/// A measurement that stands alone.
+/// A measurement without a comparison.
 #[derive(Debug)]
 pub struct Row {
     pub what: String,
@@ -29,10 +29,10 @@ pub struct Report {
     film: bool,
     rounds: u32,
     seconds: u64,
-    /// Publisher to player through the relay, nothing between.
+    /// Latency from publisher to player through the relay alone.
     pub relay: Option<Spread>,
     runs: Vec<(Kind, u32, Result<Figures>)>,
-    /// What only Tilecast does.
+    /// Measurements of Tilecast alone.
     pub alone: Vec<Row>,
 }
 
@@ -41,12 +41,12 @@ fn one_line(error: &anyhow::Error) -> String {
 }
 
 impl Report {
-    /// An empty one, of `rounds` of `seconds` each with a film or a generated picture.
+    /// An empty report, for `rounds` of `seconds` each with a film or a generated picture.
     pub fn new(film: bool, rounds: u32, seconds: u64) -> Self {
         Self { film, rounds, seconds, relay: None, runs: Vec::new(), alone: Vec::new() }
     }
 
-    /// Adds a run and gives its line.
+    /// Adds a run and returns its line.
     pub fn add(&mut self, kind: Kind, count: u32, outcome: Result<Figures>) -> String {
         self.runs.push((kind, count, outcome));
         self.runs.last().map(|run| self.line(run)).unwrap_or_default()
@@ -111,7 +111,7 @@ impl Report {
         text
     }
 
-    /// What workers took beside what they were said to take, and what the front took of each participant.
+    /// The workers' use beside the prediction, and the front's use for each participant.
     fn predictions(&self) -> Vec<(String, String)> {
         let mut rows = Vec::new();
         for (kind, count, outcome) in &self.runs {

@@ -1,4 +1,4 @@
-//! One run: participants, subject, player, meters.
+//! One run of the bench: participants, subject, player, meters.
 
 use std::{
     sync::Arc,
@@ -23,11 +23,12 @@ use crate::{
 };
 use tilecast::media::{Rect, Track};
 
-/// Longest from the start of a subject to the first readable clock in its program. FFmpeg opens sixteen inputs one by one.
+/// Longest time from the start of a subject to the first readable clock in its program. FFmpeg opens sixteen inputs one
+/// by one.
 const FIRST_CLOCK: Duration = Duration::from_secs(60);
 
-/// A subject has settled when its latency falls no more from one stretch of this length to the next, by as much as it would
-/// by dropping a frame. It has a limit, because one that cannot keep up may never.
+/// A subject has settled when its latency no longer falls from one period of this length to the next by as much as a
+/// dropped frame. There is a limit, because a subject that cannot keep up may never settle.
 const SETTLE: Duration = Duration::from_secs(5);
 const SETTLED: Duration = Duration::from_millis(33);
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
@@ -47,7 +48,7 @@ impl Bench {
         Spread::of(figures.ages).context("no clock in the relayed picture")
     }
 
-    /// One round of one subject with so many participants, all of them begun anew.
+    /// One round of one subject with this many participants, all of them started anew.
     ///
     /// # Errors
     /// When the subject fails or shows nothing.
@@ -82,7 +83,7 @@ pub struct Watcher {
     clocks: Vec<Clock>,
 }
 
-/// Where a participant's clock lies in the program, and when its frames left.
+/// Rectangle of a participant's clock in the program, and the log of the sent frames.
 type Clock = (Rect, Arc<SendLog>);
 
 impl Watcher {
@@ -103,8 +104,8 @@ impl Watcher {
         self.clocks.iter().filter_map(|(strip, log)| log.age(clock::read(frame, *strip)?, frame.at))
     }
 
-    /// Waits for a readable clock in every tile, then until the latency falls no more. `check` says whether the subject
-    /// still lives.
+    /// Waits for a readable clock in every tile, then until the latency no longer falls. `check` fails when the subject
+    /// has ended.
     ///
     /// # Errors
     /// When not every clock shows within a minute, or the subject ended.
@@ -135,7 +136,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Watches for as long as `span`; CPU and memory are the caller's to fill in.
+    /// Watches for `span`; the caller adds CPU and memory.
     ///
     /// # Errors
     /// When the program or the subject ends.

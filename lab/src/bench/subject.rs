@@ -1,4 +1,4 @@
-//! What is measured: something that turns participants into a program on the relay.
+//! Subjects of the bench: programs that turn participants into a program on the relay.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ impl Kind {
     }
 }
 
-/// A subject at work, with its participants. Dropping it ends both.
+/// A running subject with its participants. Dropping it ends both.
 #[derive(Debug)]
 pub struct Running {
     /// The participants, in order.
@@ -46,7 +46,7 @@ pub struct Running {
     pub roots: Vec<u32>,
     /// Where the program is played.
     pub program: String,
-    /// Where each participant's picture lies in it; nothing of those whom a layout does not show.
+    /// Rectangle of each participant in the program; empty for participants whom a layout does not show.
     pub tiles: Vec<Rect>,
     /// The alternative itself, or our own server.
     pub engine: Engine,
@@ -66,7 +66,7 @@ pub enum Engine {
 pub struct Meeting {
     /// The server's API.
     pub api: Api,
-    /// Path of the room in it.
+    /// Path of the room in the API.
     pub path: String,
     rtmp: String,
     room: String,
@@ -79,23 +79,24 @@ pub fn id(number: u32) -> String {
     format!("p{number:02}")
 }
 
-/// Rectangles of an even grid, as every subject arranges its participants.
+/// Rectangles of an even grid, the arrangement of every subject.
 pub fn grid(count: u32) -> Vec<Rect> {
     let columns = (1..).find(|n| n * n >= count).unwrap_or(count);
     let rows = count.div_ceil(columns);
-    // Whole tiles of the canvas's own shape, so that none shows less of its picture than another.
+    // Whole tiles with the canvas's aspect ratio, so that all show their whole picture.
     let side = columns.max(rows);
     let (width, height) = (SIZE.width / side / 2 * 2, SIZE.height / side / 2 * 2);
     let place = |n: u32| Rect { x: (n % columns * width) as i32, y: (n / columns * height) as i32, width, height };
     (0..count).map(place).collect()
 }
 
-/// A built-in layout, as the API takes it, whose changes cut: a person who moves to their new place is recognised only there.
+/// A built-in layout in the API's form, with cuts instead of transitions: a moved person is recognised only in the new
+/// place.
 pub fn template(name: &str) -> Value {
     json!({"template": name, "transition_ms": 0})
 }
 
-/// The layout that puts participants exactly there, in order.
+/// A layout with participants in exactly these rectangles, in order.
 fn arranged(tiles: &[Rect]) -> Value {
     let of = |px: u32, side: u32| f64::from(px) / f64::from(side);
     let place = |tile: &Rect| {
@@ -150,7 +151,7 @@ impl Running {
         Ok(Self { senders, roots, program, tiles, engine: Engine::Meeting(Box::new(meeting)) })
     }
 
-    /// Its room, if it is Tilecast's.
+    /// The room, if the subject is Tilecast.
     ///
     /// # Errors
     /// When it is not.
@@ -161,7 +162,7 @@ impl Running {
         }
     }
 
-    /// CPU time of the room's worker so far, s, and its memory now, MiB; none where there is no room.
+    /// CPU time of the room's worker so far, s, and its present memory, MiB; `None` where there is no room.
     pub async fn worker(&self) -> Option<(f64, f64)> {
         let meeting = self.room().ok()?;
         let view = meeting.api.get(&meeting.path).await.ok()?;
@@ -169,7 +170,7 @@ impl Running {
         Some((worker["cpu_ms"].as_f64()? / 1000.0, worker["rss_kib"].as_f64()? / 1024.0))
     }
 
-    /// What the server says that the room takes, cores and MiB.
+    /// The server's prediction for the room, cores and MiB.
     pub async fn quoted(&self) -> Option<(f64, f64)> {
         let meeting = self.room().ok()?;
         let view = meeting.api.get(&meeting.path).await.ok()?;
@@ -189,10 +190,10 @@ impl Running {
         self.senders.iter_mut().try_for_each(Sender::check)
     }
 
-    /// Ends it in order: the room and its server first, so that they end as in real life.
+    /// Ends it in order: the room and its server first, so that they end as in real use.
     ///
     /// # Errors
-    /// When the server does not take leave properly.
+    /// When the server does not end properly.
     pub async fn end(self) -> Result<()> {
         match self.engine {
             Engine::Alternative(process) => drop(process),
@@ -237,17 +238,17 @@ impl Meeting {
         Ok(meeting)
     }
 
-    /// A participant of a bench, as the API takes it.
+    /// A participant of a bench in the API's form.
     pub fn participant() -> Value {
         json!({"source": {"type": "publish", "key": KEY}})
     }
 
-    /// Where a participant publishes.
+    /// RTMP address of a participant.
     pub fn door(&self, number: u32) -> String {
         format!("{}/in/{}/{}?key={KEY}", self.rtmp, self.room, id(number))
     }
 
-    /// Where a participant publishes by WHIP, under `path` and with `key`, as pages of the lab take it.
+    /// WHIP endpoint of a participant, as `path` and `key`, in the form of the lab's pages.
     pub fn whip(&self, number: u32) -> Value {
         json!({"path": format!("/whip/{}/{}", self.room, id(number)), "key": KEY})
     }
@@ -260,12 +261,12 @@ impl Meeting {
         self.pid.context("the server's process is not known; --server-pid tells it")
     }
 
-    /// Where its program is watched by WHEP.
+    /// WHEP endpoint of its program.
     pub fn whep(&self) -> String {
         format!("/whep/{}", self.room)
     }
 
-    /// Where each participant's tile lies, up to the first who has none.
+    /// Rectangles of the participants' tiles, up to the first who has none.
     ///
     /// # Errors
     /// When the room shows nobody.
@@ -276,22 +277,22 @@ impl Meeting {
         Ok(tiles)
     }
 
-    /// Its program at the server itself.
+    /// RTMP address of its program at the server itself.
     pub fn program(&self) -> String {
         format!("{}/out/{}", self.rtmp, self.room)
     }
 
     /// # Errors
-    /// When the server does not take leave properly.
+    /// When the server does not end properly.
     pub async fn close(self) -> Result<()> {
         self.api.delete(&self.path).await?;
         self.end().await
     }
 
-    /// Ends the server, if it is our own. The room is gone already.
+    /// Ends the server, if it is our own. The room is removed already.
     ///
     /// # Errors
-    /// When it does not take leave properly.
+    /// When it does not end properly.
     pub async fn end(self) -> Result<()> {
         match self.service {
             Some(service) => service.stop().await,
@@ -300,7 +301,7 @@ impl Meeting {
     }
 }
 
-/// Where a participant's tile lies, by the room's status.
+/// Rectangle of a participant's tile, from the room's status.
 pub fn tile_in(view: &Value, participant: &str) -> Option<Rect> {
     let scene = view["status"]["scene"].as_array()?;
     let tile = scene.iter().find(|tile| tile["participant"] == participant)?;

@@ -1,4 +1,4 @@
-//! Many who watch one program by WHEP.
+//! Load of many WHEP viewers of one program.
 
 use std::time::{Duration, Instant};
 
@@ -22,11 +22,12 @@ use tilecast::media::Size;
 
 const VIEWERS: usize = 50;
 
-/// Rate of the picture that the program is made of, kbit/s, and its noise: more than the program may take, so that it takes all.
+/// Rate of the program's source picture, kbit/s, and its noise: more than the program may use, so that it uses all it
+/// may.
 const KBPS: u32 = 5000;
 const NOISE: u32 = 30;
 
-/// The measurement, or that it failed.
+/// The measurement as a row; a failed one says so.
 pub async fn row(bench: &Bench) -> Row {
     println!("WHEP viewers …");
     Row::from(&format!("{VIEWERS} WHEP viewers of one 2.5 Mbit/s program: CPU of the front"), measure(bench).await)
@@ -68,11 +69,11 @@ async fn measure(bench: &Bench) -> Result<String> {
     ))
 }
 
-/// Bytes of pictures that a viewer got, and the longest time without one.
+/// Bytes of pictures that a viewer received, and the longest time without one.
 async fn watch(mut viewer: Client, until: Instant) -> Result<(usize, Duration)> {
     let (mut bytes, mut gap, mut last) = (0, Duration::ZERO, None::<Instant>);
     while Instant::now() < until {
-        // Looked at now and then, so that what was seen does not pile up.
+        // Events are taken now and then, so that they do not pile up.
         let events = viewer.run(until.min(Instant::now() + Duration::from_secs(1))).await?;
         for (at, event) in events {
             let Event::MediaData(data) = event else { continue };

@@ -1,4 +1,5 @@
-//! A real browser: Debian's Chromium, without a screen, driven by Playwright in a Python process that `scripts/setup` prepared.
+//! Browser automation: Debian's Chromium, headless, driven by Playwright in a Python process that `scripts/setup`
+//! prepares.
 
 use std::{
     path::Path,
@@ -16,21 +17,21 @@ use tokio::{
 
 use crate::process::{Process, quiet};
 
-/// Where `scripts/setup` puts Playwright, from the top of the project.
+/// Path of Playwright's Python, where `scripts/setup` puts it, from the top of the project.
 pub(super) const PYTHON: &str = "target/clients/bin/python";
 
 /// Where Debian puts Chromium.
 const CHROMIUM: &str = "/usr/bin/chromium";
 
-/// Longest a command may take: a browser's start on a busy machine.
+/// Longest time of a command: a browser's start on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 const DRIVER: &str = include_str!("drive.py");
 
-/// What every page opened by [`Browser::open_lab`] has as `lab`.
+/// The object `lab` of every page that [`Browser::open_lab`] opens.
 const LAB: &str = include_str!("page.js");
 
-/// How the camera and microphone questions are answered.
+/// Answers to the camera and microphone questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Devices {
     /// There is a camera with a moving picture and a microphone that beeps, and pages may use them.
@@ -38,7 +39,7 @@ pub enum Devices {
     Refused,
 }
 
-/// How a page is shown.
+/// Size and kind of a page's screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
     pub width: u32,
@@ -53,7 +54,7 @@ impl Screen {
     pub const PHONE: Self = Self { width: 360, height: 740, phone: true };
 }
 
-/// A browser with any number of pages, each as if alone on a machine of its own. Dropping it ends it.
+/// A browser with any number of pages, each in a context of its own. Dropping it ends it.
 #[derive(Debug)]
 pub struct Browser {
     input: ChildStdin,
@@ -65,7 +66,7 @@ impl Browser {
     /// Starts Chromium.
     ///
     /// # Errors
-    /// When Python does not start; that Chromium does not shows at the first page.
+    /// When Python does not start. If Chromium does not, the first page fails.
     pub fn start(devices: Devices) -> Result<Self> {
         let python = Path::new(PYTHON);
         if !python.exists() || !Path::new(CHROMIUM).exists() {
@@ -90,7 +91,7 @@ impl Browser {
         self.tell("open", page, more).await.map(drop)
     }
 
-    /// Opens an empty page of a server, in which `lab` is there to publish and to watch.
+    /// Opens an empty page of a server with the object `lab`, which publishes and watches.
     ///
     /// # Errors
     /// When it does not load.
@@ -106,7 +107,7 @@ impl Browser {
         self.tell("goto", page, json!({"url": url})).await.map(drop)
     }
 
-    /// Runs a function of JavaScript in a page, and gives what it returns.
+    /// Runs a JavaScript function in a page, and returns its result.
     ///
     /// # Errors
     /// When it throws.
@@ -114,7 +115,7 @@ impl Browser {
         self.tell("run", page, json!({"script": script, "given": given})).await
     }
 
-    /// Waits until a function of JavaScript gives something true.
+    /// Waits until a JavaScript function returns something true.
     ///
     /// # Errors
     /// When it has not within `limit`, or throws.
@@ -123,10 +124,10 @@ impl Browser {
         self.tell("wait", page, json!({"script": script, "given": given, "limit": limit})).await.map(drop)
     }
 
-    /// Runs a function again and again until what it gives is `wanted`, and gives that.
+    /// Runs a function repeatedly until its result is `wanted`, and returns that.
     ///
     /// # Errors
-    /// When it is not within `limit`, with the last of it.
+    /// When it is not within `limit`, with the last result.
     pub async fn until(
         &mut self,
         page: &str,
@@ -148,10 +149,10 @@ impl Browser {
         }
     }
 
-    /// Presses what a CSS selector finds.
+    /// Clicks the element of a CSS selector.
     ///
     /// # Errors
-    /// When it is not there or cannot be pressed.
+    /// When it is missing or cannot be clicked.
     pub async fn press(&mut self, page: &str, selector: &str) -> Result<()> {
         self.tell("press", page, json!({"selector": selector})).await.map(drop)
     }
@@ -164,15 +165,15 @@ impl Browser {
         self.tell("key", page, json!({"key": key})).await.map(drop)
     }
 
-    /// Chooses from a menu.
+    /// Chooses an option of a select element.
     ///
     /// # Errors
-    /// When the menu does not have it.
+    /// When the element lacks the option.
     pub async fn choose(&mut self, page: &str, selector: &str, value: &str) -> Result<()> {
         self.tell("choose", page, json!({"selector": selector, "value": value})).await.map(drop)
     }
 
-    /// Writes what a page looks like to a PNG file.
+    /// Writes a screenshot of a page to a PNG file.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -180,7 +181,7 @@ impl Browser {
         self.tell("shot", page, json!({"file": file})).await.map(drop)
     }
 
-    /// Closes a page, as who closes a laptop: nobody is told goodbye.
+    /// Closes a page abruptly, as when a laptop is closed: no goodbye is sent.
     ///
     /// # Errors
     /// When there is no such page.

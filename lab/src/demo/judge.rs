@@ -1,4 +1,4 @@
-//! Whether the program is what it should be: every tile moves, every tone is heard, no frame is missing.
+//! Judgement of the demo's program: every tile must move, every tone must be heard, no frame may be missing.
 
 use std::{
     fmt,
@@ -21,26 +21,26 @@ use tilecast::media::{Rect, Size, Track};
 const FPS: u32 = 30;
 const CANVAS: Size = Size { width: 1280, height: 720 };
 
-/// Size at which it is looked at, px.
+/// Size of the analysed program, px.
 const LOOK: Size = Size { width: 640, height: 360 };
 
-/// After a change of layout, frames of the old one are still on their way for a while.
+/// After a change of layout, frames of the old one still arrive for a while.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// Change from one frame to the next above which a tile counts as moving; people change by several times this, an encoder's
-/// noise on a still card by less.
+/// Change from one frame to the next above which a tile counts as moving. People change by several times this; an
+/// encoder's noise on a still card is less.
 const MOVES: f32 = 0.1;
 
 /// Share of frames in which a tile must move. A busy machine may show a picture twice now and then.
 const SHARE: f64 = 0.5;
 
-/// Level above which a tone is heard, dBFS. People hum at about -18; what is not there lies below -80.
+/// Level above which a tone counts as heard, dBFS. People hum at about −18; a missing tone is below −80.
 const HEARD_DBFS: f32 = -40.0;
 
-/// Stretch of sound in which every tone must be heard, samples: half a second.
+/// Period in which every tone must be heard, samples: half a second.
 const LISTEN: usize = tone::RATE as usize / 2;
 
-/// What was seen so far.
+/// Observations so far.
 #[derive(Debug, Default)]
 pub struct Judge {
     scene: Option<Scene>,
@@ -54,7 +54,7 @@ pub struct Judge {
     quietest: [f32; FOUR.len()],
 }
 
-/// The layout that stands.
+/// The present layout.
 #[derive(Debug)]
 struct Scene {
     from: Instant,
@@ -82,12 +82,12 @@ impl Judge {
         Self { quietest: [0.0; FOUR.len()], ..Self::default() }
     }
 
-    /// What it needs to see.
+    /// What the judge needs to see of the program.
     pub fn look() -> Look {
         Look::whole(LOOK).with_sound().with_packets()
     }
 
-    /// From now on the program has this layout, by the room's status.
+    /// Sets the program's layout from now on, by the room's status.
     ///
     /// # Errors
     /// When the status has no tiles.
@@ -106,7 +106,7 @@ impl Judge {
         Ok(())
     }
 
-    /// Looks at or listens to one thing.
+    /// Takes in one observation.
     pub fn take(&mut self, seen: Seen) {
         match seen {
             Seen::Picture(frame) => self.picture(frame),
@@ -134,7 +134,7 @@ impl Judge {
         if self.block.len() < LISTEN {
             return;
         }
-        // What is heard before the first layout may lack those who joined last.
+        // Sound before the first layout may lack the people who joined last.
         if self.scene.as_ref().is_some_and(|scene| scene.first_tile > 0 || scene.from < Instant::now()) {
             self.blocks += 1;
             for (n, person) in FOUR.iter().enumerate() {
@@ -150,7 +150,7 @@ impl Judge {
         Cadence::of(&self.pts_ms, FPS)
     }
 
-    /// What is wrong, a sentence each; empty when all is well.
+    /// Faults, one sentence each; empty when all is well.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for tile in self.tiles.iter().filter(|tile| !tile.moves()) {
@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
 
-    /// A program of four tiles in which each person moves, hums and comes 30 times a second, but for whom the test says.
+    /// A program of four tiles in which each person moves, hums and has 30 frames a second, with the test's exceptions.
     fn judge(frozen: Option<usize>, silent: Option<usize>, lost: Option<i64>) -> Judge {
         let start = Instant::now() - Duration::from_secs(60);
         let mut judge = Judge::new();

@@ -1,7 +1,7 @@
-//! `tilecast demo`: a meeting of four synthetic people on a server of its own, to watch and to play with.
+//! `tilecast-lab demo`: a meeting of four synthetic people on a server of its own, to watch and to play with.
 //!
-//! Owns the show and its judgement; everything it starts, the server included, ends with it. It touches the server only through
-//! the doors that everyone has: RTMP and REST.
+//! Owns the show and its judgement; everything it starts, the server included, ends with it. It uses only the server's
+//! public interfaces: RTMP and REST.
 
 mod judge;
 
@@ -20,14 +20,14 @@ use crate::{
     watch::Player,
 };
 
-/// Ports to use when they are free, so that what is printed is what the manuals say.
+/// Ports that are used when they are free, so that the printed addresses are those of the manuals.
 const USUAL_HTTP: u16 = 8080;
 const USUAL_RTMP: u16 = 1935;
 
 /// The room's id.
 const ROOM: &str = "demo";
 
-/// The layouts, in the order of the walk, and who has the floor in each.
+/// The layouts, in order, and who has the floor in each.
 const WALK: [(&str, &str); 6] = [
     ("grid", "alice"),
     ("speaker", "bob"),
@@ -37,14 +37,14 @@ const WALK: [(&str, &str); 6] = [
     ("single", "dana"),
 ];
 
-/// How long a layout stands: to be seen when a person watches, and long enough to be judged when nobody does.
+/// Duration of a layout: long enough to be seen by a person, or to be judged.
 const STEP: Duration = Duration::from_secs(6);
 const SHORTEST_STEP: Duration = Duration::from_secs(3);
 
-/// Longest four people may take to be live on a busy machine.
+/// Longest time until four people are live on a busy machine.
 const JOIN_LIMIT: Duration = Duration::from_secs(30);
 
-/// Longest the program may take to be playable.
+/// Longest time until the program is playable.
 const PLAY_LIMIT: Duration = Duration::from_secs(20);
 
 /// Joins four synthetic people in a meeting and walks through the layouts
@@ -79,7 +79,7 @@ pub async fn run(args: Args) -> Result<()> {
     stopped
 }
 
-/// The port if nobody has it, else none: a free one will be taken.
+/// The port if it is free; `None` selects a free one.
 fn usual(port: u16) -> Option<u16> {
     TcpListener::bind(("127.0.0.1", port)).ok().map(|_| port)
 }
@@ -90,7 +90,7 @@ async fn show(service: &mut Service, length: Option<Duration>) -> Result<Option<
     api.put(&path, &document()).await?;
     let mut people = Vec::new();
     for person in &FOUR {
-        // The layouts say who it is.
+        // The layouts show the names.
         let camera = Camera { named: false, ..Camera::default() };
         people.push(person.publish(&camera, &door(service, person))?);
     }
@@ -112,7 +112,7 @@ async fn show(service: &mut Service, length: Option<Duration>) -> Result<Option<
     }
 }
 
-/// Who is not live, how they stand, and what their camera says; none when everybody is.
+/// The people who are not live, their states, and their cameras' messages; `None` when everybody is live.
 fn missing(view: &Value, people: &[Process]) -> Option<String> {
     let state =
         |person: &Person| view["status"]["participants"][person.id]["state"].as_str().unwrap_or("unknown").to_owned();
@@ -129,7 +129,7 @@ fn missing(view: &Value, people: &[Process]) -> Option<String> {
     (!told.is_empty()).then(|| told.join("; "))
 }
 
-/// The room: the last person's picture is a shared screen, and the floor is given, because all four hum without pause.
+/// The room. The last person's picture is a shared screen, and the floor is given, because all four hum without pause.
 fn document() -> Value {
     let participant = |person: &Person| {
         let role = if person.id == "dana" { "screen" } else { "presenter" };
@@ -176,7 +176,7 @@ fn check(service: &mut Service, people: &mut [Process]) -> Result<()> {
     people.iter_mut().try_for_each(Process::check)
 }
 
-/// Gives the floor and the layout of one step, and gives the room as it is then.
+/// Sets the floor and the layout of one step, and returns the room as it is then.
 async fn step(api: &Api, number: usize) -> Result<(&'static str, Value)> {
     let (template, speaker) = WALK[number % WALK.len()];
     let path = format!("/v1/rooms/{ROOM}");
@@ -185,7 +185,7 @@ async fn step(api: &Api, number: usize) -> Result<(&'static str, Value)> {
     Ok((template, api.get(&path).await?))
 }
 
-/// Walks for as long as nobody stops it.
+/// Changes layouts until it is stopped.
 async fn walk(service: &mut Service, people: &mut [Process]) -> Result<Option<Judge>> {
     for number in 0.. {
         let (template, _) = step(service.api(), number).await?;
@@ -196,7 +196,7 @@ async fn walk(service: &mut Service, people: &mut [Process]) -> Result<Option<Ju
     Ok(None)
 }
 
-/// Walks once through as many layouts as there is time for, and looks at the program meanwhile.
+/// Shows as many layouts as there is time for, each once, and judges the program meanwhile.
 async fn judged_walk(service: &mut Service, people: &mut [Process], length: Duration) -> Result<Judge> {
     let mut player = Player::open(&program(service), &Judge::look()).await?;
     player.picture(PLAY_LIMIT).await?;

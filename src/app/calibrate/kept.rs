@@ -1,4 +1,4 @@
-//! Prices kept in the state folder, for as long as they are those of this program on this machine.
+//! Stored prices (calibration cache): kept in the state folder, valid for this program on this machine.
 
 use std::{
     fs, io,
@@ -17,14 +17,14 @@ const FILE: &str = "prices.json";
 /// Largest file read, bytes.
 const MAX_FILE: u64 = 64 << 10;
 
-/// How often it is looked whether there are no rooms, which is when measuring disturbs nobody.
+/// How often it is checked whether there are no rooms, so that measuring disturbs nobody.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether a room has come meanwhile, which ends the measuring.
+/// How often it is checked whether a room has come meanwhile, which ends the measurement.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
-/// Wait before the next attempt where measuring failed, since the machine was too busy say. Rooms are let in by the reference's
-/// prices meanwhile, which is no misfortune.
+/// Wait before the next attempt after a failed measurement, for example on a busy machine. Meanwhile rooms are admitted
+/// by the reference's prices, which is no problem.
 const AGAIN: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,7 +35,8 @@ struct Kept {
     prices: Prices,
 }
 
-/// Has rooms reckoned with this machine's prices: those that are kept, if there are, else those that a measurement soon finds.
+/// Gives admission this machine's prices: the stored ones if there are any, otherwise the result of a measurement in
+/// the background.
 pub fn in_background(state: &Path, ledger: Ledger, tasks: &Tasks) {
     let (path, cpu) = (state.join(FILE), Machine::here().cpu);
     if let Some(prices) = read(&path, &cpu) {
@@ -94,7 +95,7 @@ fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
-/// What is kept, if it is of this program and machine. Anything else is measured anew.
+/// The stored prices, if they are of this program and machine. Otherwise the machine is measured again.
 fn read(path: &Path, cpu: &str) -> Option<Prices> {
     let small = fs::metadata(path).is_ok_and(|file| file.len() <= MAX_FILE);
     let kept: Kept = small.then(|| serde_json::from_slice(&fs::read(path).ok()?).ok()).flatten()?;

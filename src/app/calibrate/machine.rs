@@ -1,10 +1,10 @@
-//! What this machine, or the part of it that we were given, has.
+//! Machine capacity: the processor, cores and memory that this process may use (cgroups, affinity).
 
 use std::fs;
 
 use crate::cost::Budget;
 
-/// What rooms leave to the front and the system, MiB.
+/// Memory that rooms leave to the front and the system, MiB.
 const KEPT_FREE: u64 = 256;
 
 /// Most memory of a machine that is counted, MiB: 16 TiB, more than any has.
@@ -12,16 +12,16 @@ const MOST: u64 = 16 << 20;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Machine {
-    /// Its processor, as it calls itself.
+    /// Name of the processor.
     pub cpu: String,
-    /// Cores that we may use: control groups and affinity count.
+    /// Cores that this process may use; control groups and affinity count.
     pub cores: f64,
-    /// Memory that we may use, MiB: control groups count.
+    /// Memory that this process may use, MiB; control groups count.
     pub mib: u64,
 }
 
 impl Machine {
-    /// The one we run on.
+    /// The machine of this process.
     pub fn here() -> Self {
         let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
         let total = total_kib(&fs::read_to_string("/proc/meminfo").unwrap_or_default()).unwrap_or(MOST << 10) >> 10;
@@ -29,7 +29,7 @@ impl Machine {
         Self { cpu: model(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()), cores, mib: mib.min(MOST) }
     }
 
-    /// What rooms may take of it; `cores` in place of its own.
+    /// Capacity for rooms; `cores` replaces the machine's own number.
     pub fn capacity(&self, cores: Option<f64>) -> Budget {
         let mib = self.mib.saturating_sub(KEPT_FREE);
         let millicores = (cores.unwrap_or(self.cores) * 1000.0).round() as u32;
@@ -37,7 +37,7 @@ impl Machine {
     }
 }
 
-/// The processor's name, in the words of x86 (`model name`) or ARM (`CPU part`).
+/// The processor's name, as x86 (`model name`) or ARM (`CPU part`) gives it.
 fn model(cpuinfo: &str) -> String {
     let named = |name: &str| {
         let mut lines = cpuinfo.lines();
@@ -51,7 +51,7 @@ fn total_kib(meminfo: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Every limit of memory on our control group and those above it, bytes (cgroups(7); version 2, else version 1).
+/// Every memory limit of this control group and those above it, bytes (cgroups(7); version 2, else version 1).
 fn group_limits() -> impl Iterator<Item = u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let path = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").to_owned();

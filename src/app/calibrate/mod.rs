@@ -1,7 +1,7 @@
-//! `tilecast calibrate`: what work costs on this machine; and the same in the background of `tilecast serve`, kept from start to
-//! start.
+//! `tilecast calibrate` (benchmark for the cost model): measures what work costs on this machine. `tilecast serve` does
+//! the same in the background, and stores the result.
 //!
-//! Measuring is done by the worker's own code in a child process of this program; here its answer is read, kept and told.
+//! The worker's own code measures, in a child process of this program; this folder reads, stores and prints the result.
 
 mod kept;
 pub mod machine;
@@ -19,18 +19,19 @@ use crate::{
     media::{Size, VideoCodec},
 };
 
-/// Longest it may take: five times what it takes on the machine of docs/scale.md.
+/// Longest time of a measurement: five times the time on the machine of docs/scale.md.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Longest answer read, bytes: prices are half a kilobyte.
 const MAX_ANSWER: u64 = 64 << 10;
 
-/// Numbers of participants that the table is for.
+/// Numbers of participants in the printed table.
 const TABLE: [u32; 4] = [1, 4, 9, 16];
 
 /// Measures what decoding, scaling, composing and encoding cost on this machine, in about fifteen seconds
 ///
-/// `tilecast serve` does this by itself on a new machine as soon as it has no rooms, and keeps the result in its state folder.
+/// `tilecast serve` does this by itself on a new machine as soon as it has no rooms, and keeps the result in its state
+/// folder.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Print the prices as JSON: CPU time a pixel in ns, and thousandths of a core
@@ -44,7 +45,7 @@ pub struct Args {
 /// Measures and prints.
 ///
 /// # Errors
-/// When the worker's parts do not run here, or the machine has no time for them.
+/// When a part of the worker does not run here, or the machine has no time for it.
 pub async fn run(args: Args) -> Result<()> {
     if !args.json {
         eprintln!("Measuring this machine, about fifteen seconds …");
@@ -61,10 +62,10 @@ pub async fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The prices of this machine, by a child process.
+/// Measures this machine's prices in a child process.
 ///
 /// # Errors
-/// When it fails, with its last words, or takes longer than two minutes.
+/// When it fails, with its last output, or takes longer than two minutes.
 pub async fn measure() -> Result<Prices> {
     let program: PathBuf = std::env::current_exe().context("this program's own path is not known")?;
     let mut command = Command::new(program);
@@ -85,7 +86,7 @@ pub async fn measure() -> Result<Prices> {
     Ok(prices)
 }
 
-/// The prices for people, and what usual rooms take.
+/// The prices as a text, and the cost of usual rooms.
 fn told(prices: &Prices, machine: &Machine) -> String {
     use std::fmt::Write;
     let mut text = format!("{}, {:.2} cores, {} MiB\n\n", machine.cpu, machine.cores, machine.mib);

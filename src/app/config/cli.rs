@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line: subcommands and options.
 
 use std::path::PathBuf;
 
@@ -57,7 +57,8 @@ pub struct ServeArgs {
     /// Where RTMP publishers and players connect [default: 127.0.0.1:1935]
     #[arg(long, value_name = "IP:PORT")]
     pub rtmp: Option<String>,
-    /// Where browsers send and get media by WebRTC, by UDP and, for networks that block it, by TCP [default: 127.0.0.1:8189]
+    /// Where browsers send and get media by WebRTC, by UDP and, for networks that block it, by TCP [default:
+    /// 127.0.0.1:8189]
     #[arg(long, value_name = "IP:PORT")]
     pub webrtc: Option<String>,
     /// An address of this machine at which browsers reach it, where that is not the one it listens on: behind address
@@ -71,8 +72,8 @@ pub struct ServeArgs {
     /// TILECAST_TURN_SECRET or the file
     #[arg(long, value_name = "SECRET")]
     pub turn_secret: Option<String>,
-    /// Folder that keeps rooms and layouts over a restart [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/tilecast, else
-    /// ~/.local/state/tilecast, else /var/lib/tilecast]
+    /// Folder that keeps rooms and layouts over a restart [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/tilecast,
+    /// else ~/.local/state/tilecast, else /var/lib/tilecast]
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<String>,
     /// Folder of further layout templates, NAME.json each, beside the built-in ones
@@ -84,26 +85,28 @@ pub struct ServeArgs {
     /// Let pulls and pushes reach this range although it is not public; may be given several times
     #[arg(long, value_name = "CIDR")]
     pub allow_address: Vec<String>,
-    /// A proxy before the API, whose X-Forwarded-For says where requests come from, such as 127.0.0.1 for one on this machine: limits then
-    /// hold for each client and not for the proxy; may be given several times
+    /// A proxy before the API, whose X-Forwarded-For says where requests come from, such as 127.0.0.1 for one on this
+    /// machine: limits then hold for each client and not for the proxy; may be given several times
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<String>,
-    /// Let pages of this origin, such as https://meet.example.org, publish by WHIP and watch by WHEP, beside this server's own; may be given
-    /// several times [default: pages of every origin]
+    /// Let pages of this origin, such as https://meet.example.org, publish by WHIP and watch by WHEP, beside this
+    /// server's own; may be given several times [default: pages of every origin]
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
     /// A key that API clients must send; may be given several times, but others on this machine see it: rather use
     /// TILECAST_API_KEYS or the file
     #[arg(long, value_name = "KEY")]
     pub api_key: Vec<String>,
-    /// Where workers run: local, as child processes, or swarm, as services of a Docker Swarm; see docs/cluster.md [default: local]
+    /// Where workers run: local, as child processes, or swarm, as services of a Docker Swarm; see docs/cluster.md
+    /// [default: local]
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<String>,
-    /// Whether workers on this machine give up files, network and system calls that they do not need, on or off: off is for launch
-    /// texts of your own whose elements need more, see docs/security.md [default: on]
+    /// Whether workers on this machine give up files, network and system calls that they do not need, on or off: off is
+    /// for launch texts of your own whose elements need more, see docs/security.md [default: on]
     #[arg(long, value_name = "WHAT")]
     pub sandbox: Option<String>,
-    /// Cores that rooms may take together, such as 3.5, when they run on this machine [default: all that this process may use]
+    /// Cores that rooms may take together, such as 3.5, when they run on this machine [default: all that this process
+    /// may use]
     #[arg(long, value_name = "CORES")]
     pub capacity_cores: Option<String>,
     /// Docker's API of a Swarm manager [default: unix:///var/run/docker.sock]
@@ -124,16 +127,16 @@ pub struct ServeArgs {
     /// Where workers connect [default: 0.0.0.0:8190]
     #[arg(long, value_name = "IP:PORT")]
     pub swarm_listen: Option<String>,
-    /// Where workers find this front, such as front:8190 on their network; of several fronts, a name that leads to all of them, or
-    /// all of them with commas between
+    /// Where workers find this front, such as front:8190 on their network; of several fronts, a name that leads to all
+    /// of them, or all of them with commas between
     #[arg(long, value_name = "HOST:PORT")]
     pub swarm_advertise: Option<String>,
-    /// Be one of several fronts, which share their rooms through the Swarm: a file with a secret of 32 characters or more, the
-    /// same for all of them
+    /// Be one of several fronts, which share their rooms through the Swarm: a file with a secret of 32 characters or
+    /// more, the same for all of them
     #[arg(long, value_name = "FILE")]
     pub swarm_fleet_key_file: Option<String>,
-    /// The secret that SRS sends with its callbacks to /hooks/srs, which makes SRS a neighbour: see docs/srs.md; others on this
-    /// machine see it: rather use TILECAST_SRS_SECRET or the file
+    /// The secret that SRS sends with its callbacks to /hooks/srs, which makes SRS a neighbour: see docs/srs.md; others
+    /// on this machine see it: rather use TILECAST_SRS_SECRET or the file
     #[arg(long, value_name = "SECRET")]
     pub srs_secret: Option<String>,
     /// Which streams on SRS are whose [default: live/{room}-{participant}]
@@ -143,20 +146,20 @@ pub struct ServeArgs {
     /// or http://srs:1985/rtc/v1/whep/?app={app}&stream={stream}
     #[arg(long, value_name = "URL")]
     pub srs_source: Option<String>,
-    /// The HTTP API of an SRS that people publish to, such as http://srs:1985, asked every 5 s what is published; may be given
-    /// several times
+    /// The HTTP API of an SRS that people publish to, such as http://srs:1985, asked every 5 s what is published; may
+    /// be given several times
     #[arg(long, value_name = "URL")]
     pub srs_api: Vec<String>,
-    /// Whether a stream on SRS must bring its participant's key, as NAME?key=KEY: required, or off where only friends publish
-    /// [default: required]
+    /// Whether a stream on SRS must bring its participant's key, as NAME?key=KEY: required, or off where only friends
+    /// publish [default: required]
     #[arg(long, value_name = "WHAT")]
     pub srs_keys: Option<String>,
-    /// What becomes of streams on SRS that are nobody's by their names: pass lets them be published, refuse turns them away
-    /// [default: pass]
+    /// What becomes of streams on SRS that are nobody's by their names: pass lets them be published, refuse turns them
+    /// away [default: pass]
     #[arg(long, value_name = "WHAT")]
     pub srs_other_streams: Option<String>,
-    /// What becomes of streams on SRS for a room that is not there: ignore lets them be published and wait, refuse turns them
-    /// away [default: ignore]
+    /// What becomes of streams on SRS for a room that is not there: ignore lets them be published and wait, refuse
+    /// turns them away [default: ignore]
     #[arg(long, value_name = "WHAT")]
     pub srs_unknown_room: Option<String>,
     /// API requests a second that one client address may make on average [default: 50]

@@ -1,4 +1,4 @@
-//! The templates of the layouts folder.
+//! Templates of the layouts folder.
 
 use std::{fs, io, io::Read, path::Path};
 
@@ -7,7 +7,7 @@ use crate::{
     layout::{Template, template::MAX_TEMPLATE_BYTES},
 };
 
-/// Reads every `NAME.json`; faults name the file and the place in it. A JSON Schema that lies beside them is no template.
+/// Reads every `NAME.json`; faults name the file and the place in it. JSON Schema files beside them are skipped.
 pub(super) fn read(folder: &Path, faults: &mut Vec<String>) -> Vec<(TemplateName, Template)> {
     let mut templates = Vec::new();
     let mut files: Vec<_> = match fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
@@ -32,7 +32,7 @@ pub(super) fn read(folder: &Path, faults: &mut Vec<String>) -> Vec<(TemplateName
 fn template(name: &str, path: &Path) -> Result<(TemplateName, Template), Vec<String>> {
     let name: TemplateName = name.parse().map_err(|error| vec![format!("{error}")])?;
     let mut text = Vec::new();
-    // One byte more than a template may have, so that parsing sees that it is too long.
+    // One byte more than a template may have, so that the parser reports its length.
     let file = fs::File::open(path).map(|file| file.take(MAX_TEMPLATE_BYTES as u64 + 1));
     file.and_then(|mut file| file.read_to_end(&mut text)).map_err(|error| vec![error.to_string()])?;
     let faults = |faults: Vec<crate::layout::Fault>| faults.iter().map(|fault| fault.to_string()).collect::<Vec<_>>();

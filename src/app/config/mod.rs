@@ -1,5 +1,5 @@
-//! The configuration of `tilecast serve`: command line, environment, file and defaults become one [`Config`], or a list of
-//! everything that is wrong with them, before anything starts.
+//! Configuration of `tilecast serve`: command line, environment, file and defaults become one [`Config`], or a list of
+//! all faults, before anything starts.
 
 mod cli;
 mod layouts;
@@ -35,7 +35,7 @@ use crate::{
     layout::Template,
 };
 
-/// Where the API listens: this machine only, as there is no key yet.
+/// Where the API listens: on this machine only, since there is no key yet.
 const HTTP: &str = "127.0.0.1:8080";
 /// Where RTMP listens: its registered port (IANA `macromedia-fcs`), this machine only, as above.
 const RTMP: &str = "127.0.0.1:1935";
@@ -43,11 +43,11 @@ const RTMP: &str = "127.0.0.1:1935";
 const WEBRTC: &str = "127.0.0.1:8189";
 /// Most public addresses: each is a candidate that every client tries.
 const MAX_PUBLIC_ADDRESSES: usize = 8;
-/// Most STUN and TURN servers: each is a header of every answer, and browsers complain of more than five.
+/// Most STUN and TURN servers: each is a header of every answer, and browsers warn about more than five.
 const MAX_ICE_SERVERS: usize = 8;
-/// What is logged: what an operator did or must know.
+/// Default log filter: what an operator did or must know.
 const LOG: &str = "info";
-/// Most ranges on the address allow-list, or of proxies: each is looked at for every connection.
+/// Most ranges on the address allow-list, or of proxies: each is checked for every connection.
 const MAX_RANGES: usize = 256;
 
 /// How log lines are written.
@@ -58,7 +58,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Everything that `tilecast serve` needs to know, checked.
+/// All settings of `tilecast serve`, checked.
 #[derive(Debug)]
 pub struct Config {
     /// Where the API listens.
@@ -66,9 +66,9 @@ pub struct Config {
     pub rtmp: SocketAddr,
     /// Where WebRTC listens, by UDP and TCP.
     pub webrtc: SocketAddr,
-    /// Where browsers reach it; where it listens when empty.
+    /// Addresses at which browsers reach it; empty for the listening address.
     pub public_address: Vec<IpAddr>,
-    /// What browsers are told of.
+    /// STUN and TURN servers that browsers are told of.
     pub ice_servers: IceServers,
     pub state: PathBuf,
     /// Further templates, from the layouts folder.
@@ -77,28 +77,28 @@ pub struct Config {
     pub pipelines: Pipelines,
     /// Private ranges that pulls and pushes may reach.
     pub allow_address: Vec<IpNet>,
-    /// Proxies whose word on where a request comes from is taken.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxy: Vec<IpNet>,
-    /// Whose pages may publish by WHIP and watch by WHEP.
+    /// Origins whose pages may publish by WHIP and watch by WHEP.
     pub allow_origin: Origins,
     /// API keys; none means loopback only.
     pub api_keys: Vec<Secret>,
     pub engine: EngineConfig,
     /// The SRS beside this server, if there is one.
     pub srs: Option<SrsSettings>,
-    /// Cores that rooms may take together, in place of this machine's.
+    /// Cores for all rooms together, in place of this machine's.
     pub capacity_cores: Option<f64>,
-    /// How often one address may ask the API.
+    /// Rate limit of the API for one address.
     pub allowance: Allowance,
     /// How log lines are written.
     pub log_format: LogFormat,
-    /// Workers on this machine give up what they do not need.
+    /// Workers on this machine run in the sandbox.
     pub sandbox: bool,
     /// Which log lines are written, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
 }
 
-/// Everything that is wrong with a configuration, each fault naming its setting.
+/// All faults of a configuration; each names its setting.
 #[derive(Debug, thiserror::Error)]
 pub struct Faults(Vec<String>);
 
@@ -197,10 +197,10 @@ impl Config {
     }
 }
 
-/// Where a server with these settings has its API; looks at nothing else of them.
+/// Address of the API of a server with these settings; checks no other setting.
 ///
 /// # Errors
-/// When the file cannot be read, or the address is none.
+/// When the file cannot be read, or the address is invalid.
 pub fn http(args: &ServeArgs, environment: impl Fn(&str) -> Option<String>) -> Result<SocketAddr, Faults> {
     let mut faults = Vec::new();
     let sources = Sources::open(args, &environment, &mut faults);
@@ -211,7 +211,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("{text:?} is not an address to listen on; write IP:PORT, such as 127.0.0.1:8080"))
 }
 
-/// An address, or those that a name has now: of several servers with one configuration each has its own.
+/// An IP address, or the present addresses of a name: with a name, several servers can share one configuration.
 fn public_address(text: &str) -> Result<Vec<IpAddr>, String> {
     let usable = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_multicast();
     let found: Vec<IpAddr> = match text.parse() {
@@ -229,7 +229,7 @@ fn public_address(text: &str) -> Result<Vec<IpAddr>, String> {
     ))
 }
 
-/// What is wrong with listening at `webrtc` and being reached at `public`.
+/// The fault of listening at `webrtc` and being reached at `public`, if there is one.
 fn reachable(webrtc: SocketAddr, public: &[IpAddr]) -> Option<String> {
     if public.len() > MAX_PUBLIC_ADDRESSES {
         return Some(format!("public_address: at most {MAX_PUBLIC_ADDRESSES} are possible, here are {}", public.len()));
@@ -274,7 +274,7 @@ fn count(text: &str) -> Result<NonZeroU32, String> {
     text.parse().map_err(|_| format!("{text:?} is not a whole number of 1 or more"))
 }
 
-/// Most cores that a machine is believed to have.
+/// Largest believable number of cores.
 const MAX_CORES: f64 = 4096.0;
 
 /// The word for every core that this process may use.
@@ -314,12 +314,12 @@ fn log_filter(text: &str) -> Result<String, String> {
 
 fn pipelines(folder: Option<&Path>, faults: &mut Vec<String>) -> Option<Pipelines> {
     let loaded = Pipelines::load(folder);
-    // Alternate prints the whole chain of causes on one line.
+    // The alternate form prints the whole chain of causes on one line.
     loaded.map_err(|error| faults.push(format!("pipelines: {error:#}"))).ok()
 }
 
-/// What systemd assigned (systemd.exec(5)), else the user's state folder (XDG Base Directory Specification), else that of a
-/// service.
+/// The folder that systemd assigned (systemd.exec(5)), else the user's state folder (XDG Base Directory Specification),
+/// else that of a service.
 fn default_state(environment: &impl Fn(&str) -> Option<String>) -> PathBuf {
     let set = |name: &str| environment(name).filter(|value| !value.is_empty());
     if let Some(assigned) = set("STATE_DIRECTORY") {

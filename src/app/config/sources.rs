@@ -1,4 +1,4 @@
-//! Where a setting comes from: the command line before the environment, that before the file, that before the default.
+//! Sources of settings and their precedence: command line, environment, file, default.
 
 use std::{fs, path::PathBuf};
 
@@ -45,7 +45,7 @@ const KEYS: [&str; 35] = [
     "log",
 ];
 
-/// The three places, read.
+/// Command line, environment and file.
 pub(super) struct Sources<'a> {
     args: &'a ServeArgs,
     environment: &'a dyn Fn(&str) -> Option<String>,
@@ -53,7 +53,7 @@ pub(super) struct Sources<'a> {
     path: PathBuf,
 }
 
-/// A setting's texts and where they stand, for the fault's sentence.
+/// A setting's texts and their source, for the fault's sentence.
 struct Found {
     texts: Vec<String>,
     place: String,
@@ -81,17 +81,17 @@ impl<'a> Sources<'a> {
         Self { args, environment, file, path }
     }
 
-    /// The keys that begin like this and that anybody set.
+    /// The keys with this prefix that are set.
     pub(super) fn set_with(&self, prefix: &str) -> impl Iterator<Item = &'static str> {
         KEYS.into_iter().filter(move |key| key.starts_with(prefix) && self.find(key, &mut Vec::new()).is_some())
     }
 
-    /// A setting of one value as it was written; none when nobody set it.
+    /// A setting with one value as text; `None` when it is not set.
     pub(super) fn text(&self, key: &str, faults: &mut Vec<String>) -> Option<String> {
         self.find(key, faults).and_then(|found| found.texts.into_iter().next())
     }
 
-    /// A setting of one value, parsed; none when that failed.
+    /// A setting with one value, parsed; `None` when it is not set or invalid.
     pub(super) fn parse<T>(
         &self,
         key: &str,
@@ -106,7 +106,7 @@ impl<'a> Sources<'a> {
         parse(&text).map_err(|fault| faults.push(format!("{place}: {fault}"))).ok()
     }
 
-    /// A setting of several values, those that parsed; empty when nobody set it.
+    /// A setting with several values, those that are valid; empty when it is not set.
     pub(super) fn list<T>(
         &self,
         key: &str,
@@ -125,14 +125,14 @@ impl<'a> Sources<'a> {
             return Some(Found { texts, place: format!("--{option}") });
         }
         let variable = format!("TILECAST_{}", key.to_ascii_uppercase());
-        // Set and empty is how a variable is unset in many a compose file.
+        // Many compose files set a variable to the empty text to unset it.
         if let Some(text) = (self.environment)(&variable).filter(|text| !text.is_empty()) {
             let texts: Vec<String> = match is_list(key) {
                 true => text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
                 false => vec![text],
             };
             if texts.is_empty() {
-                // It would hide what the file says: without its keys the server would be open.
+                // An empty variable would hide the file's value: without its keys the server would be open.
                 faults
                     .push(format!("{variable}: there is nothing between its commas; write values, or leave it empty"));
             }
@@ -212,14 +212,14 @@ fn is_number(key: &str) -> bool {
 
 fn read(path: &std::path::Path) -> Result<Table, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("the file cannot be read: {error}"))?;
-    // The parser's message shows the line; a key that stands there must not reach a log.
+    // The parser's message shows the line; a key in it must not reach a log.
     text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
         format!("line {line} is not TOML: {}", error.message())
     })
 }
 
-/// A value of the file as texts, or how it should be written.
+/// A value of the file as texts, or a sentence about the expected form.
 fn texts_of(key: &str, value: &Value) -> Result<Vec<String>, String> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),

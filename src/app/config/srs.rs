@@ -1,4 +1,4 @@
-//! The settings of SRS as a neighbour, which make sense together only.
+//! Settings of SRS as a neighbour, checked together.
 
 use super::sources::Sources;
 use crate::{
@@ -9,13 +9,13 @@ use crate::{
     },
 };
 
-/// As people name streams who name them by room and person.
+/// The usual pattern of stream names: room and participant.
 const STREAMS: &str = "live/{room}-{participant}";
 
-/// Most APIs: each is asked every few seconds.
+/// Most APIs: each is polled every few seconds.
 const MAX_APIS: usize = 16;
 
-/// The neighbour, if a secret is set.
+/// The settings of the neighbour, if a secret is set.
 pub(super) fn settings(sources: &Sources<'_>, faults: &mut Vec<String>) -> Option<Settings> {
     let secret = sources.text("srs_secret", faults);
     let streams = sources.parse("srs_streams", STREAMS, |text| said(text.parse::<Pattern>()), faults);

@@ -1,4 +1,4 @@
-//! Where workers run, and what a Docker Swarm needs to be told.
+//! Settings of the engine: where workers run, and everything about a Docker Swarm.
 
 use std::{fs, net::SocketAddr};
 
@@ -8,23 +8,24 @@ use crate::{
     front::docker::{MIN_SECRET_BYTES, SwarmSettings},
 };
 
-/// Where workers find the front if nothing else is said: every address of its container or machine.
+/// Default address for workers: every address of the container or machine.
 const LISTEN: &str = "0.0.0.0:8190";
 
-/// Longest name of an installation: with a room's 17 characters it stays within Docker's 63 for a service, and a secret's 9 more.
+/// Longest name of an installation: with a room's 17 characters it fits Docker's 63 for a service, and a secret has 9
+/// more.
 const MAX_NAME: usize = 32;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineConfig {
     /// On this machine, as child processes.
     Local,
-    /// Wherever Docker Swarm puts them.
+    /// On the machines of a Docker Swarm.
     Swarm {
-        /// What Swarm is asked for.
+        /// Settings of the Swarm.
         settings: Box<SwarmSettings>,
-        /// Where workers are let in.
+        /// Address of the door for workers.
         listen: SocketAddr,
-        /// What all fronts know, when there are several.
+        /// The secret of the cluster, when there are several fronts.
         cluster: Option<Secret>,
     },
 }
@@ -36,11 +37,11 @@ impl EngineConfig {
     }
 }
 
-/// Reads everything about the engine; `log` is the filter of the log.
+/// Reads all settings of the engine; `log` is the log filter.
 pub(super) fn engine(sources: &Sources<'_>, log: &str, faults: &mut Vec<String>) -> Option<EngineConfig> {
     let is_swarm = sources.parse("engine", "local", which, faults)?;
     if !is_swarm {
-        // Without the engine they would do nothing, so somebody is mistaken.
+        // These settings have no effect without the engine, so they are a mistake.
         faults.extend(sources.set_with("swarm_").map(|key| format!("{key}: only engine = \"swarm\" uses it")));
         return Some(EngineConfig::Local);
     }
@@ -97,7 +98,7 @@ fn installation(text: &str) -> Result<String, String> {
     })
 }
 
-/// What the file holds, but for blanks at its ends, which editors leave there.
+/// The file's content without white space at its ends, which editors add.
 fn fleet_key(path: &str) -> Result<Secret, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("swarm_fleet_key_file: {path}: {error}"))?;
     let text = text.trim();

@@ -1,3 +1,5 @@
+//! Configuration tests: precedence, defaults and faults of settings.
+
 use std::{collections::BTreeMap, fs};
 
 use clap::{CommandFactory, Parser};

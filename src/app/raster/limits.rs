@@ -1,4 +1,4 @@
-//! What a process that draws gives up before it reads a byte of its job.
+//! Resource limits and sandbox of a drawing process, set before it reads a byte of its job.
 
 use anyhow::Context;
 use rustix::{
@@ -15,24 +15,25 @@ use crate::{
     sandbox::{self, Calls, Files},
 };
 
-/// What fonts may take of the address space, bytes: they are mapped, not read, and a set for every script has some hundred MB.
+/// Address space for fonts, bytes: they are mapped, not read, and a set for every script has some hundred MB.
 const FONTS: u64 = 1 << 30;
-/// Time for what no stranger's file makes long, a picture that is written and a layout that was checked, s: a slow machine must not
-/// refuse a large one.
+/// CPU time of jobs that no stranger's file can prolong (writing a picture, drawing a checked layout), s: a slow
+/// machine must not refuse a large one.
 const OWN_SECONDS: u64 = 10;
-/// Most files that are open at once: the three standard ones, and fonts one after the other.
+/// Most open files: the three standard ones, and fonts one after the other.
 const FILES: u64 = 32;
-/// How much lower its priority is than the front's, as a worker's: a full machine must still come to it in time.
+/// How much lower its priority is than the front's, as for a worker: it must still be scheduled in time on a full
+/// machine.
 const NICE: i32 = 1;
-/// Whom the kernel ends first when memory runs out.
+/// OOM score: the kernel ends this process first when memory runs out.
 const OOM_SCORE: &str = "1000";
 
-/// Gives it up, for good. What else such a process can do without belongs here.
+/// Gives up everything that a drawing process does not need, permanently.
 ///
 /// # Errors
 /// When a limit cannot be set: then nothing may be read.
 pub fn apply(task: Task) -> anyhow::Result<()> {
-    // Both only make it kinder to others.
+    // Both only protect other processes.
     let _ = setpriority_process(None, (getpriority_process(None).unwrap_or(0) + NICE).min(19));
     let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
 
@@ -41,7 +42,7 @@ pub fn apply(task: Task) -> anyhow::Result<()> {
     limit(Resource::As, mapped + MEMORY + fonts)?;
     limit(Resource::Data, written + MEMORY)?;
     let seconds = if task == Task::Upload { CPU_SECONDS } else { OWN_SECONDS };
-    // At the first the kernel says why the process ends (SIGXCPU), at the second it only kills.
+    // At the first limit the kernel's signal names the reason (SIGXCPU); at the second it only kills.
     set(Resource::Cpu, seconds, seconds + 1)?;
     limit(Resource::Nofile, FILES)?;
     limit(Resource::Fsize, 0)?;
@@ -50,8 +51,8 @@ pub fn apply(task: Task) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gives up files, but for fonts where there is text to set, and system calls. What this kernel lacks for it the front has told at
-/// its start; the limits hold all the same.
+/// Gives up system calls and files, except fonts where text is drawn. The front has reported missing kernel features at
+/// its start; the limits hold in any case.
 fn confine(task: Task) {
     let (read, calls) = match task {
         Task::Upload | Task::Pack => (Vec::new(), Calls::Compute),
@@ -72,7 +73,7 @@ fn set(resource: Resource, soft: u64, hard: u64) -> anyhow::Result<()> {
     setrlimit(resource, limit).with_context(|| format!("{resource:?} cannot be limited"))
 }
 
-/// What this process has mapped by now, mostly libraries, and what of it can be written, bytes.
+/// Present address space of this process, mostly libraries, and the writable part of it, bytes.
 fn in_use() -> Option<[u64; 2]> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: Vec<u64> = statm.split_whitespace().map_while(|field| field.parse().ok()).collect();

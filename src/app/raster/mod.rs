@@ -1,8 +1,8 @@
-//! `tilecast raster`: one job of drawing, in a process that may die of it.
+//! `tilecast raster` (sandboxed image decoder): one job of drawing, in a process that may die.
 //!
-//! What strangers upload, and whatever sets text in fonts, is read here and nowhere else in a server. The process gives up everything
-//! but computing before it reads a byte, answers on its standard output, and ends. The front starts it, waits only so long, and
-//! trusts nothing that it says (`front/raster`); the messages are `draw::job`'s.
+//! In a server, only this process decodes uploads and draws text with fonts. It gives up everything but computing
+//! before it reads a byte, answers on its standard output, and ends. The front starts it, limits its time, and trusts
+//! none of its output (`front/raster`); the messages are in `draw::job`.
 
 mod limits;
 mod work;
@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
-/// Stack of the thread that works, bytes: an SVG nested some thousands deep. One nested deeper ends this process.
+/// Stack of the working thread, bytes: enough for an SVG nested some thousands deep. A deeper one ends this process.
 const STACK: usize = 16 << 20;
 
 /// One job of drawing; started by `serve`, not by people.
@@ -26,7 +26,8 @@ pub struct RasterArgs {
     task: Task,
 }
 
-/// What is to be done. It is said on the command line, so that the limits are those of the job before any of it is read.
+/// What is to be done. It is said on the command line, so that the limits are those of the job before any of it is
+/// read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Task {
     /// A file that somebody uploaded becomes pixels.
@@ -40,7 +41,8 @@ pub enum Task {
 /// Does one job.
 ///
 /// # Errors
-/// When the limits cannot be set, or the job could not be read or answered. What is wrong with an upload is an answer.
+/// When the limits cannot be set, or the job could not be read or answered. A fault of the upload is an answer, not an
+/// error.
 pub fn run(args: &RasterArgs) -> anyhow::Result<()> {
     let task = args.task;
     limits::apply(task)?;

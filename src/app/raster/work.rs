@@ -1,4 +1,4 @@
-//! The jobs themselves, from a reader to a writer.
+//! Drawing jobs, from a reader to a writer.
 
 use std::{
     cell::RefCell,
@@ -20,7 +20,7 @@ use crate::{
     media::Size,
 };
 
-/// A file that somebody uploaded becomes pixels.
+/// Decodes an upload to pixels.
 ///
 /// # Errors
 /// When it cannot be read or answered.
@@ -37,7 +37,7 @@ pub fn upload(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> 
     }
 }
 
-/// Pixels become a finished picture.
+/// Encodes pixels as a finished picture.
 ///
 /// # Errors
 /// When they cannot be read or answered.
@@ -57,7 +57,7 @@ pub fn pack(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// A layout is drawn for people who are not there.
+/// Draws a layout for synthetic people.
 ///
 /// # Errors
 /// When the job cannot be read or answered.
@@ -80,8 +80,8 @@ pub fn preview(input: &mut impl Read, output: &mut impl Write) -> io::Result<()>
     job::write(output, &Answer::File { size, bytes: png.len() }, &png)
 }
 
-/// Finished pictures, decoded when they are shown. The last one is kept, since a watermark and a logo are often the same; all of
-/// them could be more than fits in memory.
+/// Finished pictures, decoded when they are shown. The last one is kept, since a watermark and a logo are often the
+/// same. All of them together might not fit in memory.
 struct Images {
     files: HashMap<AssetHash, Vec<u8>>,
     last: RefCell<Option<(AssetHash, Arc<RgbaImage>)>>,

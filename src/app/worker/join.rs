@@ -1,8 +1,9 @@
-//! A worker on another machine: dials its front, then runs the worker proper as a child whose link it carries. Of several fronts it
-//! finds the one that has its room.
+//! Remote worker (`--join`): connects to its front, then runs the worker itself as a child process whose link it
+//! carries. In a cluster it finds the front that has its room.
 //!
-//! When the child or the connection ends it dials again: a child that crashes, or a front that comes back, is answered within
-//! a second and without Swarm. It ends when it is told to leave, when the front stays away, or by SIGTERM.
+//! When the child or the connection ends it connects again: after a crash of the child or a return of the front, work
+//! resumes within a second and without Swarm. It ends when it is told to leave, when the front stays away, or by
+//! SIGTERM.
 
 use std::{
     fs, io,
@@ -37,46 +38,48 @@ use crate::{
     sandbox,
 };
 
-/// How long one attempt to reach the front may take, greeting included; the front itself waits 3 s for its room.
+/// Longest time for one attempt to reach the front, greeting included; the front itself waits 3 s for its room.
 const ATTEMPT: Duration = Duration::from_secs(8);
 
-/// How long connecting may take. While a front is replaced its name still leads to where it was, from where nothing answers.
+/// Longest time for connecting. While a front is replaced, its name still leads to the old address, where nothing
+/// answers.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// Most addresses that are tried in one go: a cluster has fewer fronts than that.
+/// Most addresses of one attempt: a cluster has fewer fronts.
 const MAX_ADDRESSES: usize = 32;
 
-/// Most times in a row that a worker goes on at once to where it is sent: rooms move, but not in circles.
+/// Most consecutive redirects that a worker follows at once: rooms move, but not in circles.
 const MAX_HOPS: u32 = 3;
 
-/// Waits between attempts: a front that is replaced is away for about two seconds.
+/// Shortest and longest wait between attempts: a front that is replaced is away for about two seconds.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
-/// A front that cannot be reached for this long is gone; Swarm then shows the failure and starts anew, perhaps elsewhere.
+/// A front that cannot be reached for this long is gone; then Swarm shows the failure and starts a new task, perhaps
+/// elsewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long the child may take to end once its link is closed. Nobody hears what it still says, and until one that hangs is
-/// ended the room has no program.
+/// Time for the child to end after its link is closed. Nobody reads its output any more, and until a hanging child is
+/// killed the room has no program.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// How an attempt ended.
 enum Attempt {
     /// There was a link, and it has ended.
     Worked,
-    /// The front has nothing to do now.
+    /// The front has no work now.
     NotYet(String),
     /// The room is at the front at this address.
     Elsewhere(String),
     Leave(String),
 }
 
-/// Works with the ticket in this file until there is no more to do.
+/// Works with the ticket in this file until there is no more work.
 pub fn run(ticket: &Path) -> anyhow::Result<()> {
     let text = fs::read_to_string(ticket).with_context(|| format!("{} cannot be read", ticket.display()))?;
     // The parser's message could show the token.
     let ticket: Ticket =
         serde_json::from_str(&text).map_err(|_| anyhow::anyhow!("{} is not a ticket", ticket.display()))?;
-    // The ticket's token is in memory, and the worker proper runs as the same user.
+    // The ticket's token is in memory, and the child runs as the same user.
     if let Err(error) = sandbox::keep_to_itself() {
         tracing::warn!(%error, "other processes of this user can look into this one");
     }
@@ -104,7 +107,7 @@ async fn work(ticket: &Ticket) -> anyhow::Result<()> {
     let mut backoff = Backoff::new(AGAIN.0, AGAIN.1);
     let mut reached = Instant::now();
     let mut hops = 0;
-    // Where the room was last said to be.
+    // The last reported address of the room.
     let mut hint = None;
     loop {
         match attempt(ticket, hint.take(), &tls, &task).await {
@@ -163,8 +166,8 @@ async fn attempt(ticket: &Ticket, hint: Option<String>, tls: &TlsConnector, task
     Ok(Attempt::Worked)
 }
 
-/// Carries the link until either of its ends is closed. One that is closed is closed to both sides: a worker that hangs would never
-/// close its own.
+/// Carries the link until one of its ends is closed. Then both are closed: a worker that hangs would never close its
+/// own.
 async fn carry(front: TlsStream<TcpStream>, worker: UnixStream) -> io::Result<()> {
     let (mut from_front, mut to_front) = split(front);
     let (mut from_worker, mut to_worker) = split(worker);
@@ -175,7 +178,8 @@ async fn carry(front: TlsStream<TcpStream>, worker: UnixStream) -> io::Result<()
     ended.map(|_| ())
 }
 
-/// Reaches one of the fronts of a list, in an order of chance, so that those who lost a front do not all ask the same one.
+/// Connects to one of the fronts of a list, in random order, so that workers which lost a front do not all ask the same
+/// one.
 async fn connect(fronts: &str) -> anyhow::Result<TcpStream> {
     let mut addresses: Vec<SocketAddr> = Vec::new();
     let mut failure = None;
@@ -213,7 +217,7 @@ async fn dial(
     };
     stream.write_all(&join::encode(&greeting)).await?;
     stream.flush().await?;
-    // Byte by byte: what follows the answer belongs to the link.
+    // Byte by byte: bytes after the answer belong to the link.
     let mut input = BytesMut::new();
     loop {
         if let Some(answer) = join::decode(&mut input)? {
@@ -223,7 +227,7 @@ async fn dial(
     }
 }
 
-/// The worker proper and this side of its link. What it logs goes through this process's log.
+/// Starts the worker itself as a child, with this side of its link. Its log goes through this process's log.
 fn start_worker() -> anyhow::Result<(UnixStream, Child)> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
@@ -240,7 +244,7 @@ fn start_worker() -> anyhow::Result<(UnixStream, Child)> {
         .spawn()
         .context("the worker cannot be started")?;
     if let Some(printed) = child.stderr.take() {
-        // Ends with the child, whose end of the pipe it reads.
+        // It ends with the child, whose end of the pipe it reads.
         tokio::spawn(words::carry(printed, watch::Sender::default(), words::log_line));
     }
     Ok((UnixStream::from_std(ours)?, child))

@@ -1,4 +1,5 @@
-//! `tilecast worker`: one room's media, as a child process of its front or, by `--join`, on another machine.
+//! `tilecast worker` (media worker process): one room's media, as a child process of its front or, with `--join`, on
+//! another machine.
 
 mod join;
 
@@ -57,7 +58,7 @@ fn calibrate() -> anyhow::Result<()> {
     serde_json::to_writer(std::io::stdout(), &prices).context("the prices cannot be written")
 }
 
-/// Works over the link that is this process's standard input.
+/// Serves the link on this process's standard input.
 fn serve(confined: bool) -> anyhow::Result<()> {
     let link = std::io::stdin().as_fd().try_clone_to_owned().context("standard input is closed")?;
     let link = UnixStream::from(link);

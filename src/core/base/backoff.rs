@@ -13,7 +13,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The first ceiling is above `floor`; no wait is longer than `limit`.
+    /// Waits lie between `floor` and a ceiling that doubles up to `limit`.
     pub fn new(floor: Duration, limit: Duration) -> Self {
         Self { floor, ceiling: floor, limit }
     }

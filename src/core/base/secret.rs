@@ -6,8 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-/// A key or token. It prints as `***`, and comparison takes constant time. [`Secret::expose`] is the only way to read
-/// the text.
+/// A key or token. It prints as `***`, it compares in constant time, and only an explicit call gives its text.
 ///
 /// Serialising writes the text itself: secrets are stored in the room document and in the state store, and readers of
 /// those are allowed to see them.

@@ -1,11 +1,11 @@
-//! The small pictures of a participant's states.
+//! Badges: small pictures of a participant's states.
 
 use image::{Rgb, RgbaImage};
 
 use super::shape::blend_over;
 use crate::layout::Badge;
 
-/// Samples across a pixel.
+/// Supersampling: samples across a pixel.
 const FINE: u32 = 4;
 
 const RED: Rgb<u8> = Rgb([0xff, 0x5a, 0x5f]);
@@ -13,7 +13,7 @@ const GREEN: Rgb<u8> = Rgb([0x3d, 0xd6, 0x8c]);
 const AMBER: Rgb<u8> = Rgb([0xff, 0xb2, 0x24]);
 const DIM: Rgb<u8> = Rgb([0x9a, 0xa3, 0xad]);
 
-/// Paints it into a square with this corner and side, px.
+/// Paints the badge into a square with this corner and side, px.
 pub(super) fn paint(image: &mut RgbaImage, badge: Badge, (left, top): (f32, f32), side: f32) {
     let (left, top) = (left.round() as i64, top.round() as i64);
     let pixels = side.round().max(1.0) as u32;

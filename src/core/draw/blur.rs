@@ -1,16 +1,17 @@
-//! What is behind a picture that does not fill its tile: the picture itself, large and out of focus.
+//! Blurred background of a picture that does not fill its tile: a large, blurred copy of the picture itself.
 
 use super::format::{PlaneMut, Surface};
 use crate::media::Rect;
 
-/// Cells of the blurred copy, columns and rows: what is left of a picture that is out of focus.
+/// Columns and rows of the blurred copy: the detail that is left of a picture out of focus.
 const CELLS: (usize, usize) = (16, 10);
-/// Of every so many samples in both directions one is looked at.
+/// One of this many samples is read, in both directions.
 const STEP: usize = 3;
-/// How bright the copy is, of 256, so that the picture before it stands out.
+/// Brightness of the copy, of 256, so that the picture in front stands out.
 const BRIGHTNESS: i32 = 150;
 
-/// Paints everything around `inside`, whose numbers are even, with a blurred and darker copy of what is in it.
+/// Paints everything around `inside` with a blurred and darker copy of what is inside. The numbers of `inside` are
+/// even.
 pub fn blur_around(surface: &mut Surface<'_>, inside: Rect) {
     let whole = surface.bounds();
     for plane in 0..3 {
@@ -19,7 +20,7 @@ pub fn blur_around(surface: &mut Surface<'_>, inside: Rect) {
         let of = |px: i64| (px >> shift) as usize;
         let span = |start: i32, length: u32| of(start.into())..of(i64::from(start) + i64::from(length));
         let area = (span(inside.x, inside.width), span(inside.y, inside.height));
-        // Chroma fades towards its middle, everything else towards black.
+        // Chroma fades towards its middle value, everything else towards black.
         let black = if surface.format.shift(1) == 0 { 0 } else { [16, 128, 128][plane] };
         // The part of the picture that has the tile's shape.
         let (across, down) = (inside.width as f64 / whole.width as f64, inside.height as f64 / whole.height as f64);
@@ -38,7 +39,7 @@ pub fn blur_around(surface: &mut Surface<'_>, inside: Rect) {
 struct Cells([[f32; CELLS.0]; CELLS.1]);
 
 impl Cells {
-    /// The means of a plane's part.
+    /// The mean values of a part of the plane.
     fn of(plane: &PlaneMut<'_>, (columns, rows): (std::ops::Range<usize>, std::ops::Range<usize>), black: i32) -> Self {
         let mut cells = [[0.0; CELLS.0]; CELLS.1];
         let part = |range: &std::ops::Range<usize>, index: usize, count: usize| {
@@ -61,7 +62,7 @@ impl Cells {
         Self(cells)
     }
 
-    /// Spreads the cells over the whole plane but for `inside`.
+    /// Spreads the cells over the whole plane except `inside`.
     fn paint(
         &self,
         plane: &mut PlaneMut<'_>,
@@ -75,7 +76,7 @@ impl Cells {
                 continue;
             }
             let (top, down) = weights(y, height, CELLS.1);
-            // Padded by repetition, so that every column finds four.
+            // Edge cells are repeated, so that every column finds four.
             let mut line = [0.0f32; CELLS.0 + 3];
             for (index, cell) in line.iter_mut().enumerate() {
                 let column = index.saturating_sub(1).min(CELLS.0 - 1);
@@ -94,8 +95,9 @@ impl Cells {
     }
 }
 
-/// The first of the four cells, counted from one before the first, that sample `at` of `length` is made of, and their weights:
-/// a uniform cubic B-spline, whose slope and bend have no jumps that the eye would find.
+/// The four cells that sample `at` of `length` is made of, as the index of the first (counted from one before the first
+/// cell), and their weights. This is a uniform cubic B-spline: its slope and curvature have no jumps that the eye would
+/// see.
 fn weights(at: usize, length: usize, cells: usize) -> (usize, [f32; 4]) {
     let place = ((at as f32 + 0.5) * cells as f32 / length as f32 - 0.5).max(0.0);
     let first = (place as usize).min(cells - 1);

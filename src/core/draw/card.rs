@@ -1,4 +1,4 @@
-//! The card of somebody whose camera is off.
+//! Placeholder cards: what a tile shows for a participant without a picture.
 
 use image::RgbImage;
 
@@ -14,28 +14,29 @@ use crate::{
     media::Size,
 };
 
-/// Below this side, px, a card is its colour alone: nothing on it could be told apart.
+/// Below this side, px, a card is only its colour: nothing on it would be legible.
 const LEAST_DISC: f32 = 20.0;
 /// Smallest disc, px, however large a label is.
 const LEAST_RADIUS: f32 = 5.0;
-/// Below this side, px, a card has no name: it would be smaller than anybody reads.
+/// Below this side, px, a card has no name: the letters would be too small to read.
 const LEAST_NAME: f32 = 80.0;
 /// Smallest letters of a name, px.
 const LEAST_LETTERS: f32 = 11.0;
 
-/// How many times wider a card is than its edge.
+/// How many times wider than its edge line a card is.
 const EDGE: f32 = 360.0;
 
-/// What of a card the tile it is shown on makes needless.
+/// Which parts of a card its tile makes unnecessary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CardStyle {
-    /// The name below the disc; a label says it too.
+    /// Draw the name below the disc. False when a label shows the name.
     pub named: bool,
-    /// A line along the edge, which is square; round tiles and such with a border do without.
+    /// Draw a line along the edge. The line is square, so round tiles and tiles with a border have none.
     pub edged: bool,
-    /// What a label may take of it above and below, px: the disc keeps out of there.
+    /// Height that a label may cover above and below, px. The disc keeps out of there.
     pub clear: (u32, u32),
-    /// Length that the disc is measured by, px, where it is not the card's shorter side: less of the card is seen.
+    /// Length from which the disc's size follows, px, if that is not the card's shorter side: only a part of the card
+    /// is seen.
     pub side: Option<u32>,
 }
 
@@ -46,7 +47,7 @@ impl Default for CardStyle {
 }
 
 impl CardStyle {
-    /// For a tile of the scene.
+    /// The style for a tile of the scene.
     pub fn of(tile: &Tile) -> Self {
         let clear = tile.label.as_ref().map_or((0, 0), |label| {
             let height = words::line_height(&label.text).saturating_add(label.text.inset);
@@ -61,10 +62,10 @@ impl CardStyle {
     }
 }
 
-/// A card `size` px large for `name`, on a program with this background: a disc with the initials, in a colour that belongs to
-/// the name, and the name below, cut with an ellipsis where it does not fit.
+/// A card of `size` px for `name`, on a program with this background: a disc with the initials, in a colour that
+/// depends on the name, and the name below, cut with an ellipsis where it does not fit.
 ///
-/// Flat colours only: they cost the encoder nothing and show no bands.
+/// All colours are flat: they cost the encoder nothing and show no banding.
 pub fn card(fonts: &mut Fonts, size: Size, name: &str, background: Color, style: CardStyle) -> RgbImage {
     let palette = Palette::of(name, background);
     let (width, height) = (size.width as f32, size.height as f32);
@@ -79,7 +80,7 @@ pub fn card(fonts: &mut Fonts, size: Size, name: &str, background: Color, style:
     let letters = (side * 0.058).max(LEAST_LETTERS);
     let line = if side < LEAST_NAME || !style.named { None } else { fonts.line(name, letters, width * 0.86) };
     let gap = side * 0.065;
-    // Disc, gap and the height of capitals are centred as one, or as near to it as a label leaves them.
+    // Disc, gap and the height of capitals are centred as one block, or as near to the centre as a label allows.
     let below = if line.is_some() { gap + letters * 0.75 } else { 0.0 };
     let edge = |clear: u32| if clear > 0 { clear as f32 + gap / 2.0 } else { 0.0 };
     let (top, bottom) = (edge(style.clear.0), height - edge(style.clear.1));

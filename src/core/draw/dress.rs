@@ -1,4 +1,5 @@
-//! What a scene's tiles and overlays are painted with, in order, wherever they are on their way.
+//! Decorations (overlays): the strokes that a scene's tiles and overlays are painted with, in order, at rest and in
+//! motion.
 
 use super::{
     format::View,
@@ -12,7 +13,7 @@ use crate::{
     media::{Rect, Size},
 };
 
-/// What is to be told of a participant at the moment.
+/// The current states of a participant that badges show.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Marks {
     /// Their sound is kept out.
@@ -25,7 +26,7 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// The badges of a label that are to be shown.
+    /// The badges of a label that are shown now.
     pub fn badges(self, label: &Label) -> Vec<Badge> {
         let holds = |badge: &Badge| match badge {
             Badge::Muted => self.muted,
@@ -37,8 +38,8 @@ impl Marks {
     }
 }
 
-/// Adds a tile's strokes: its shadow, `face`, its lines, its label. Of the face, `seen` is the picture and the rest bars. Returns which
-/// of the new ones is the face.
+/// Adds a tile's strokes: its shadow, `face`, its lines, its label. Of the face, `seen` is the picture and the rest is
+/// bars. Returns the index of the face among the new strokes.
 pub fn tile<'a>(
     placed: &Placed<'_>,
     tile: &Tile,
@@ -52,7 +53,7 @@ pub fn tile<'a>(
     let plain = Stroke::new(outline, Ink::Picture(face, placed.rect), placed.opacity);
     if let Some(shadow) = tile.shadow.filter(|shadow| !shadow.color.is_none()) {
         let Rect { x, y, width, height } = placed.rect;
-        // The furthest that anything can be seen from the tile.
+        // The largest distance from the tile at which anything can be seen.
         let moved = |by: i32| by.clamp(-FAR, FAR);
         let rect = Rect { x: x + moved(shadow.x), y: y + moved(shadow.y), width, height };
         strokes.push(Stroke {
@@ -76,7 +77,7 @@ pub fn tile<'a>(
     at
 }
 
-/// What of a tile is picture and not bars, along either side only where a label of this size fits into it.
+/// The part of a tile that is picture and not bars. A side counts only where a label of this size fits into it.
 fn shown(tile: Rect, face: Size, seen: Rect, label: Size) -> Rect {
     let side = |start: i32, side: u32, face: u32, from: i32, seen: u32, label: u32| {
         let scaled = |length: u32| (u64::from(length) * u64::from(side) / u64::from(face.max(1))) as u32;
@@ -88,10 +89,10 @@ fn shown(tile: Rect, face: Size, seen: Rect, label: Size) -> Rect {
     Rect { x, y, width, height }
 }
 
-/// Longest way of a shadow from its tile, and longest blur, px: more than any canvas shows.
+/// Largest distance of a shadow from its tile, and largest blur, px: more than any canvas shows.
 const FAR: i32 = 4096;
 
-/// Adds an overlay's strokes: its fill, what it holds, its line.
+/// Adds an overlay's strokes: its fill, its content, its line.
 pub fn overlay<'a>(placed: &Placed<'_>, overlay: &Overlay, content: Option<&'a Sheet>, strokes: &mut Vec<Stroke<'a>>) {
     let outline = Outline { rect: placed.rect, radius: placed.radius };
     let plain = Stroke::new(outline, Ink::Flat(overlay.fill), placed.opacity);
@@ -116,7 +117,7 @@ fn edge<'a>(line: Border, plain: Stroke<'a>, strokes: &mut Vec<Stroke<'a>>) {
     }
 }
 
-/// A sheet at a place, cut to the outline of what it is written on.
+/// A sheet at a position, cut to the outline of what it lies on.
 fn written<'a>(rect: &Rect, sheet: &'a Sheet, plain: Stroke<'a>) -> Stroke<'a> {
     Stroke {
         outline: Outline { rect: *rect, radius: 0 },
@@ -127,18 +128,18 @@ fn written<'a>(rect: &Rect, sheet: &'a Sheet, plain: Stroke<'a>) -> Stroke<'a> {
 }
 
 impl<'a> Stroke<'a> {
-    /// All inside an outline.
+    /// A stroke that fills an outline.
     pub fn new(outline: Outline, ink: Ink<'a>, opacity: f64) -> Self {
         Self { outline, shape: Shape::Inside, ink, opacity: opacity as f32, within: None, without: None }
     }
 
-    /// What lies behind everything else: a picture of the whole canvas.
+    /// The backdrop: a picture of the whole canvas.
     pub fn ground(view: View<'a>) -> Self {
         let rect = Rect { x: 0, y: 0, width: view.size.width, height: view.size.height };
         Self::new(Outline { rect, radius: 0 }, Ink::Picture(view, rect), 1.0)
     }
 
-    /// One colour all over a canvas.
+    /// One colour over a whole canvas.
     pub fn flat(rect: Rect, paint: Paint) -> Self {
         Self::new(Outline { rect, radius: 0 }, Ink::Flat(paint), 1.0)
     }

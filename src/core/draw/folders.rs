@@ -1,4 +1,4 @@
-//! Where the system's fonts lie (fontconfig's fonts.conf).
+//! Font folders of the system (fontconfig's fonts.conf).
 
 use std::{
     collections::BTreeSet,
@@ -7,12 +7,13 @@ use std::{
 
 use fontconfig_parser::FontConfig;
 
-/// Where fonts are looked for when the system does not say.
+/// Usual font folders, for a system without a configuration.
 const USUAL: [&str; 2] = ["/usr/share/fonts", "/usr/local/share/fonts"];
 /// The same in the user's home.
 const OWN: [&str; 2] = [".fonts", ".local/share/fonts"];
 
-/// Every folder that [`Fonts::load`](super::Fonts::load) looks into: those with fonts, and those with the files that name them.
+/// Every folder that [`Fonts::load`](super::Fonts::load) reads: folders with fonts, and folders with configuration
+/// files.
 pub fn font_folders() -> Vec<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = set("HOME");
@@ -24,7 +25,7 @@ pub fn font_folders() -> Vec<PathBuf> {
         None => user.into_iter().chain(["/etc/fonts/local.conf".into(), "/etc/fonts/fonts.conf".into()]).collect(),
     };
     for file in files {
-        // One that is not there, or is broken, names no folders.
+        // A missing or broken file names no folders.
         let _ = config.merge_config(&file);
     }
     let at_home = |path: &Path| match path.strip_prefix("~") {
@@ -35,6 +36,6 @@ pub fn font_folders() -> Vec<PathBuf> {
     let named_in = config.config_files.iter().filter_map(|file| file.parent().map(Path::to_owned));
     let own = home.iter().flat_map(|home| OWN.map(|folder| home.join(folder)));
     let all: BTreeSet<PathBuf> = named.chain(named_in).chain(own).chain(USUAL.map(PathBuf::from)).collect();
-    // Links to the files that name folders lie elsewhere than the files.
+    // Links to configuration files lie elsewhere than the files.
     all.into_iter().chain([PathBuf::from("/etc/fonts")]).collect()
 }

@@ -1,4 +1,4 @@
-//! The two ways a picture lies in memory here, and colours in each.
+//! Pixel formats: I420 and planar RGB in memory, and colours in each.
 
 use image::{Rgb, RgbImage};
 
@@ -7,17 +7,17 @@ use crate::{
     media::{Rect, Size},
 };
 
-/// Three planes of bytes.
+/// A layout of three planes of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Y, U and V in BT.709, limited range; U and V have half as many columns and rows. What the stage works in.
+    /// Y, U and V in BT.709, limited range; U and V have half as many columns and rows. The format of the stage.
     I420,
     /// Red, green and blue, all of the same size.
     Rgb,
 }
 
 impl Format {
-    /// How often a plane's columns and rows are halved.
+    /// Subsampling: how often a plane's columns and rows are halved.
     pub fn shift(self, plane: usize) -> u32 {
         u32::from(self == Self::I420 && plane > 0)
     }
@@ -66,20 +66,20 @@ pub struct PlaneMut<'a> {
 /// A picture to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View<'a> {
-    /// How its planes lie; that of the surface it is painted on.
+    /// Layout of the planes; the same as the surface's on which the picture is painted.
     pub format: Format,
     pub size: Size,
     pub planes: [PlaneRef<'a>; 3],
-    /// How opaque each pixel is, in the picture's full size; opaque everywhere without.
+    /// Alpha of each pixel, in the picture's full size; `None` is opaque everywhere.
     pub alpha: Option<PlaneRef<'a>>,
-    /// Where there is anything to see at all, if that is known: even numbers, px from its corner.
+    /// The rectangles that are not transparent, if they are known: even numbers, px from the picture's corner.
     pub inked: Option<&'a [Rect]>,
 }
 
 /// A picture to paint on.
 #[derive(Debug)]
 pub struct Surface<'a> {
-    /// How its planes lie.
+    /// Layout of the planes.
     pub format: Format,
     /// px, even
     pub size: Size,
@@ -91,7 +91,7 @@ impl Surface<'_> {
         Rect { x: 0, y: 0, width: self.size.width, height: self.size.height }
     }
 
-    /// Samples in a row of a plane, and its rows.
+    /// Samples in a row of a plane, and number of rows.
     pub fn extent(&self, plane: usize) -> (usize, usize) {
         let shift = self.format.shift(plane);
         ((self.size.width >> shift) as usize, (self.size.height >> shift) as usize)

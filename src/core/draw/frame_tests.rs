@@ -1,4 +1,4 @@
-//! Whole scenes against the stored frames.
+//! Snapshot tests: whole scenes against stored frames.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ fn test_card(width: u32, height: u32) -> RgbImage {
     })
 }
 
-/// A ring on nothing, half of it half clear.
+/// A ring on a transparent background; half of the ring is half transparent.
 fn logo() -> RgbaImage {
     RgbaImage::from_fn(120, 120, |x, y| {
         let distance = (x as f32 - 59.5).hypot(y as f32 - 59.5);
@@ -125,7 +125,7 @@ fn every_fit_focus_and_crop() {
     assert_frame("fits", &drawn(&Scene { tiles, ..Scene::default() }));
 }
 
-/// Round corners over other tiles, lines, a shadow, half-clear tiles.
+/// Round corners over other tiles, lines, a shadow, half-transparent tiles.
 pub fn lines() -> Scene {
     let border = |px, color: &str| Some(Border { px, color: paint(color) });
     let mut tiles = vec![

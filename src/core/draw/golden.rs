@@ -1,8 +1,8 @@
-//! How frames are compared with the stored pictures of `tests/frames`.
+//! Golden frames: comparison with the stored pictures of `tests/frames`.
 //!
-//! Tolerance: on average 1 step of 255, and no more than 1 of 200 pixels off by more than 32: another version of a font
-//! renderer or of a scaler passes, a label 2 px off does not. Set `TILECAST_STORE_FRAMES` to store what is drawn now, and look
-//! at it.
+//! Tolerance: on average 1 step of 255, and at most 1 of 200 pixels differs by more than 32. Another version of a font
+//! renderer or of a scaler passes; a label that is 2 px off fails. Set `TILECAST_STORE_FRAMES` to store what is drawn
+//! now, and look at the result.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,13 @@ use image::{Rgb, RgbImage};
 
 /// Largest mean difference of a channel.
 const MEAN: f64 = 1.0;
-/// A pixel is off when a channel differs by more.
+/// A pixel differs when one channel differs by more than this.
 const OFF: u8 = 32;
-/// Of so many pixels one may be off.
+/// One of this many pixels may differ.
 const ONE_OF: u32 = 200;
 
-/// Compares a frame with the stored one of that name. What was drawn, what was expected and the difference are kept in
-/// `target/frames` if they differ.
+/// Compares a frame with the stored one of that name. If they differ, the drawn frame, the expected frame and the
+/// difference are written to `target/frames`.
 pub fn assert_frame(name: &str, actual: &RgbImage) {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let stored = root.join(format!("tests/frames/{name}.png"));
@@ -37,7 +37,7 @@ pub fn assert_frame(name: &str, actual: &RgbImage) {
     }
 }
 
-/// What is wrong, if anything is.
+/// The difference as a sentence, if it exceeds the tolerance.
 fn difference(actual: &RgbImage, expected: &RgbImage) -> Option<String> {
     if actual.dimensions() != expected.dimensions() {
         return Some(format!("{:?} px instead of {:?}", actual.dimensions(), expected.dimensions()));
@@ -51,7 +51,7 @@ fn difference(actual: &RgbImage, expected: &RgbImage) -> Option<String> {
         .then(|| format!("{mean:.2} off on average, {off} pixels far off (at most {MEAN} and {most})"))
 }
 
-/// Grey where they agree, brighter where they do not.
+/// A picture that is grey where both agree, and brighter where they differ.
 fn difference_of(actual: &RgbImage, expected: &RgbImage) -> RgbImage {
     RgbImage::from_fn(actual.width(), actual.height(), |x, y| {
         let other = expected.get_pixel_checked(x, y).copied().unwrap_or(Rgb([0; 3]));

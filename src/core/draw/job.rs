@@ -1,8 +1,8 @@
-//! What the front asks the process `tilecast raster` to do, and what that answers: the messages, and how they lie on its standard
+//! Jobs of the drawing process (`tilecast raster`) and their answers: the messages, and their form on its standard
 //! input and output.
 //!
-//! One process, one job. A message is a big-endian `u32` length, JSON of that length, then the bytes that the JSON tells of. Neither
-//! side believes the other: every length is bounded before anything is read.
+//! One process does one job. A message is a big-endian `u32` length, JSON of that length, then the bytes that the JSON
+//! announces. Neither side trusts the other: every length is checked before anything is read.
 
 use std::io::{self, Read, Write};
 
@@ -17,60 +17,62 @@ use crate::{
 
 /// Longest JSON of an answer, bytes: numbers, and one sentence.
 pub const MAX_ANSWER: usize = 4096;
-/// Longest JSON of a job, bytes: the largest template written out with all that it left to defaults, and its images' names.
+/// Longest JSON of a job, bytes: the largest template with all defaults written out, and the names of its images.
 pub const MAX_JOB: usize = 4 << 20;
 /// Longest sentence of an answer, characters.
 pub const MAX_SENTENCE: usize = 400;
-/// Most bytes of the images of one preview: what a worker keeps of them for one room.
+/// Most bytes of the images of one preview: as much as a worker keeps for one room.
 pub const MAX_IMAGES: usize = 64 << 20;
-/// Largest file of a preview, bytes: a 4K canvas that does not compress is 25 MB.
+/// Largest file of a preview, bytes: a 4K canvas that does not compress has 25 MB.
 pub const MAX_PREVIEW: usize = 32 << 20;
 
-/// Makes a finished picture of pixels, which follow: width x height x 4 bytes, straight alpha. Answered by [`Answer::File`].
+/// Encodes pixels, which follow, as a finished picture: width x height x 4 bytes, straight alpha. The answer is
+/// [`Answer::File`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pack {
     pub size: Size,
-    /// They were lossy already.
+    /// The pixels come from a lossy format.
     pub lossy: bool,
     /// Largest file, bytes.
     pub most: usize,
 }
 
-/// Draws a layout for people who are not there; the images' files follow, in their order. Answered by [`Answer::File`], a PNG.
+/// Draws a layout for synthetic people. The images' files follow, in their order. The answer is [`Answer::File`], a
+/// PNG.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preview {
     pub template: Template,
-    /// What a room would set, checked against it.
+    /// The arguments that a room would set, checked against the template.
     pub arguments: Arguments,
     pub rehearsal: Rehearsal,
     pub canvas: Canvas,
-    /// What the template calls images, which they are, and how long their files are, bytes. Those that are not shown have no file.
+    /// The images: name in the template, hash, and length of the file in bytes. An image that is not shown has no file.
     pub images: Vec<(AssetName, AssetHash, usize)>,
 }
 
-/// What came of a job. A file that is uploaded is the whole job of its kind, and needs no words.
+/// The result of a job. A job of kind "upload" consists of the file alone and needs no JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
     /// The upload's pixels follow: width x height x 4 bytes, straight alpha.
     Pixels {
         kind: Kind,
-        /// Its own size, px.
+        /// The image's own size, px.
         own: Size,
-        /// Of what follows, px.
+        /// The size of the pixels that follow, px.
         size: Size,
-        /// The format was lossy.
+        /// The format of the upload is lossy.
         lossy: bool,
     },
     /// A picture's file follows.
     File { size: Size, bytes: usize },
-    /// It cannot be done; why, a sentence without its end.
+    /// The job failed; a sentence without its full stop says why.
     Refused(String),
 }
 
-/// The bytes before those that a message tells of.
+/// A message's length and JSON, the bytes before the announced ones.
 pub fn head(message: &impl Serialize) -> Vec<u8> {
     let json = serde_json::to_vec(message).expect("jobs and answers have text keys and finite numbers");
     let mut head = (json.len() as u32).to_be_bytes().to_vec();
@@ -78,26 +80,26 @@ pub fn head(message: &impl Serialize) -> Vec<u8> {
     head
 }
 
-/// How long a message's JSON is, from its first four bytes; `None` if it is longer than it may be.
+/// Length of a message's JSON, from its first four bytes; `None` if it exceeds `most`.
 pub fn length(first: [u8; 4], most: usize) -> Option<usize> {
     let length = u32::from_be_bytes(first) as usize;
     (1..=most).contains(&length).then_some(length)
 }
 
-/// Writes a message and the bytes that it tells of.
+/// Writes a message and the bytes that it announces.
 ///
 /// # Errors
-/// As the writer's.
+/// Errors of the writer.
 pub fn write(output: &mut impl Write, message: &impl Serialize, bytes: &[u8]) -> io::Result<()> {
     output.write_all(&head(message))?;
     output.write_all(bytes)?;
     output.flush()
 }
 
-/// Reads a message's JSON, of at most `most` bytes.
+/// Reads a message's JSON of at most `most` bytes.
 ///
 /// # Errors
-/// As the reader's, and `InvalidData` for what is no such message.
+/// Errors of the reader, and `InvalidData` for bytes that are no such message.
 pub fn read<T: DeserializeOwned>(input: &mut impl Read, most: usize) -> io::Result<T> {
     let mut first = [0; 4];
     input.read_exact(&mut first)?;
@@ -107,10 +109,10 @@ pub fn read<T: DeserializeOwned>(input: &mut impl Read, most: usize) -> io::Resu
     serde_json::from_slice(&json).map_err(|error| invalid(&error.to_string()))
 }
 
-/// The next so many bytes.
+/// Reads the next `length` bytes.
 ///
 /// # Errors
-/// As the reader's, and when it ends before.
+/// Errors of the reader, and an early end of the input.
 pub fn take(input: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
@@ -124,7 +126,8 @@ fn invalid(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
-/// A sentence of the other side's, fit for a log and a page: one line without control characters, of bounded length.
+/// A sentence of the other side, made safe for a log and a page: one line without control characters, of bounded
+/// length.
 pub fn sentence(text: &str) -> String {
     let plain = text.chars().map(|char| if char.is_control() { ' ' } else { char });
     plain.take(MAX_SENTENCE).collect::<String>().trim().to_owned()

@@ -1,4 +1,4 @@
-//! What files people may upload as images, told from their first bytes alone.
+//! Image formats of uploads, told by magic bytes.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ impl Kind {
         }
     }
 
-    /// What the first bytes of a file say it is.
+    /// The format that the first bytes of a file indicate.
     pub fn of(file: &[u8]) -> Option<Self> {
         if file.starts_with(b"\x89PNG\r\n\x1a\n") {
             return Some(Self::Png);

@@ -1,6 +1,6 @@
-//! What drawing one thing may take, in a process of its own.
+//! Resource limits of a drawing process.
 
-/// Memory, bytes: the largest picture that is read, at 16 bits a channel, and at 8 beside it.
+/// Memory, bytes: the largest picture that is read at 16 bits per channel, and a copy at 8 bits.
 pub const MEMORY: u64 = 256 << 20;
-/// Time of one core, s: ten times what the largest usual upload takes.
+/// CPU time, s: ten times the time of the largest usual upload.
 pub const CPU_SECONDS: u64 = 2;

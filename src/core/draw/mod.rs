@@ -1,8 +1,9 @@
-//! Pictures from nothing but words and numbers: cards, labels, lines, shadows, and how all of a scene lies one over the other.
+//! Drawing (2D rendering): cards, labels, lines, shadows and the order in which a scene's parts lie over each other.
 //!
-//! The stage paints with it on what GStreamer composed, the preview paints everything with it. Pure Rust over the system's
-//! fonts; decodes uploaded images within limits and no media, knows no room and no clock. Nothing here starts, so nothing stops.
-//! What strangers made is decoded by `upload` alone, which only a process that may die calls.
+//! The stage paints with this folder on frames that GStreamer composed; a preview is painted with it entirely. It is
+//! pure Rust over the system's fonts. It decodes uploaded images within limits, and no other media; it knows no room
+//! and no clock. Nothing starts here, so nothing stops. Only `upload` decodes strangers' files, and only a process that
+//! may die calls it.
 
 mod badge;
 mod blur;

@@ -1,4 +1,5 @@
-//! How much of each pixel lies inside a round-cornered rectangle, on a line along its edge, or in its shadow.
+//! Anti-aliased coverage: how much of each pixel lies inside a round-cornered rectangle, on a line along its edge, or
+//! in its shadow.
 
 use std::ops::Range;
 
@@ -9,28 +10,28 @@ use crate::media::Rect;
 pub struct Outline {
     /// px of the canvas
     pub rect: Rect,
-    /// Of the corners, px; more than half the shorter side counts as that.
+    /// Corner radius, px; at most half of the shorter side counts.
     pub radius: u32,
 }
 
 /// Which part of an [`Outline`] is painted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// All inside of it.
+    /// The whole inside.
     Inside,
-    /// A line so many px wide along the inside of its edge.
+    /// A line of this width, px, along the inside of the edge.
     Edge(u32),
-    /// A haze, from the full colour so many px inside to nothing as many px outside of its edge.
+    /// A blurred edge: full colour at this distance inside of the edge, nothing at the same distance outside, px.
     Haze(u32),
 }
 
 impl Outline {
-    /// The radius that fits the rectangle.
+    /// The radius, limited by the rectangle.
     pub fn radius(&self) -> u32 {
         self.radius.min(self.rect.width / 2).min(self.rect.height / 2)
     }
 
-    /// Writes how much of each pixel of row `y`, columns `xs`, is painted, 0 to 255. `out` is as long as `xs`.
+    /// Writes the coverage of each pixel of row `y`, columns `xs`, 0 to 255. `out` is as long as `xs`.
     pub fn cover(&self, shape: Shape, y: i32, xs: Range<i32>, out: &mut [u8]) {
         match shape {
             Shape::Haze(blur) if blur > 0 => self.haze(blur as f32, y, xs, out),
@@ -51,7 +52,7 @@ impl Outline {
         self.runs(y, xs, |run, coverage| out[run].fill(coverage));
     }
 
-    /// The outline so many px further in.
+    /// The outline, inset by this many px.
     fn inner(&self, by: u32) -> Option<Self> {
         let Rect { x, y, width, height } = self.rect;
         let narrow = |side: u32| side.checked_sub(by.saturating_mul(2)).filter(|side| *side > 0);
@@ -60,8 +61,8 @@ impl Outline {
         Some(Self { rect, radius: self.radius().saturating_sub(by) })
     }
 
-    /// Calls back for each run of equally covered pixels of a row, counted from the start of `xs`; runs that are not covered
-    /// are left out.
+    /// Calls `put` for each run of equally covered pixels of a row, counted from the start of `xs`. Runs without
+    /// coverage are left out.
     fn runs(&self, y: i32, xs: Range<i32>, mut put: impl FnMut(Range<usize>, u8)) {
         let Rect { x, y: top, width, height } = self.rect;
         let (right, bottom, radius) = (x + width as i32, top + height as i32, self.radius() as i32);
@@ -74,7 +75,7 @@ impl Outline {
                 put((from - xs.start) as usize..(to - xs.start) as usize, coverage);
             }
         };
-        // How far the row is beyond the corners' centres.
+        // How far the row lies beyond the corners' centres.
         let beyond = radius - (y - top).min(bottom - 1 - y);
         if beyond <= 0 {
             return run(x, right, 255);

@@ -1,7 +1,7 @@
-//! Colours that belong to a name, and that can be told apart and read on the program's background.
+//! Colours of a card: derived from a name, distinguishable, and readable on the program's background.
 //!
-//! Chosen in OKLCH (Björn Ottosson, "A perceptual color space for image processing", 2020), where equal lightness looks equal in
-//! every hue.
+//! The colours are chosen in OKLCH (Björn Ottosson, "A perceptual color space for image processing", 2020), where equal
+//! lightness looks equal in every hue.
 
 use image::Rgb;
 
@@ -10,12 +10,12 @@ use crate::layout::Color;
 /// The colours of one card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Palette {
-    /// The card itself: the program's background, a little away from it towards the name's hue.
+    /// The card itself: the program's background, moved a little towards the name's hue.
     pub surface: Rgb<u8>,
-    /// A line around the card, so that cards on top of each other can be told apart.
+    /// A line around the card, so that adjacent cards can be told apart.
     pub edge: Rgb<u8>,
     pub disc: Rgb<u8>,
-    /// What is on the disc.
+    /// The letters on the disc.
     pub on_disc: Rgb<u8>,
     pub text: Rgb<u8>,
 }
@@ -37,7 +37,7 @@ impl Palette {
     }
 }
 
-/// FNV-1a, 32 bits, its halves folded: the same colour for a name on every machine and in every version.
+/// FNV-1a, 32 bits, with its halves folded: a name has the same colour on every machine and in every version.
 fn hash(name: &str) -> u32 {
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     hash ^ hash >> 16

@@ -1,4 +1,4 @@
-//! What a template looks like, with people who are not there.
+//! Layout previews: a template drawn with synthetic people.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{
     media::Size,
 };
 
-/// Who stands in, from several scripts so that an admin sees that names of all kinds work.
+/// Names of the synthetic people, from several scripts, so that an admin sees that every script works.
 const NAMES: [&str; 16] = [
     "Alice Martin",
     "Bruno Costa",
@@ -32,26 +32,26 @@ const NAMES: [&str; 16] = [
     "Priya Sharma",
 ];
 
-/// What time it is: 14:05:09, in which all digits can be told apart from those beside them.
+/// The time of day on a preview: 14:05:09, whose digits all differ from their neighbours.
 const TIME: i64 = 50_709;
 
-/// A meeting that is not there.
+/// A synthetic meeting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rehearsal {
-    /// How many people, at most [`MAX_TILES`] are shown.
+    /// How many people take part; at most [`MAX_TILES`] are shown.
     pub participants: usize,
-    /// How many of them are screen shares, the last ones; left out, one if the layout asks for one.
+    /// How many of them are screen shares, the last ones. `None`: one if the layout asks for one.
     pub screens: Option<usize>,
     /// Who has the floor and spoke last, counted from 1; 0 is nobody.
     pub speaking: usize,
     /// Who is pinned, counted from 1; 0 is nobody.
     pub pinned: usize,
-    /// For how many seconds this has been so.
+    /// For how many seconds this state has lasted.
     pub seconds: u64,
 }
 
 impl Rehearsal {
-    /// Why there is no such meeting, a sentence; none when there is.
+    /// Why such a meeting is impossible, as a sentence; `None` when it is possible.
     pub fn fault(&self) -> Option<String> {
         let Self { participants, screens, speaking, pinned, seconds } = *self;
         if participants > MAX_TILES {
@@ -59,7 +59,7 @@ impl Rehearsal {
         }
         let among = [("screen", screens.unwrap_or(0)), ("speaking", speaking), ("pinned", pinned)];
         let beyond = among.into_iter().find(|(_, number)| *number > participants);
-        // Whoever draws nobody need not say that nobody speaks.
+        // A meeting without people need not say that nobody speaks.
         let beyond = beyond.filter(|(name, number)| (*name, *number, participants) != ("speaking", 1, 0));
         if let Some((name, number)) = beyond {
             return Some(format!("{name} is {number}, of {participants} participants; ask for 0 to {participants}"));
@@ -68,11 +68,11 @@ impl Rehearsal {
     }
 }
 
-/// Longest that a rehearsal looks ahead, s: an hour turns every page.
+/// Largest `seconds` of a rehearsal: an hour turns every page.
 const MAX_SECONDS: u64 = 3600;
 
-/// Draws a layout for a meeting that is not there, as large as the canvas; see [`Layout::parts`] for who plays what.
-/// `images` has the pictures that the layout shows; one that it lacks is left out.
+/// Draws a layout for a synthetic meeting, in the canvas's size; see [`Layout::parts`] for the assignment of roles.
+/// `images` has the pictures that the layout shows; a missing one is left out.
 pub fn preview(
     fonts: &mut Fonts,
     layout: &Layout,
@@ -103,15 +103,15 @@ pub fn preview(
     render(fonts, &scene, canvas, &|id| faces.get(id).cloned().unwrap_or_default(), images, TIME)
 }
 
-/// What somebody's camera would show, as large as the scene needs it; `None` if the scene does not. It has a camera's shape, so
-/// that it is cut, or leaves bars, where a camera's picture would.
+/// The synthetic camera picture of a person, as large as the scene needs it; `None` if the scene does not show it. It
+/// has a camera's aspect ratio, so that it is cut, or leaves bars, like a camera's picture.
 fn stand_in(fonts: &mut Fonts, person: &Person, scene: &Scene, speaking: bool) -> Option<Face> {
     let tiles = || scene.tiles.iter().filter(|tile| tile.participant == person.id);
     let tile = tiles().max_by_key(|tile| u64::from(tile.rect.width) * u64::from(tile.rect.height))?;
     let (size, seen) = (camera(tile.rect.size()), tile.rect);
     let own = CardStyle::of(tile);
     let named = tiles().all(|tile| tile.label.is_none());
-    // What the tile cuts off the picture, above and below alike, is as far away as a label that is not there.
+    // The tile cuts the picture equally above and below; the disc keeps out of there as it would of a label.
     let cut = if tile.fit == layout::Fit::Cover { (size.height - seen.height) / 2 } else { 0 };
     let clear = (own.clear.0.saturating_add(cut), own.clear.1.saturating_add(cut));
     let style = CardStyle { named, clear, side: Some(seen.width.min(seen.height)), ..own };
@@ -119,7 +119,8 @@ fn stand_in(fonts: &mut Fonts, person: &Person, scene: &Scene, speaking: bool) -
     Some(Face { name: person.name.clone(), picture: Some(picture), marks: Marks { speaking, ..Marks::default() } })
 }
 
-/// The smallest size of a camera's shape that covers a tile; the tile's own where rounding alone made it another.
+/// The smallest size with a camera's aspect ratio that covers a tile; the tile's own size where they differ only by
+/// rounding.
 fn camera(Size { width, height }: Size) -> Size {
     let (across, down) = (height * 16 / 9, width * 9 / 16);
     if across.abs_diff(width) <= 2 || down.abs_diff(height) <= 2 {

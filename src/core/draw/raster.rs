@@ -1,4 +1,5 @@
-//! Finished pictures of uploads: written by us from pixels, so that whoever shows one reads a file of ours and nobody else's.
+//! Finished pictures (rasters) of uploads. Our own process writes them from pixels, so that nobody who shows one has to
+//! read a stranger's file.
 
 use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits, RgbaImage,
@@ -11,30 +12,30 @@ use image::{
 use super::scale::scaled;
 use crate::{layout::fit::Area, media::Size};
 
-/// Most pixels: a 4K canvas. Decoded, that is 33 MB.
+/// Most pixels: a 4K canvas. Decoded, they take 33 MB.
 pub const MAX_PIXELS: u64 = 3840 * 2160;
 /// Longest side, px: a banner across two 4K canvases.
 pub const MAX_SIDE: u32 = 8192;
-/// Largest file, bytes: a photograph of a 4K canvas is 4 MB, and a frame of the link to a worker may have 16 MiB.
+/// Largest file, bytes: a photograph of a 4K canvas has 4 MB, and a frame of the link to a worker may have 16 MiB.
 pub const MAX_BYTES: usize = 6 << 20;
 
-/// Qualities of a JPEG (ITU-T T.81 annex K's tables, scaled as libjpeg does) that are tried before it is made smaller: one at which
-/// nobody sees a difference, and one at which nobody minds.
+/// JPEG qualities (ITU-T T.81 annex K's tables, scaled as libjpeg does) that are tried before the picture is made
+/// smaller: at the first, no difference is visible; at the second, the difference is acceptable.
 const QUALITIES: [u8; 2] = [90, 75];
-/// How often a picture is made smaller until its file is small enough: each time takes at least a tenth off.
+/// How often a picture is made smaller until its file is small enough: each step removes at least a tenth.
 const MAX_TRIES: usize = 8;
 
 /// Why a file is no raster of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RasterError {
-    /// Larger than any of ours.
+    /// Larger than any raster of ours.
     #[error("it is {0}x{1} px in {2} bytes, and no finished picture is so large")]
     TooLarge(u32, u32, usize),
     #[error("it does not read: {0}")]
     Broken(String),
 }
 
-/// True if a raster may be so large.
+/// True if a raster may have this size.
 pub fn is_sane(Size { width, height }: Size) -> bool {
     width > 0
         && height > 0
@@ -43,8 +44,9 @@ pub fn is_sane(Size { width, height }: Size) -> bool {
         && u64::from(width) * u64::from(height) <= MAX_PIXELS
 }
 
-/// Writes a file of at most `most` bytes and says how large its picture is: smaller than the pixels were, if it must be. JPEG for
-/// opaque pixels that were lossy already, PNG for all others; `None` if nothing of that size shows them.
+/// Writes a file of at most `most` bytes and returns the size of its picture, which is smaller than the pixels' if
+/// necessary. The format is JPEG for opaque pixels from a lossy source, PNG for all others. `None` if no picture of
+/// this file size can show them.
 pub fn encode(mut pixels: RgbaImage, lossy: bool, most: usize) -> Option<(Size, Vec<u8>)> {
     let opaque = pixels.as_raw().chunks_exact(4).all(|pixel| pixel[3] == 255);
     for _ in 0..MAX_TRIES {
@@ -90,7 +92,7 @@ fn write(pixels: &RgbaImage, opaque: bool, lossy: bool, most: usize) -> Option<V
 /// The pixels, with straight alpha.
 ///
 /// # Errors
-/// When it is nothing that [`encode`] wrote.
+/// When [`encode`] did not write the file.
 pub fn decode(file: &[u8]) -> Result<RgbaImage, RasterError> {
     let format = if file.starts_with(b"\xff\xd8\xff") { ImageFormat::Jpeg } else { ImageFormat::Png };
     let mut reader = ImageReader::with_format(std::io::Cursor::new(file), format);

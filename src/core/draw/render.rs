@@ -1,4 +1,4 @@
-//! A whole scene as one picture: what the stage would show, without media.
+//! Scene renderer: a whole scene as one picture, as the stage would show it, without media.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -24,19 +24,19 @@ use crate::{
     media::{Rect, Size},
 };
 
-/// Who is to be seen on a tile.
+/// What a tile shows.
 #[derive(Debug, Clone, Default)]
 pub struct Face {
     /// What a card says.
     pub name: String,
-    /// Their camera's picture; a card without.
+    /// The camera's picture; `None` shows a card.
     pub picture: Option<RgbImage>,
-    /// What is to be told of them.
+    /// The participant's current states.
     pub marks: Marks,
 }
 
-/// Draws a scene at rest on a canvas. `cast` tells who is who, `images` has the uploads that scenes name (one that it lacks is
-/// left out), `utc` is the time of day for clocks, in seconds since 1970.
+/// Draws a scene at rest on a canvas. `cast` gives each participant's face. `images` has the uploads that scenes name;
+/// a missing one is left out. `utc` is the time of day for clocks, in seconds since 1970.
 pub fn render(
     fonts: &mut Fonts,
     scene: &Scene,
@@ -49,7 +49,7 @@ pub fn render(
     render_placed(fonts, scene, &placed, canvas, cast, images, utc)
 }
 
-/// The same of a scene that is on its way: everything as it is `placed`, drawn for where it is.
+/// Draws a scene in transition: everything at its place in `placed`, drawn in the size it has there.
 pub fn render_placed(
     fonts: &mut Fonts,
     scene: &Scene,
@@ -90,7 +90,7 @@ pub fn render_placed(
     planes.to_image()
 }
 
-/// What of a tile's face is its picture.
+/// The part of a tile's face that is picture.
 fn seen(of: &Tile, size: Size, face: &Face) -> Rect {
     let Tile { fit, focus, crop, .. } = *of;
     match face.picture.as_ref().filter(|_| !of.card) {

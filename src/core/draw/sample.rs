@@ -1,4 +1,4 @@
-//! Rows of a picture that is shown in another size, bilinear: good for what moves, which nobody sees sharply.
+//! Bilinear scaling of single rows, for pictures in motion, where nobody sees more sharpness.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use crate::media::Size;
 const BITS: u32 = 16;
 
 impl View<'_> {
-    /// Samples `columns` of row `row` of a plane (3 is alpha), as if the picture were `shown` px large. `kept` holds them if
-    /// they have to be made.
+    /// Samples `columns` of row `row` of a plane (3 is alpha), as if the picture were `shown` px large. `kept` is the
+    /// buffer for computed rows.
     pub(super) fn row<'r>(
         &'r self,
         plane: usize,
@@ -33,7 +33,7 @@ impl View<'_> {
     }
 }
 
-/// From how many samples to how many.
+/// A scaling in one direction: from how many samples to how many.
 #[derive(Clone, Copy)]
 struct Axis {
     from: usize,
@@ -41,9 +41,9 @@ struct Axis {
 }
 
 impl Axis {
-    /// The sample before the place where sample `to` comes from, and how far beyond it that is, of 256.
+    /// The source position of sample `to`: the sample before it, and the fraction beyond that sample, of 256.
     fn place(self, to: usize) -> (usize, u32) {
-        // Samples stand in the middle of their cells.
+        // Samples are in the middle of their cells.
         let twice = (((2 * to + 1) * self.from) << BITS) / (2 * self.to);
         let place = twice.saturating_sub(1 << (BITS - 1)).min((self.from - 1) << BITS);
         (place >> BITS, ((place >> (BITS - 8)) & 0xFF) as u32)

@@ -1,7 +1,8 @@
-//! Images in another size: separable Catmull-Rom (Keys 1981, a = -0.5), widened where the image shrinks so that nothing is skipped.
+//! High-quality image scaling: separable Catmull-Rom (Keys 1981, a = -0.5), widened where the image shrinks so that no
+//! sample is skipped.
 //!
-//! Row by row: beside source and result only the rows that one result row is made of are held, so that an image of 16 million px
-//! takes no more memory than its pixels.
+//! It works row by row. Beside source and result it holds only the rows that one result row is made of, so that an
+//! image of 16 million px takes no more memory than its pixels.
 
 use std::collections::VecDeque;
 
@@ -10,11 +11,11 @@ use wide::f32x4;
 
 use crate::{layout::fit::Area, media::Size};
 
-/// How far the filter reaches, in samples of the coarser side.
+/// Reach of the filter, in samples of the coarser side.
 const REACH: f32 = 2.0;
 
-/// The part `from` of an image with straight alpha as `to` px. Every pixel counts as much as it is opaque: what is under clear
-/// pixels has no colour.
+/// The part `from` of an image with straight alpha, scaled to `to` px. Every pixel is weighted by its alpha:
+/// transparent pixels have no colour.
 pub fn scaled(image: &RgbaImage, from: Area, to: Size) -> RgbaImage {
     let columns = Taps::new(from.x, from.size.width, to.width);
     let rows = Taps::new(from.y, from.size.height, to.height);
@@ -42,7 +43,7 @@ pub fn scaled(image: &RgbaImage, from: Area, to: Size) -> RgbaImage {
     result
 }
 
-/// A row with its colours multiplied by alpha.
+/// A row, premultiplied by alpha.
 fn row<'a>(image: &RgbaImage, row: usize, kept: &'a mut Vec<f32x4>) -> &'a [f32x4] {
     let length = image.width() as usize * 4;
     kept.clear();
@@ -54,7 +55,7 @@ fn row<'a>(image: &RgbaImage, row: usize, kept: &'a mut Vec<f32x4>) -> &'a [f32x
     kept
 }
 
-/// The bytes of a colour that is multiplied by alpha.
+/// The bytes of a premultiplied colour, with straight alpha.
 fn straight(color: f32x4) -> [u8; 4] {
     let [red, green, blue, alpha] = color.to_array();
     if alpha < 0.5 {
@@ -65,9 +66,9 @@ fn straight(color: f32x4) -> [u8; 4] {
     [byte(red), byte(green), byte(blue), (alpha + 0.5).clamp(0.0, 255.0) as u8]
 }
 
-/// Which samples each sample of the result is made of, and how much of each.
+/// Filter taps: the source samples of each result sample, and their weights.
 struct Taps {
-    /// First sample, and where its weights begin and end.
+    /// For each result sample: the first source sample, and where its weights begin and end.
     spans: Vec<(usize, usize, usize)>,
     weights: Vec<f32>,
 }
@@ -78,7 +79,7 @@ impl Taps {
         let spread = ratio.max(1.0);
         let mut taps = Self { spans: Vec::with_capacity(wanted as usize), weights: Vec::new() };
         for index in 0..wanted {
-            // Samples stand in the middle of their cells.
+            // Samples are in the middle of their cells.
             let middle = (index as f32 + 0.5) * ratio;
             let first = ((middle - REACH * spread).floor().max(0.0) as u32).min(length - 1);
             let last = ((middle + REACH * spread).ceil() as u32).clamp(first + 1, length);
@@ -96,7 +97,7 @@ impl Taps {
         self.spans.iter().map(|(start, from, to)| (*start, &self.weights[*from..*to]))
     }
 
-    /// One row, as wide as is wanted.
+    /// Scales one row to the result's width.
     fn narrow(&self, source: &[f32x4], line: &mut Vec<f32x4>) {
         line.clear();
         line.extend(self.each().map(|(start, weights)| {
@@ -163,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_is_clear_lends_no_colour() {
-        // Green that nobody sees, beside red that is.
+        // Invisible green beside visible red.
         let image =
             RgbaImage::from_fn(64, 8, |x, _| if x < 32 { Rgba([0, 255, 0, 0]) } else { Rgba([255, 0, 0, 255]) });
         let small = to(&image, 15, 8);

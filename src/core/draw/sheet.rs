@@ -1,4 +1,4 @@
-//! A drawn thing, kept for as long as it is shown: a label, a caption, a logo, a backdrop.
+//! Sheets (cached layers with alpha): a drawn label, caption, logo or backdrop, kept while it is shown.
 
 use image::{RgbImage, RgbaImage};
 
@@ -8,11 +8,11 @@ use crate::{
     media::{Rect, Size},
 };
 
-/// Rows of a band in which a sheet's ink is looked for: a logo in a corner of a large sheet is found to a few thousand
-/// pixels, and even a 4K sheet has under a hundred bands.
+/// Rows of a band in which ink is searched. A logo in a corner of a large sheet is found to a few thousand pixels, and
+/// even a 4K sheet has fewer than a hundred bands.
 const BAND: u32 = 32;
 
-/// Colours, and how opaque each pixel is, ready to paint on a surface of one format.
+/// Colours and alpha, ready to paint on a surface of one format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sheet {
     format: Format,
@@ -58,12 +58,12 @@ impl Sheet {
         View { format: self.format, size: self.size, planes: [a, b, c], alpha, inked: Some(&self.inked) }
     }
 
-    /// Where there is anything on it, as rectangles with even numbers, px from its corner.
+    /// The rectangles that are not transparent, with even numbers, px from the sheet's corner.
     pub fn inked(&self) -> &[Rect] {
         &self.inked
     }
 
-    /// Memory it takes, bytes.
+    /// Memory of the sheet, bytes.
     pub fn bytes(&self) -> usize {
         self.planes.iter().map(Vec::len).sum::<usize>() + self.alpha.as_ref().map_or(0, Vec::len)
     }
@@ -73,7 +73,7 @@ fn whole(size: Size) -> Rect {
     Rect { x: 0, y: 0, width: size.width, height: size.height }
 }
 
-/// The colour of a square of pixels, each counted as much as it is opaque.
+/// The mean colour of a square of pixels, weighted by alpha.
 fn mean(image: &RgbaImage, left: u32, top: u32, side: u32) -> Color {
     let mut sums = [0u32; 4];
     for y in top..top + side {
@@ -126,7 +126,7 @@ mod tests {
         image.put_pixel(13, 40, image::Rgba([255, 0, 0, 255]));
         let sheet = Sheet::from_rgba(&image, Format::I420);
         assert_eq!(sheet.inked(), [Rect { x: 12, y: 32, width: 2, height: 32 }]);
-        // Three clear black pixels beside it do not wash its chroma out.
+        // Three transparent black pixels beside it do not weaken its chroma.
         let view = sheet.view();
         assert_eq!((view.planes[1].data[20 * 32 + 6], view.planes[2].data[20 * 32 + 6]), (102, 240));
         assert!(Sheet::from_rgba(&RgbaImage::new(4, 4), Format::Rgb).inked().is_empty());

@@ -1,6 +1,7 @@
-//! The painter: what is drawn one over the other, and how any part of it is painted.
+//! The painter: a list of strokes, back to front, of which any part can be painted.
 //!
-//! The stage paints small parts of a frame that GStreamer has composed; the preview paints all of it. Both are the same strokes.
+//! The stage paints small parts of a frame that GStreamer composed; a preview is painted whole. Both use the same
+//! strokes.
 
 use super::{
     format::{Surface, View},
@@ -11,7 +12,7 @@ use crate::{
     media::{Rect, Size},
 };
 
-/// What a stroke leaves.
+/// The colour or picture of a stroke.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ink<'a> {
     Flat(Paint),
@@ -19,22 +20,22 @@ pub enum Ink<'a> {
     Picture(View<'a>, Rect),
 }
 
-/// One thing that is painted. What is painted later lies in front.
+/// One painted thing. A later stroke lies in front.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stroke<'a> {
     pub outline: Outline,
-    /// Which part of it.
+    /// The part of the outline that is painted.
     pub shape: Shape,
     pub ink: Ink<'a>,
     /// 0 cannot be seen, 1 is opaque.
     pub opacity: f32,
-    /// What of it is seen at all.
+    /// The stroke is visible only inside of this outline.
     pub within: Option<Outline>,
-    /// What covers it and is not to be seen through: a shadow's own tile.
+    /// The stroke is invisible inside of this outline: a shadow is not seen through its own tile.
     pub without: Option<Outline>,
 }
 
-/// Rows in the making, kept from stroke to stroke.
+/// Row buffers, reused from stroke to stroke.
 #[derive(Debug, Default)]
 pub struct Scratch {
     alpha: [Vec<u8>; 2],
@@ -44,7 +45,7 @@ pub struct Scratch {
 }
 
 impl Stroke<'_> {
-    /// Everywhere it may leave anything; even numbers.
+    /// Every pixel that the stroke may change lies in this rectangle; even numbers.
     pub fn bounds(&self) -> Rect {
         let rect = match self.shape {
             Shape::Haze(blur) => grown(self.outline.rect, blur),
@@ -54,14 +55,14 @@ impl Stroke<'_> {
         rect.map_or(Rect { width: 0, height: 0, ..self.outline.rect }, evened)
     }
 
-    /// The same stroke if it is of one colour, and so needs nobody's picture.
+    /// The same stroke without a borrowed picture, if it is of one colour.
     pub fn flat_ink(&self) -> Option<Stroke<'static>> {
         let Ink::Flat(paint) = self.ink else { return None };
         let Self { outline, shape, opacity, within, without, .. } = *self;
         Some(Stroke { outline, shape, ink: Ink::Flat(paint), opacity, within, without })
     }
 
-    /// True if nothing behind it can be seen within `clip`.
+    /// True if nothing behind the stroke is visible within `clip`.
     pub fn hides(&self, clip: Rect) -> bool {
         if !contains(self.outline.rect, clip) {
             return false;
@@ -76,7 +77,8 @@ impl Stroke<'_> {
         opaque && self.opacity >= 1.0 && self.shape == Shape::Inside && self.without.is_none() && whole
     }
 
-    /// Adds every rectangle that it changes, even numbers; fewer pixels than its bounds where much of them stays as it is.
+    /// Adds every rectangle that the stroke changes, with even numbers. They have fewer pixels than the bounds where
+    /// much stays unchanged.
     pub fn touched(&self, add: &mut impl FnMut(Rect)) {
         let bounds = self.bounds();
         let mut add = |rect: Rect| {
@@ -146,7 +148,7 @@ impl Stroke<'_> {
         }
     }
 
-    /// How opaque each pixel of a row is.
+    /// The alpha of each pixel of a row.
     fn alpha(&self, y: i32, area: Rect, alpha: &mut Vec<u8>, other: &mut Vec<u8>) {
         let (width, xs) = (area.width as usize, area.x..area.x + area.width as i32);
         alpha.resize(width, 0);
@@ -178,7 +180,7 @@ impl Stroke<'_> {
     }
 }
 
-/// Paints what of the strokes, back to front, lies in `clip`, whose numbers are even.
+/// Paints the part of the strokes, back to front, that lies in `clip`, whose numbers are even.
 pub fn paint(surface: &mut Surface<'_>, clip: Rect, strokes: &[Stroke<'_>], scratch: &mut Scratch) {
     let Some(clip) = intersection(clip, surface.bounds()) else { return };
     let seen = strokes.iter().rposition(|stroke| stroke.hides(clip)).unwrap_or(0);
@@ -195,7 +197,8 @@ pub fn paint(surface: &mut Surface<'_>, clip: Rect, strokes: &[Stroke<'_>], scra
 }
 
 impl Outline {
-    /// The four squares that the corners round off, none with square corners; even numbers if the rectangle's are.
+    /// The four squares that the corners round off; none for square corners. The numbers are even if the rectangle's
+    /// are.
     pub fn corners(&self) -> impl Iterator<Item = Rect> {
         let side = (self.radius() + 1) & !1;
         let Rect { x, y, width, height } = self.rect;
@@ -255,7 +258,7 @@ fn inset(rect: Rect, by: u32) -> Rect {
     Rect { x: x + by as i32, y: y + by as i32, width: width - 2 * by, height: height - 2 * by }
 }
 
-/// Adds what of `outer` lies outside of `hole`, in at most four pieces.
+/// Adds the part of `outer` outside of `hole`, in at most four pieces.
 fn around(outer: Rect, hole: Rect, add: &mut impl FnMut(Rect)) {
     let Some(hole) = intersection(outer, hole) else { return add(outer) };
     let end = |rect: Rect| (rect.x + rect.width as i32, rect.y + rect.height as i32);
@@ -288,7 +291,7 @@ fn evened(rect: Rect) -> Rect {
     Rect { x, y, width: (right - x) as u32, height: (bottom - y) as u32 }
 }
 
-/// What two rectangles share; `None` if nothing.
+/// The intersection of two rectangles; `None` if it is empty.
 pub fn intersection(a: Rect, b: Rect) -> Option<Rect> {
     let end = |start: i32, length: u32| start + length as i32;
     let (x, y) = (a.x.max(b.x), a.y.max(b.y));
@@ -296,7 +299,7 @@ pub fn intersection(a: Rect, b: Rect) -> Option<Rect> {
     (x < right && y < bottom).then(|| Rect { x, y, width: (right - x) as u32, height: (bottom - y) as u32 })
 }
 
-/// True if two rectangles share anything.
+/// True if the intersection of two rectangles is not empty.
 pub fn meet(a: Rect, b: Rect) -> bool {
     intersection(a, b).is_some()
 }

@@ -1,4 +1,4 @@
-//! Cards and previews, by their pixels.
+//! Cards and previews, tested by their pixels.
 
 use image::Rgb;
 use proptest::prelude::*;
@@ -61,7 +61,7 @@ fn a_card_has_a_disc_letters_and_a_name_in_its_own_colours() {
         assert_eq!(*picture.get_pixel(4, 4), palette.surface, "{name}");
         assert!(count(&picture, palette.disc) > 2000, "{name} has a disc");
         assert!(count(&picture, palette.on_disc) > 10, "{name} has letters");
-        // The letters of a name this small are all edges.
+        // The letters of such a small name are all edges.
         let under_the_disc = |(_, y, pixel): (u32, u32, &Rgb<u8>)| y > 125 && contrast(*pixel, palette.surface) > 4.0;
         assert!(picture.enumerate_pixels().filter(|pixel| under_the_disc(*pixel)).count() > 20, "{name} is written");
     }
@@ -84,7 +84,7 @@ fn without_fonts_or_letters_there_is_a_silhouette() {
 fn what_no_font_has_is_left_out_and_what_does_not_fit_is_cut() {
     let mut fonts = Fonts::load();
     let plain = card(&mut fonts, SMALL, "Ana Silva", dark());
-    // A hue of its own, so compare shapes: pixels that are not surface.
+    // Each card has its own hue, so shapes are compared: pixels that are not surface.
     let shape = |picture: &RgbImage, name: &str| {
         let surface = Palette::of(name, dark()).surface;
         picture.enumerate_pixels().filter(|(.., pixel)| **pixel != surface).map(|(x, y, _)| (x, y)).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! Names: made safe, shaped with the system's fonts, painted.
+//! Text rendering: texts are cleaned, shaped with the system's fonts, and painted.
 
 use std::collections::HashMap;
 
@@ -13,17 +13,17 @@ use crate::layout;
 
 /// Longest text that is shaped, characters: more than any card shows.
 const MAX_CHARS: usize = 128;
-/// Most font families kept: a full set for every script has under 200, and each that is looked through for a rare character
-/// costs memory for good.
+/// Most font families that are kept. A full set for every script has fewer than 200, and each family that is searched
+/// for a rare character costs memory permanently.
 const MAX_FAMILIES: usize = 256;
-/// What cards are set in, the first that is there; any other font where it lacks a character.
+/// Font families of cards: the first one that is installed. Any other font replaces it where it lacks a character.
 const FAMILIES: [&str; 7] =
     ["Inter", "Noto Sans", "Open Sans", "Roboto", "Source Sans 3", "Liberation Sans", "DejaVu Sans"];
 /// Between the regular and the medium weight of a family.
 const WEIGHT: Weight = Weight(450);
 const BOLD: Weight = Weight::BOLD;
 
-/// The system's fonts. Font files are mapped, not read: only the pages of glyphs that were drawn take memory.
+/// The system's fonts. Font files are mapped, not read: only the pages of drawn glyphs take memory.
 pub struct Fonts {
     system: FontSystem,
     scaler: SwashCache,
@@ -36,7 +36,8 @@ impl std::fmt::Debug for Fonts {
 }
 
 impl Fonts {
-    /// Looks for the system's fonts; takes some ms a hundred files. Without any, cards have shapes and no letters.
+    /// Searches the system's fonts, which takes some ms per hundred files. Without any font, cards have shapes and no
+    /// letters.
     pub fn load() -> Self {
         let (locale, mut faces) = FontSystem::new().into_locale_and_db();
         let main = FAMILIES.iter().find(|family| has_family(&faces, family)).copied();
@@ -51,7 +52,7 @@ impl Fonts {
         Self { system: FontSystem::new_with_locale_and_db(locale, faces), scaler: SwashCache::new() }
     }
 
-    /// Those that stored frames are set in, whatever else is installed.
+    /// The fonts of stored frames, whatever else is installed.
     #[cfg(test)]
     pub(super) fn of_tests() -> Self {
         let (_, mut faces) = FontSystem::new().into_locale_and_db();
@@ -75,8 +76,8 @@ impl Fonts {
         !self.system.db().is_empty()
     }
 
-    /// One line of at most `width` px, in letters `size` px high, without the characters that no font has. `None` if nothing
-    /// is left.
+    /// One line of at most `width` px, in letters `size` px high, without the characters that no font has. `None` if
+    /// nothing is left.
     pub(super) fn line(&mut self, text: &str, size: f32, width: f32) -> Option<Line> {
         self.weighted_line(text, size, layout::Weight::Regular, width)
     }
@@ -128,7 +129,7 @@ impl Fonts {
             line.start = line.start.min(glyph.x);
             line.end = line.end.max(glyph.x + glyph.w);
             let at = glyph.physical((0.0, 0.0), 1.0);
-            // Not kept in the scaler's cache, which never forgets: cards are drawn once for each name and size.
+            // The scaler's cache never forgets, so it is not used: a card is drawn once for each name and size.
             if let Some(image) = self.scaler.get_image_uncached(&mut self.system, at.cache_key)
                 && image.placement.width > 0
             {
@@ -147,7 +148,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Paints it centred on column `x` by its width, with its baseline on row `y`.
+    /// Paints the line with its width centred on column `x` and its baseline on row `y`.
     pub(super) fn paint(&self, picture: &mut RgbImage, x: f32, y: f32, color: Rgb<u8>) {
         let left = (x - (self.start + self.end) / 2.0).round() as i64;
         self.each_dot(left, y.round() as i64, color, |x, y, color, alpha| blend(picture, x, y, color, alpha));
@@ -158,7 +159,7 @@ impl Line {
         (self.end - self.start).max(0.0)
     }
 
-    /// Paints it on a clear image from column `x` on, with its baseline on row `y`.
+    /// Paints the line on a transparent image from column `x` on, with its baseline on row `y`.
     pub(super) fn paint_over(&self, image: &mut RgbaImage, x: f32, y: f32, color: layout::Paint) {
         let left = (x - self.start).round() as i64;
         let strength = f32::from(color.alpha) / 255.0;
@@ -168,7 +169,7 @@ impl Line {
         });
     }
 
-    /// Paints it so that what is seen of it is centred on a point both ways.
+    /// Paints the line so that its visible part is centred on a point in both directions.
     pub(super) fn paint_centred(&self, picture: &mut RgbImage, x: f32, y: f32, color: Rgb<u8>) {
         let across = middle(self.glyphs.iter().map(|(x, _, image)| (*x, image.placement.width)));
         let down = middle(self.glyphs.iter().map(|(_, y, image)| (*y, image.placement.height)));
@@ -183,13 +184,13 @@ impl Line {
     }
 }
 
-/// The middle of what spans of a start and a length cover together.
+/// The middle of the range that all spans (start and length) cover together.
 fn middle(spans: impl Iterator<Item = (i32, u32)>) -> f32 {
     let whole = spans.map(|(start, length)| (start, start + length as i32)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     whole.map_or(0.0, |(start, end)| (start + end) as f32 / 2.0)
 }
 
-/// Letters take `color`; emoji bring their own.
+/// Letters take `color`; emoji have their own colours.
 fn each_dot(left: i64, top: i64, image: &SwashImage, color: Rgb<u8>, put: &mut impl FnMut(i64, i64, Rgb<u8>, f32)) {
     let depth = if image.content == SwashContent::Mask { 1 } else { 4 };
     for (index, pixel) in image.data.chunks_exact(depth).enumerate() {
@@ -206,8 +207,8 @@ fn each_dot(left: i64, top: i64, image: &SwashImage, color: Rgb<u8>, put: &mut i
     }
 }
 
-/// A text in one line that cannot turn its surroundings around: without control characters and direction overrides, with single
-/// spaces.
+/// A text in one line that cannot change the direction of the text around it: without control characters and direction
+/// overrides, with single spaces.
 pub(super) fn clean(text: &str) -> String {
     let harmless = |char: &char| !matches!(char, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
     let spaced = |char: char| if char.is_control() || char == '\u{2028}' || char == '\u{2029}' { ' ' } else { char };
@@ -215,12 +216,13 @@ pub(super) fn clean(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The initials of a name: of its first and last word, or one character where a script writes none. Empty if it has no letters.
+/// The initials of a name: of its first and last word, or one character where a script has no initials. Empty if the
+/// name has no letters.
 pub(super) fn initials(name: &str) -> String {
     let name = clean(name);
     let letter = |word: &str| word.chars().find(|char| char.is_alphanumeric());
     let letters: Vec<char> = name.split([' ', '-', '_', '.']).filter_map(letter).collect();
-    // Letters that join, and characters as wide as a word, stand alone.
+    // A joining script, or characters as wide as a word, give one character.
     let pairs =
         letters.iter().all(|letter| matches!(*letter, '0'..='9' | 'A'..='Z' | 'a'..='z' | '\u{C0}'..='\u{58F}'));
     match (letters.first(), letters.last()) {
@@ -236,8 +238,8 @@ fn has_family(faces: &fontdb::Database, family: &str) -> bool {
     faces.faces().any(|face| face.families.iter().any(|(name, _)| name == family))
 }
 
-/// Forgets italics, condensed faces and all weights but the one nearest to ours, and of the `main` family the one nearest to
-/// bold: every face that could be looked through for a rare character costs time and memory.
+/// Drops italics, condensed faces and all weights except the one nearest to ours and, in the `main` family, the one
+/// nearest to bold. Every face that a search for a rare character reads costs time and memory.
 fn keep_one_face_a_family(faces: &mut fontdb::Database, main: Option<&str>) {
     let mut best: HashMap<String, (u16, fontdb::ID)> = HashMap::new();
     for face in faces.faces() {

@@ -1,4 +1,4 @@
-//! Labels, captions and the clock: words in a box, with badges.
+//! Text boxes: labels, captions and the clock, with badges.
 
 use image::{Rgb, RgbaImage};
 
@@ -13,21 +13,21 @@ use crate::{
     media::{Rect, Size},
 };
 
-/// From one line to the next, in letters' sizes.
+/// Line pitch, in letters' sizes.
 const PITCH: f32 = LINE_PITCH as f32;
-/// Between words and the edge of a box that can be seen: left and right, above and below, and the box's radius, in letters'
-/// sizes.
+/// Padding between words and the edge of a visible box, left and right, then above and below; and the box's corner
+/// radius. In letters' sizes.
 const PADDING: (f32, f32, f32) = (0.5, 0.12, 0.3);
-/// Half the height of capitals, in letters' sizes: what is centred in a line.
+/// Half the height of capitals, in letters' sizes: a line is centred by it.
 const HALF_CAPITAL: f32 = 0.36;
-/// How large badges are, and how far from what follows, in letters' sizes.
+/// Size of badges, and their distance from what follows, in letters' sizes.
 const BADGE: (f32, f32) = (0.95, 0.28);
-/// Largest letters, px: a 4K canvas full of one.
+/// Largest letters, px: one letter fills a 4K canvas.
 const MAX_LETTERS: u32 = 2160;
 /// Most lines of a text: more than a canvas shows legibly.
 const MAX_LINES: usize = 64;
 
-/// What the parts say at a moment, in seconds of UTC since 1970.
+/// The text of the parts at a moment, in seconds of UTC since 1970.
 pub fn say(parts: &[Part], utc: i64) -> String {
     let said = parts.iter().map(|part| match part {
         Part::Words(words) => words.clone(),
@@ -40,15 +40,15 @@ pub fn say(parts: &[Part], utc: i64) -> String {
     said.collect()
 }
 
-/// Draws an overlay's text that says `said`, to fit into `room`, in smaller letters where it must: a box, its width and height
-/// even. `None` when there is nothing to see.
+/// Draws an overlay's text `said` so that it fits into `room`, in smaller letters where necessary: a box with even
+/// width and height. `None` when nothing would be visible.
 pub fn words(fonts: &mut Fonts, text: &Text, said: &str, room: Size) -> Option<RgbaImage> {
     let size = fitting(fonts, text, said, room);
     write(fonts, text, said, &[], room, size)
 }
 
-/// Draws a tile's label that says `said`, with badges before it. What does not fit into `room` is cut, since labels side by side
-/// are of one size.
+/// Draws a tile's label with the text `said` and badges before it. Text that does not fit into `room` is cut, since
+/// labels side by side have one size.
 pub fn label(fonts: &mut Fonts, text: &Text, said: &str, badges: &[Badge], room: Size) -> Option<RgbaImage> {
     write(fonts, text, said, badges, room, letters(text))
 }
@@ -59,7 +59,7 @@ pub fn line_height(text: &Text) -> u32 {
     (size * PITCH + 2.0 * padding(text, size).1).ceil() as u32
 }
 
-/// Between the words and the edge of their box, if it can be seen: at each side, and above and below, px.
+/// Padding of the words in their box if the box is visible: at each side, and above and below, px.
 fn padding(text: &Text, size: f32) -> (f32, f32) {
     if text.background.is_none() { (0.0, 0.0) } else { (PADDING.0 * size, PADDING.1 * size) }
 }
@@ -68,7 +68,7 @@ fn letters(text: &Text) -> f32 {
     text.size.clamp(1, MAX_LETTERS) as f32
 }
 
-/// The size of letters in which all of the text fits, within bounds.
+/// The size of letters in which the whole text fits, within bounds.
 fn fitting(fonts: &mut Fonts, text: &Text, said: &str, room: Size) -> f32 {
     let size = letters(text);
     let (aside, above) = padding(text, size);
@@ -80,7 +80,7 @@ fn fitting(fonts: &mut Fonts, text: &Text, said: &str, room: Size) -> f32 {
     let digits = said.split('\n').take(MAX_LINES).map(|line| line.replace(|c: char| c.is_ascii_digit(), "0"));
     let width = digits.filter_map(widest).map(|line| line.width()).fold(0.0, f32::max) + 2.0 * aside;
     let share = (free(room.width) / width).min(free(room.height) / height);
-    // A hair less than what fits, so that rounding cuts nothing.
+    // Slightly less than what fits, so that rounding cuts nothing.
     if share < 1.0 { size * (share * 0.99).max(SMALLEST_SHARE as f32) } else { size }
 }
 
@@ -94,7 +94,7 @@ fn write(fonts: &mut Fonts, text: &Text, said: &str, badges: &[Badge], room: Siz
     let count = (((width + size * BADGE.1) / (badge_side + size * BADGE.1)).max(0.0) as usize).min(badges.len());
     let badges = &badges[..count];
     let marks = badges.len() as f32 * (badge_side + size * BADGE.1);
-    // The space between lines is not needed below the last one.
+    // The last line needs no space below it.
     let fit = (((height + pitch - size) / pitch).floor().max(1.0) as usize).min(MAX_LINES);
     let line = |(index, words): (usize, &str)| {
         let taken = if index == 0 { marks } else { 0.0 };
@@ -107,7 +107,7 @@ fn write(fonts: &mut Fonts, text: &Text, said: &str, badges: &[Badge], room: Siz
     }
     let length = |(taken, line): &(f32, Option<Line>)| match line {
         Some(line) => taken + line.width(),
-        // The last badge needs no distance to anything.
+        // The last badge needs no distance after it.
         None => (taken - size * BADGE.1).max(0.0),
     };
     let widest = lines.iter().map(length).fold(0.0, f32::max);
@@ -132,11 +132,11 @@ fn write(fonts: &mut Fonts, text: &Text, said: &str, badges: &[Badge], room: Siz
     Some(image)
 }
 
-/// Where a box of this size lies in `rect`: even numbers.
+/// The rectangle of a box of this size in `rect`: even numbers.
 pub fn anchored(rect: Rect, text: &Text, size: Size) -> Rect {
     let (across, down) = text.anchor.fractions();
     let place = |start: i32, side: u32, own: u32, fraction: f64| {
-        // A distance that leaves no room puts the box in the middle.
+        // A distance that leaves no space puts the box in the middle.
         let inset = f64::from(text.inset).min(f64::from(side) / 2.0);
         let free = f64::from(side) - 2.0 * inset - f64::from(own);
         let from = inset + free * fraction;

@@ -1,4 +1,4 @@
-//! Any template, meeting and canvas, for what holds for all of them.
+//! Property tests: what holds for any template, meeting and canvas.
 
 use super::*;
 

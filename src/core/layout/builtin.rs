@@ -1,4 +1,4 @@
-//! The templates that every Tilecast has.
+//! Built-in templates.
 
 use super::Template;
 use crate::base::TemplateName;

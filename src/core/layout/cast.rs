@@ -1,4 +1,4 @@
-//! Who fills which place.
+//! Casting (slot assignment): which participant is in which place.
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -10,11 +10,11 @@ use super::{
 };
 use crate::base::ParticipantId;
 
-/// Who sat where in the scene before, so that they may stay.
+/// The seats of the scene before, so that people may keep their places.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Seating {
     people: Vec<ParticipantId>,
-    /// For each place, its people in their order, by their number in `people`.
+    /// For each place, its people in order, as indices of `people`.
     pub seats: Vec<Line>,
 }
 
@@ -25,14 +25,14 @@ pub(super) struct Company<'a> {
     floor: Option<usize>,
     pinned: Line,
     recent: Line,
-    /// Who has which of the layout's roles, by its number.
+    /// For each role of the layout, by number: the people who have it.
     roles: Groups,
-    /// Who is which of those whom the layout names.
+    /// For each person whom the layout names, by number: the person.
     named: Groups,
 }
 
 impl<'a> Company<'a> {
-    /// At most [`MAX_TILES`] people.
+    /// `people` has at most [`MAX_TILES`] entries.
     pub fn new(people: &'a [&'a Person], meeting: &Meeting<'a>, named: &Named) -> Self {
         let mut by_id = HashMap::with_capacity(people.len());
         by_id.extend(people.iter().zip(0..).map(|(person, at)| (&person.id, at)));
@@ -71,9 +71,9 @@ impl<'a> Company<'a> {
         self.pinned.crowd() != Crowd::NOBODY
     }
 
-    /// Adds those for whom the rule speaks to a line, most wanted first, at most as many as there is `room` for. Where it does not
-    /// matter to the rule, that is who sat here, then who lost their place to somebody, then who had none, then who can stay
-    /// elsewhere.
+    /// Adds the people whom the rule selects to a line, most wanted first, at most `room` of them. Where the rule has
+    /// no preference, the order is: people who sat here, people who lost their place to somebody, people who had none,
+    /// people who can stay elsewhere.
     fn invite(&self, rule: &Rule, free: Crowd, stay: &Stay, recents: usize, room: usize, line: &mut Line) {
         let is_free = |person: &usize| free.has(*person);
         let one_of = |line: &Line| free.both(line.crowd()) != Crowd::NOBODY;
@@ -83,7 +83,7 @@ impl<'a> Company<'a> {
             Rule::Pinned if one_of(&self.pinned) => add(&mut self.pinned.iter().filter(is_free)),
             Rule::Recent if one_of(&self.recent) => {
                 let spoke = || self.recent.iter().filter(is_free);
-                // Any of those who will be shown by places like this one may stay here.
+                // Everyone whom places like this one will show may stay here.
                 let can_stay = free.both(self.recent.crowd()).both(stay.here) != Crowd::NOBODY;
                 let stays = spoke().take(recents).find(|person| can_stay && stay.here.has(*person));
                 add(&mut stays.into_iter().chain(spoke().filter(|person| Some(*person) != stays)));
@@ -95,7 +95,7 @@ impl<'a> Company<'a> {
         }
     }
 
-    /// The first of whom the rules speak.
+    /// The first person whom the rules select.
     pub fn first(&self, rules: &[Rule]) -> Option<&'a Person> {
         let everyone = Crowd::first(self.people.len());
         let mut line = Line::default();
@@ -105,7 +105,8 @@ impl<'a> Company<'a> {
         })
     }
 
-    /// Who fills each of `slots`, in line. Rules other than `rest` are tried slot by slot; `rest` shares out who is left then.
+    /// The people of each of `slots`, in order. All rules except `rest` are tried slot by slot; then `rest` distributes
+    /// everyone who is left.
     pub fn seat(&self, slots: &[Slot], before: Seating) -> Seating {
         let moved = Moved::new(&before, self);
         let seats = self.fill(slots, &before.seats, &moved);
@@ -157,11 +158,11 @@ impl<'a> Company<'a> {
     }
 }
 
-/// Where people of the scene before are in this one.
+/// The people of the scene before, as indices of this one.
 struct Moved {
-    /// By their number then, their number now.
+    /// The present index for each former index.
     now: [Option<u8>; MAX_TILES],
-    /// Everybody has the same number.
+    /// True when every index is the same as before.
     nobody: bool,
 }
 
@@ -176,17 +177,17 @@ impl Moved {
         Self { now, nobody }
     }
 
-    /// Those of a line of then who are here now, in their order; `None` for who is gone.
+    /// The people of a former line, in their order; `None` for a person who is gone.
     fn places(&self, line: &Line) -> impl Iterator<Item = Option<usize>> {
         line.iter().map(|person| self.now[person].map(usize::from))
     }
 
-    /// Those of a line of then who are here now.
+    /// The people of a former line who are here now.
     fn crowd(&self, line: &Line) -> Crowd {
         if self.nobody { line.crowd() } else { Crowd::of(self.places(line).flatten()) }
     }
 
-    /// People in the line they were in before, newcomers where somebody left it, then at its end.
+    /// People in their former order; newcomers first take the seats that became free, then the end.
     fn in_line(&self, people: &Line, before: &Line) -> Line {
         if self.nobody && people.crowd() == before.crowd() {
             return *before;
@@ -204,13 +205,13 @@ impl Moved {
     }
 }
 
-/// Who would rather be where.
+/// People who would rather sit elsewhere.
 #[derive(Debug, Default)]
 struct Stay {
     here: Crowd,
-    /// Sat in a place that is filled without them.
+    /// People whose place was filled without them.
     lost: Crowd,
-    /// Sat in a place that is yet to be filled.
+    /// People whose place is yet to be filled.
     elsewhere: Crowd,
 }
 

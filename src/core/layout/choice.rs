@@ -1,4 +1,4 @@
-//! Which template a room uses.
+//! A room's layout choice: the template and its arguments.
 
 use std::fmt;
 
@@ -19,8 +19,8 @@ pub use super::template::MAX_TRANSITION_MS;
 pub struct LayoutChoice {
     /// By name, or inline.
     pub template: TemplateChoice,
-    /// Time every change of scene takes, 0 to 5000 ms; 0 cuts. Left out, as the template says, which is 300 ms unless it says
-    /// something else.
+    /// Time every change of scene takes, 0 to 5000 ms; 0 cuts. Left out, as the template says, which is 300 ms unless
+    /// it says something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 5000)]
     pub transition_ms: Option<u32>,

@@ -1,4 +1,4 @@
-//! Colours as people write them.
+//! Colours in hexadecimal notation, as people write them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
-//! Sets of a meeting's people, by their numbers.
+//! Bit sets of a meeting's people, by index.
 
 use super::MAX_TILES;
 
-/// Some of a meeting's people, a bit each in their order.
+/// A set of people, one bit for each index.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Crowd(u64);
 
@@ -21,7 +21,7 @@ impl Crowd {
         crowd
     }
 
-    /// True if one of them has this number.
+    /// True if the person with this index is in the set.
     pub fn has(self, index: usize) -> bool {
         self.0 >> index & 1 == 1
     }
@@ -30,12 +30,12 @@ impl Crowd {
         self.0 |= 1 << index;
     }
 
-    /// Those who are not among others.
+    /// Set difference.
     pub fn without(self, others: Self) -> Self {
         Self(self.0 & !others.0)
     }
 
-    /// Those who are among others too.
+    /// Set intersection.
     pub fn both(self, others: Self) -> Self {
         Self(self.0 & others.0)
     }
@@ -44,12 +44,12 @@ impl Crowd {
         Self(self.0 | others.0)
     }
 
-    /// How many there are.
+    /// Number of people in the set.
     pub fn count(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// Ascending.
+    /// The indices, ascending.
     pub fn members(mut self) -> impl Iterator<Item = usize> {
         std::iter::from_fn(move || {
             let index = self.0.trailing_zeros() as usize;
@@ -59,10 +59,11 @@ impl Crowd {
     }
 }
 
-/// Groups of people by number, of which there are many and few have anybody in them.
+/// Numbered groups of people: many groups, of which few have members.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    /// For each number, where in `crowds` its group is, counted from 1; 0 for nobody. Empty while all are.
+    /// For each group number, the group's position in `crowds`, counted from 1; 0 for an empty group. The vector is
+    /// empty while all groups are.
     at: Vec<u8>,
     crowds: Vec<Crowd>,
 }
@@ -70,7 +71,7 @@ pub(super) struct Groups {
 const _: () = assert!(MAX_TILES <= u8::MAX as usize, "a byte says which of the groups that have anybody in them");
 
 impl Groups {
-    /// One more of a group, of `count` that there are. Nobody is in two.
+    /// Adds a person to one of `count` groups. Nobody is in two.
     pub fn add(&mut self, group: usize, person: usize, count: usize) {
         if self.at.is_empty() {
             self.at = vec![0; count];
@@ -82,17 +83,17 @@ impl Groups {
         self.crowds[usize::from(self.at[group]) - 1].add(person);
     }
 
-    /// All of a group.
+    /// All members of a group.
     pub fn get(&self, group: usize) -> Crowd {
         let at = self.at.get(group).and_then(|at| usize::from(*at).checked_sub(1));
         at.map_or(Crowd::NOBODY, |at| self.crowds[at])
     }
 }
 
-/// People in an order of their own, each once. Copied whole: there are many in a scene, and none is worth an allocation.
+/// People in an order, each once. It is copied whole: a scene has many of these, and none is worth an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line {
-    /// As many as `crowd` has, then zeros.
+    /// The members in order, then zeros.
     order: [u8; MAX_TILES],
     crowd: Crowd,
 }
@@ -104,14 +105,14 @@ impl Default for Line {
 }
 
 impl Line {
-    /// In this order; who comes again counts once.
+    /// A line in this order; a repeated person counts once.
     pub fn of(order: impl IntoIterator<Item = usize>) -> Self {
         let mut line = Self::default();
         order.into_iter().for_each(|person| line.push(person));
         line
     }
 
-    /// One more at the end; nothing, if they are in it.
+    /// Adds a person at the end, unless the person is in the line already.
     pub fn push(&mut self, person: usize) {
         if !self.crowd.has(person) {
             self.order[self.crowd.count()] = person as u8;
@@ -123,12 +124,12 @@ impl Line {
         &self.order[..self.crowd.count()]
     }
 
-    /// In their order, by number.
+    /// The indices in order.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
         self.people().iter().copied().map(usize::from)
     }
 
-    /// The same without their order.
+    /// The set of these people.
     pub fn crowd(&self) -> Crowd {
         self.crowd
     }

@@ -1,4 +1,4 @@
-//! From moment to moment: which arrangement is on, since when, and who sits where.
+//! The director (layout state machine with hysteresis): which arrangement is on, since when, and who sits where.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use super::{
     cast::{Company, Seating},
 };
 
-/// Makes scene after scene of one room, so that who is on stage keeps the place and arrangements do not flap. The caller has the
-/// clock: `now` is any time that only goes forward.
+/// Makes the successive scenes of one room, so that people keep their places and arrangements do not flap. The caller
+/// has the clock: `now` is any time that only goes forward.
 #[derive(Debug, Clone, Default)]
 pub struct Director {
     on: Option<On>,
@@ -23,7 +23,8 @@ struct On {
 }
 
 impl Director {
-    /// The scene of `meeting` at `now`. The layout must be that of the last call, unless [`Director::forget`] came between.
+    /// The scene of `meeting` at `now`. The layout must be that of the last call, unless [`Director::forget`] came
+    /// between.
     pub fn direct(&mut self, layout: &Layout, meeting: &Meeting<'_>, now: Duration) -> Scene {
         let people = layout.admit(meeting.people);
         let company = Company::new(&people, meeting, &layout.named);
@@ -38,13 +39,13 @@ impl Director {
         solved.scene
     }
 
-    /// How the change to the last scene takes place, as its arrangement says.
+    /// The transition to the last scene, as its arrangement says.
     pub fn transition(&self, layout: &Layout) -> Transition {
         let rung = self.on.as_ref().and_then(|on| layout.rungs.get(on.rung));
         rung.map_or_else(Transition::default, |rung| rung.transition)
     }
 
-    /// Begins anew: another layout, or another order of people, counts from the next scene on.
+    /// Starts afresh: another layout, or another order of people, counts from the next scene on.
     pub fn forget(&mut self) {
         self.on = None;
     }

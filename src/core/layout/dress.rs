@@ -1,4 +1,5 @@
-//! How things look beside where they are: lines, shadows, words, and images over the program. All in px of the canvas.
+//! Decorations of tiles and overlays: lines, shadows, words, and images over the program. All lengths are px of the
+//! canvas.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,8 @@ use crate::media::Rect;
 /// From one line of a text to the next, in letters' sizes.
 pub const LINE_PITCH: f64 = 1.3;
 
-/// How small an overlay's letters may become so that its text fits, of the size it asks for; what does not fit then is cut.
+/// How small an overlay's letters may become so that its text fits, of the size it asks for; what does not fit then is
+/// cut.
 pub const SMALLEST_SHARE: f64 = 0.6;
 
 /// One of nine points of a rectangle.
@@ -202,8 +204,8 @@ pub enum Content {
 }
 
 impl Overlay {
-    /// True if it is the same overlay in another scene, showing the same: the one that moves there. One that shows something
-    /// else now makes place for it.
+    /// True if it is the same overlay in another scene, showing the same: the one that moves there. One that shows
+    /// something else now makes place for it.
     pub fn is(&self, other: &Self) -> bool {
         self.id == other.id && self.content == other.content
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a document, and where.
+//! Validation faults: what is wrong with a document, and where.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! PURE: how a picture of one shape meets a tile of another.
+//! PURE. Picture fit: scaling and cropping a picture of one shape for a tile of another (contain, cover, fill, blur).
 
 use super::{Crop, Fit, Focus};
 use crate::media::{Rect, Size};
@@ -13,7 +13,7 @@ pub struct Area {
     pub size: Size,
 }
 
-/// Which part of the picture is scaled to which part of the tile.
+/// The part of the picture that is scaled, and the part of the tile that receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     pub source: Area,
@@ -21,7 +21,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What of a tile of this size is picture, where the rest is bars. Blurred bars are of the picture.
+    /// The part of a tile of this size that is picture; the rest is bars. Blurred bars count as picture.
     pub fn seen(&self, tile: Size, fit: Fit) -> Rect {
         let Area { x, y, size } = match fit {
             Fit::Contain => self.target,
@@ -31,26 +31,26 @@ impl Plan {
     }
 }
 
-/// What a rectangle wants of a picture.
+/// How a rectangle wants a picture to be fitted.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Wish {
-    /// How the picture meets it.
+    /// The kind of fit.
     pub fit: Fit,
-    /// What stays in sight when [`Fit::Cover`] cuts, of what `crop` leaves.
+    /// The point that stays visible when [`Fit::Cover`] cuts, in the part that `crop` leaves.
     pub focus: Focus,
-    /// What of the picture is used at all.
+    /// The part of the picture that is used.
     pub crop: Crop,
 }
 
-/// Largest even number up to `limit` that is nearest to `length`, at least 2.
+/// The even number up to `limit` that is nearest to `length`, at least 2.
 fn even(length: f64, limit: u32) -> u32 {
     let nearest = (length / 2.0).round() as u32 * 2;
     nearest.clamp(2, limit.max(2))
 }
 
-/// The place of `size` in `within` that puts its middle as near to the focus as it can.
+/// The position of `size` in `within` whose middle is as near to the focus as possible.
 fn focused(size: Size, within: Size, focus: Focus) -> (u32, u32) {
-    // Chroma sits on even positions, so a crop or a box must too.
+    // Chroma samples have even positions, so a crop or a box must too.
     let place = |inner: u32, outer: u32, focus: f64| {
         let free = f64::from(outer.saturating_sub(inner));
         let start = (f64::from(outer) * focus - f64::from(inner) / 2.0).clamp(0.0, free);
@@ -59,7 +59,7 @@ fn focused(size: Size, within: Size, focus: Focus) -> (u32, u32) {
     (place(size.width, within.width, focus.x), place(size.height, within.height, focus.y))
 }
 
-/// What a crop leaves of a picture.
+/// The part that a crop leaves of a picture.
 fn cropped(picture: Size, crop: Crop) -> Area {
     let span = |length: u32, start: f64, part: f64| {
         if start <= 0.0 && part >= 1.0 {
@@ -75,7 +75,7 @@ fn cropped(picture: Size, crop: Crop) -> Area {
     Area { x, y, size: Size { width, height } }
 }
 
-/// Fits a picture, whose pixels are `aspect` times as wide as high, to a tile. Bars or overhang of one px are rounded away.
+/// Fits a picture, whose pixels are `aspect` times as wide as high, to a tile. Bars or cuts of one px are rounded away.
 pub fn plan(picture: Size, aspect: f64, tile: Size, wish: Wish) -> Plan {
     let whole = |size| Area { x: 0, y: 0, size };
     let used = cropped(picture, wish.crop);

@@ -1,4 +1,5 @@
-//! From a template to a layout: references looked up, styles merged, texts taken apart, roles numbered.
+//! Template compiler: from a template to a layout. References are resolved, styles merged, texts parsed, roles
+//! numbered.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,8 +17,8 @@ use super::{
 use crate::base::{AssetHash, AssetName};
 
 impl Layout {
-    /// Makes a checked template ready. Parameters that `arguments` leave out are as the template says; images that `assets` does
-    /// not know are left out.
+    /// Compiles a checked template. Parameters that `arguments` leave out have the template's defaults; images that
+    /// `assets` does not know are left out.
     pub fn new(template: &Template, arguments: &Arguments, assets: impl Fn(&AssetName) -> Option<AssetHash>) -> Self {
         let mut all: Arguments = template.parameters.iter().map(|(n, p)| (n.clone(), p.default_argument())).collect();
         let known = |(name, argument): (&String, &Argument)| {
@@ -36,7 +37,7 @@ impl Layout {
     }
 }
 
-/// Everything references are looked up in.
+/// Everything that references are resolved in.
 struct Maker<'a> {
     template: &'a Template,
     arguments: Arguments,
@@ -76,7 +77,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Regions in an order in which each comes after the one it lies in; their places in it by name.
+    /// Regions, sorted so that each comes after the one that holds it, and their positions by name.
     fn regions(&self, regions: &BTreeMap<String, Region>) -> (BTreeMap<String, usize>, Vec<Spot>) {
         let (mut names, mut spots) = (BTreeMap::new(), Vec::new());
         while let Some((name, region)) = regions.iter().find(|(name, region)| {
@@ -206,7 +207,7 @@ impl Look {
 impl Writing {
     fn of(spec: &TextSpec) -> Self {
         Self {
-            // Checked: what does not parse is not there.
+            // The template is checked, so a text that does not parse cannot occur.
             words: words::parse(&spec.words).unwrap_or_default(),
             clock: spec.clock,
             size: spec.size,

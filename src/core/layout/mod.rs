@@ -1,7 +1,7 @@
-//! PURE: template → validated layout → [`Scene`] for these people on this canvas; fit, grid, transitions.
+//! PURE. Layout: template → validated layout → [`Scene`] for these people on this canvas; fit, grid, transitions.
 //!
-//! No clock, no file, no lock: templates come in as text, people, canvas and time as arguments, scenes go out. Nothing here
-//! starts, so nothing stops.
+//! There is no clock, no file and no lock: templates come in as text; people, canvas and time are arguments; scenes
+//! come out. Nothing starts here, so nothing stops.
 
 mod builtin;
 mod cast;

@@ -1,4 +1,4 @@
-//! Rectangles: from fractions to whole, even px, and many in one.
+//! Packing (grid layout): fractions become whole, even px, and one rectangle is divided among many tiles.
 
 use super::{
     Anchor,
@@ -19,14 +19,15 @@ impl Area {
     pub const WHOLE: Self = Self { x: 0.0, y: 0.0, width: 1.0, height: 1.0 };
 }
 
-/// The nearest even px to a fraction of a length, itself even.
+/// The even px nearest to a fraction of a length, which is even itself.
 pub(super) fn even(fraction: f64, length: u32) -> u32 {
     let px = fraction * f64::from(length);
-    // Casts from floats saturate, and not-a-number becomes 0.
+    // A cast from a float saturates, and NaN becomes 0.
     ((px / 2.0).round() as u32).min(length / 2) * 2
 }
 
-/// An area's rectangle on the canvas. Edges are rounded, not sizes, so that places which touch in fractions touch in px.
+/// An area's rectangle on the canvas. Edges are rounded, not sizes, so that places which touch in fractions touch in
+/// px.
 pub(super) fn rect(area: Area, canvas: Size) -> Rect {
     let span = |from: f64, length: f64, whole: u32| {
         let start = even(from, whole).min(whole - 2);
@@ -38,7 +39,7 @@ pub(super) fn rect(area: Area, canvas: Size) -> Rect {
     Rect { x, y, width, height }
 }
 
-/// The largest size of a shape that fits, even and at least 2 px.
+/// The largest size of this aspect ratio that fits, even and at least 2 px.
 fn shaped(aspect: Aspect, room: Size) -> Size {
     let (a, b) = (f64::from(aspect.width), f64::from(aspect.height));
     let (width, height) = (f64::from(room.width), f64::from(room.height));
@@ -50,7 +51,7 @@ fn shaped(aspect: Aspect, room: Size) -> Size {
     }
 }
 
-/// How tiles lie in a rectangle.
+/// How tiles are packed in a rectangle.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Packing {
     pub pack: Pack,
@@ -60,7 +61,7 @@ pub(super) struct Packing {
     pub anchor: Anchor,
 }
 
-/// The rectangles of `count` tiles in `room`, in their order; fewer where they would be smaller than 2x2 px.
+/// The rectangles of `count` tiles in `room`, in order; fewer where they would be smaller than 2x2 px.
 pub(super) fn pack(packing: &Packing, count: usize, room: Rect) -> impl Iterator<Item = Rect> {
     let most = match packing.pack {
         Pack::Grid => (room.width / 2) * (room.height / 2),
@@ -68,7 +69,7 @@ pub(super) fn pack(packing: &Packing, count: usize, room: Rect) -> impl Iterator
         Pack::Column => room.height / 2,
     };
     let count = (count as u32).min(most);
-    // Where gaps leave no room for the tiles, tiles matter more.
+    // Where gaps would leave no space for tiles, the gaps are dropped.
     let grid =
         Grid::best(packing, count, room.size(), packing.gap).or_else(|| Grid::best(packing, count, room.size(), 0));
     grid.into_iter().flat_map(move |grid| (0..count).map(move |index| grid.rect(index, room)))
@@ -82,20 +83,20 @@ struct Grid {
     rows: u32,
     tile: Size,
     gap: u32,
-    /// Tiles fill the room to its edges: the first few columns and rows take the px that do not divide.
+    /// Tiles fill the room to its edges: the first columns and rows take the px of the remainder.
     fill: bool,
-    /// Which part of what is left over lies left of and above the tiles.
+    /// The share of the unused space that lies left of and above the tiles.
     gather: (f64, f64),
     /// The first tile is the last of its line.
     reversed: bool,
 }
 
-/// A grid of fewer columns must make tiles larger by this factor to be preferred, so that rounding does not turn a row of two
-/// into a stack of two.
+/// A grid of fewer columns is preferred only if its tiles are larger by this factor. Otherwise rounding would turn a
+/// row of two into a stack of two.
 const CLEARLY: f64 = 1.02;
 
 impl Grid {
-    /// The grid with the largest tiles; in a wide room more columns win between equals, in a high one more rows.
+    /// The grid with the largest tiles. Between equals, a wide room prefers more columns, a high one more rows.
     fn best(packing: &Packing, count: u32, room: Size, gap: u32) -> Option<Self> {
         let Packing { pack, aspect, anchor, .. } = *packing;
         let rows = match pack {
@@ -115,7 +116,7 @@ impl Grid {
         for step in rows.clone() {
             let rows = if wide { step } else { *rows.start() + *rows.end() - step };
             let columns = count.div_ceil(rows);
-            // Most numbers of rows make as many columns as the one before.
+            // Most row counts give the same number of columns as the one before.
             if std::mem::replace(&mut tried, columns) == columns {
                 continue;
             }
@@ -132,7 +133,7 @@ impl Grid {
         best.map(|(_, grid)| grid)
     }
 
-    /// Where tile `index` lies in `room`.
+    /// The rectangle of tile `index` in `room`.
     fn rect(&self, index: u32, room: Rect) -> Rect {
         let index = if self.reversed { self.count - 1 - index } else { index };
         let (row, column) = (index / self.columns, index % self.columns);
@@ -142,7 +143,7 @@ impl Grid {
         Rect { x: room.x + x as i32, y: room.y + y as i32, width, height }
     }
 
-    /// Start and length of tile `index` of a line of `present` tiles, where a full line has `full`.
+    /// Start and length of tile `index` in a line of `present` tiles, where a full line has `full`.
     fn along(&self, index: u32, present: u32, full: u32, tile: u32, room: u32, gather: f64) -> (u32, u32) {
         let over = if self.fill { (room + self.gap - full * (tile + self.gap)) / 2 } else { 0 };
         let start = |index: u32| index * (tile + self.gap) + index.min(over) * 2;

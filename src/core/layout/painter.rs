@@ -1,4 +1,4 @@
-//! A scene in the making: tiles for those who sit somewhere, overlays, what each looks like in px.
+//! Scene builder: tiles for the people in places, and overlays, with their looks in px.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use super::{
 };
 use crate::media::{Rect, Size};
 
-/// How far into a round corner a label has to keep out of it, of the radius: 1 - 1/√2.
+/// How far a label must keep out of a round corner, as a share of the radius: 1 - 1/√2.
 const CORNER: f64 = 0.293;
 
-/// A scene in the making.
+/// A scene under construction.
 pub(super) struct Painter<'a> {
     rung: &'a Rung,
     company: &'a Company<'a>,
@@ -31,7 +31,7 @@ pub(super) struct Painter<'a> {
     overlays: Vec<Overlay>,
 }
 
-/// A tile, and who is on it.
+/// A tile and its participant.
 struct Shown {
     person: usize,
     /// The place shows people twice.
@@ -40,7 +40,7 @@ struct Shown {
 }
 
 impl<'a> Painter<'a> {
-    /// Nothing yet, on a canvas of this even size.
+    /// An empty scene on a canvas of this even size.
     pub fn new(rung: &'a Rung, company: &'a Company<'a>, meeting: &'a Meeting<'a>, size: Size) -> Self {
         Self {
             rung,
@@ -58,17 +58,17 @@ impl<'a> Painter<'a> {
         self.size.width.min(self.size.height)
     }
 
-    /// A fraction of the shorter side in px; what is there at all is seen.
+    /// A fraction of the shorter side in px; a length above 0 is at least 1 px.
     fn px(&self, fraction: f64) -> u32 {
         let px = (fraction * f64::from(self.short())).round() as u32;
         if fraction > 0.0 { px.max(1) } else { 0 }
     }
 
-    /// Adds the tiles of a place in which these people sit; the arrangement has been `shown` for so long.
+    /// Adds the tiles of a place for these people; the arrangement has been on for `shown`.
     pub fn slot(&mut self, index: usize, slot: &Slot, seats: &Line, shown: Duration) {
         let seats = seats.people();
         if seats.is_empty() || (self.tiles.len() >= MAX_TILES && slot.beyond != Beyond::Count) {
-            // Nothing of it would be seen.
+            // The tiles would be invisible.
             return;
         }
         let over = seats.len() > slot.tiles;
@@ -105,7 +105,7 @@ impl<'a> Painter<'a> {
         let person = self.company.people[person];
         let Look { opacity, radius, border, shadow, highlight, label } = &slot.look;
         let (radius, border) = (self.radius(*radius, rect), self.line(*border));
-        // A highlight that left some of the border beside it would be a line of two colours.
+        // A highlight narrower than the border would leave a line of two colours.
         let widest = |line: Border| Border { px: line.px.max(border.map_or(0, |border| border.px)), ..line };
         Tile {
             participant: person.id.clone(),
@@ -160,7 +160,7 @@ impl<'a> Painter<'a> {
         }
     }
 
-    /// The tile that says how many people have none.
+    /// The tile that says how many people have no tile.
     fn more(&mut self, index: usize, slot: &Slot, rect: Rect, count: usize) {
         let Color { red, green, blue } = self.ground;
         let light = u32::from(red) * 3 + u32::from(green) * 6 + u32::from(blue) > 5 * 255;
@@ -175,7 +175,7 @@ impl<'a> Painter<'a> {
             inset: 0,
         };
         self.overlays.push(Overlay {
-            // No name in a template has a plus.
+            // No name in a template contains a plus.
             id: format!("+{index}"),
             rect,
             z: slot.z,
@@ -187,7 +187,7 @@ impl<'a> Painter<'a> {
         });
     }
 
-    /// Adds an overlay, if there is somebody for it to be about.
+    /// Adds an overlay, if the person it is about is there.
     pub fn cover(&mut self, cover: &Cover) {
         let about = self.company.first(&cover.about);
         if about.is_none() && !cover.about.is_empty() {
@@ -211,9 +211,9 @@ impl<'a> Painter<'a> {
         });
     }
 
-    /// All of it, with copies and depths numbered.
+    /// The finished scene, with copies and depths numbered.
     pub fn finish(mut self) -> Scene {
-        // A tile of a place that shows nobody twice is the first of its participant's.
+        // A tile of a place that shows nobody twice is the participant's first tile.
         let mut order: Vec<usize> = (0..self.tiles.len()).collect();
         order.sort_by_key(|index| self.tiles[*index].twice);
         let mut copies = vec![0; self.company.people.len()];
@@ -225,12 +225,12 @@ impl<'a> Painter<'a> {
         let mut tiles: Vec<Tile> = self.tiles.into_iter().map(|shown| shown.tile).collect();
         let mut overlays = self.overlays;
         overlays.truncate(MAX_OVERLAYS);
-        // Stable, so that equals keep the template's order.
+        // The sort is stable, so that equals keep the template's order.
         tiles.sort_by_key(|tile| tile.z);
         overlays.sort_by_key(|overlay| overlay.z);
         let (mut next, mut overlay) = (0, 0);
         for tile in &mut tiles {
-            // What has the same depth as a tile lies in front of it.
+            // An overlay of the same depth as a tile lies in front of it.
             while overlays.get(overlay).is_some_and(|overlay| overlay.z < tile.z) {
                 overlays[overlay].z = next;
                 (next, overlay) = (next + 1, overlay + 1);

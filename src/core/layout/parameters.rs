@@ -1,4 +1,5 @@
-//! Numbers and anchors that a template leaves open: parameters, and what a room gives for them.
+//! Template variables: numbers and anchors that a template leaves open (parameters), and a room's values for them
+//! (arguments).
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 

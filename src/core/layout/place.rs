@@ -1,4 +1,4 @@
-//! A template's places: rectangles, who fills them, and how many share one.
+//! Places (layout slots) of a template: rectangles, casting rules, and how many people share one place.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,8 +68,8 @@ pub struct Flow {
     /// What becomes of those beyond `max`.
     #[serde(default, skip_serializing_if = "Beyond::is_default")]
     pub beyond: Beyond,
-    /// Where tiles gather that do not fill the place, and, in a row or column, at which end the first one is. Left out, as
-    /// the place's own `anchor` says, and without one in the middle, the first one left or on top.
+    /// Where tiles gather that do not fill the place, and, in a row or column, at which end the first one is. Left out,
+    /// as the place's own `anchor` says, and without one in the middle, the first one left or on top.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub anchor: Option<Given<Anchor>>,

@@ -1,4 +1,4 @@
-//! A template made ready for solving.
+//! Compiled templates, ready for solving.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -38,13 +38,13 @@ pub(super) struct Rung {
     pub transition: Transition,
     pub background: Option<Color>,
     pub image: Option<Image>,
-    /// Each lies in the canvas or in one before it.
+    /// Each region lies in the canvas or in an earlier region.
     pub regions: Vec<Spot>,
     pub slots: Vec<Slot>,
     pub covers: Vec<Cover>,
 }
 
-/// A rectangle, before the canvas is known.
+/// A rectangle that does not depend on the canvas yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spot {
     pub within: Option<usize>,
@@ -69,7 +69,7 @@ pub(super) struct Slot {
     /// Most tiles it shows.
     pub tiles: usize,
     pub beyond: Beyond,
-    /// How many places from this one on ask for recent speakers.
+    /// Number of places, from this one on, that ask for recent speakers.
     pub recents: usize,
     pub pack: Pack,
     pub gap: f64,
@@ -82,7 +82,7 @@ pub(super) struct Slot {
     pub look: Look,
 }
 
-/// A rule with whom it names looked up.
+/// A rule whose names are resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Rule {
     Floor,
@@ -94,7 +94,7 @@ pub(super) enum Rule {
     Role(usize),
 }
 
-/// How tiles look; lengths are fractions of the canvas's shorter side.
+/// The look of tiles; lengths are fractions of the canvas's shorter side.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Look {
     pub opacity: f64,
@@ -139,7 +139,7 @@ pub(super) enum Holds {
 }
 
 impl Layout {
-    /// The same with what a room says about those without a picture.
+    /// The same layout, with the room's wishes about people without a picture.
     pub fn with_people(mut self, wish: PeopleWish) -> Self {
         let People { absent, audio_only, hidden } = self.people;
         self.people = People {
@@ -150,7 +150,7 @@ impl Layout {
         self
     }
 
-    /// Every image that its scenes may show.
+    /// Every image that the scenes may show.
     pub fn images(&self) -> BTreeSet<AssetHash> {
         let covers = |rung: &Rung| {
             let of = |cover: &Cover| match &cover.holds {
@@ -163,7 +163,7 @@ impl Layout {
         backs.chain(self.rungs.iter().flat_map(covers)).collect()
     }
 
-    /// Every role that its rules name, in the order they do.
+    /// Every role that the rules name, in that order.
     pub fn roles(&self) -> Vec<&str> {
         let mut roles: Vec<(&String, &usize)> = self.named.roles.iter().collect();
         roles.sort_by_key(|(_, number)| **number);
@@ -172,9 +172,9 @@ impl Layout {
 }
 
 impl Layout {
-    /// Which role each of `count` people plays in a meeting that is not there. The last `screens` share a screen (left out, one
-    /// if the layout asks for it and somebody else is there), those before them play one each of the other roles the layout
-    /// asks for, as long as someone is left without a role.
+    /// The role of each of `count` people in a synthetic meeting. The last `screens` people share a screen; `None`
+    /// means one if the layout asks for one and somebody else is there. The people before them take one each of the
+    /// other roles of the layout, as long as one person is left without a role.
     pub fn parts(&self, count: usize, screens: Option<usize>) -> Vec<Option<&str>> {
         let asked = self.roles();
         let one = usize::from(asked.contains(&SCREEN) && count > 1);
@@ -200,7 +200,7 @@ impl Rung {
 }
 
 impl Spot {
-    /// Where it is, given the regions.
+    /// The rectangle, given the regions.
     pub fn area(&self, regions: &[Area], canvas: &Canvas) -> Area {
         let outer = self.within.and_then(|within| regions.get(within).copied()).unwrap_or(Area::WHOLE);
         let (width, height) = (self.width * outer.width, self.height * outer.height);

@@ -1,4 +1,5 @@
-//! Everything that is seen at one moment, in px of the canvas and plain numbers.
+//! The scene (composition, scene graph): everything that is visible at one moment, in px of the canvas and plain
+//! numbers.
 
 use serde::{Deserialize, Serialize};
 
@@ -100,8 +101,8 @@ impl Default for Crop {
 pub struct Tile {
     /// Whose picture or card.
     pub participant: ParticipantId,
-    /// 0 for the participant's first tile; further ones, where a template shows somebody twice, count up. Participant and
-    /// copy together are the tile's identity from scene to scene.
+    /// 0 for the participant's first tile; further ones, where a template shows somebody twice, count up. Participant
+    /// and copy together are the tile's identity from scene to scene.
     pub copy: u32,
     /// Where; even in all four numbers and wholly on the canvas.
     pub rect: Rect,

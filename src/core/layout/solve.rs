@@ -1,4 +1,4 @@
-//! From a layout and a meeting to a scene.
+//! The layout solver: from a layout and a meeting to a scene.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use super::{
 };
 use crate::media::Size;
 
-/// A scene and what the next one needs to know of it.
+/// A scene, and what the next one needs to know of it.
 pub(super) struct Solved {
     pub scene: Scene,
     pub seating: Seating,
 }
 
 impl Layout {
-    /// Those who count, at most [`MAX_TILES`]: in the room's order, except that those whom the template wants last come after
-    /// the others, and those who are not connected after everybody who is.
+    /// The people who count, at most [`MAX_TILES`], in the room's order. People whom the template wants last come after
+    /// the others; people who are not connected come after everybody who is.
     pub(super) fn admit<'a>(&self, people: &'a [Person]) -> Vec<&'a Person> {
         let is_absent = |person: &Person| person.face == Face::Absent;
         let show = |person: &Person| match person.face {
@@ -33,7 +33,7 @@ impl Layout {
         present(Show::Card).chain(present(Show::Last)).chain(absent).take(MAX_TILES).collect()
     }
 
-    /// The first arrangement that suits.
+    /// The first arrangement whose conditions hold.
     pub(super) fn suited(&self, company: &Company<'_>, meeting: &Meeting<'_>) -> Option<usize> {
         self.rungs.iter().position(|rung| rung.when.as_ref().is_none_or(|when| self.holds(when, company, meeting)))
     }
@@ -53,8 +53,8 @@ impl Layout {
 
     /// The scene of one arrangement. `shown` is how long it has been on, for pages.
     ///
-    /// Every rectangle is wholly on the canvas, even in all four numbers and at least 2x2 px; nobody has two tiles unless the
-    /// template says so; tiles and overlays come back to front and are numbered so.
+    /// Every rectangle lies wholly on the canvas, is even in all four numbers and has at least 2x2 px. Nobody has two
+    /// tiles unless the template says so. Tiles and overlays are sorted back to front and numbered in that order.
     pub(super) fn arrange(
         &self,
         rung: usize,

@@ -1,4 +1,4 @@
-//! Scenes of the built-in templates as text, and what holds for any template.
+//! Scenes of the built-in templates as text, and properties of any template.
 
 use std::fmt::Write as _;
 
@@ -51,7 +51,7 @@ fn builtin_named(wanted: &str) -> Template {
     found.expect("a built-in template").1
 }
 
-/// A tile a line: who, where, how; `z` is the line.
+/// One line per tile: who, where, how; `z` is the line number.
 fn text(scene: &Scene) -> String {
     let mut text = String::new();
     for tile in &scene.tiles {
@@ -70,7 +70,7 @@ fn text(scene: &Scene) -> String {
     text
 }
 
-/// The floor is with the third, so that it is seen to matter.
+/// The third person has the floor, so that its effect is visible.
 fn series(template: &Template, role: Option<&str>, canvas: &Canvas) -> String {
     let mut text_of_all = String::new();
     for count in 0..=16 {
@@ -261,7 +261,7 @@ proptest! {
     }
 }
 
-/// One person comes or goes at a time, the floor changes hands: who moves?
+/// One person comes or goes, or the floor changes: the people who move.
 fn moved(before: &Scene, after: &Scene) -> Vec<String> {
     let place = |scene: &Scene, id: &ParticipantId| {
         scene.tiles.iter().find(|tile| tile.participant == *id).map(|tile| tile.rect)
@@ -272,7 +272,7 @@ fn moved(before: &Scene, after: &Scene) -> Vec<String> {
         .collect()
 }
 
-/// Scenes of one room, one after the other, with who is there by number and who has the floor.
+/// Successive scenes of one room; each moment has the people by number, and who has the floor.
 fn story(name: &str, moments: &[(&[usize], usize)]) -> Vec<Scene> {
     let (layout, canvas, mut director) = (layout(&builtin_named(name)), canvas(1280, 720), Director::default());
     let scene = |(numbers, floor): &(&[usize], usize)| {

@@ -1,5 +1,5 @@
-//! How a template says that things look. Lengths are fractions of the canvas's shorter side, so that a template looks alike on
-//! every canvas.
+//! Styles of a template. Lengths are fractions of the canvas's shorter side, so that a template looks the same on every
+//! canvas.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,8 @@ use crate::base::AssetName;
 
 /// Longest text of a label or an overlay, bytes: some lines of a caption.
 pub const MAX_TEXT_BYTES: usize = 512;
-/// Most variables of a text: as many as there are. Each may stand for 256 bytes on each of 64 tiles, which is written out for every
-/// scene.
+/// Most variables of a text: as many as there are. Each may stand for 256 bytes on each of 64 tiles, which is written
+/// out for every scene.
 pub const MAX_VARIABLES: usize = 5;
 
 /// How tiles look. What is left out is as the template's style says, and there as it is without any dress.
@@ -96,8 +96,9 @@ pub struct LabelSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextSpec {
-    /// At most 512 bytes and 5 variables. `{name}` and `{role}` are those of whom it is about, `{room}` is the room's id, `{participants}` the
-    /// number of people, `{clock}` the time of day; `{{` and `}}` are braces. A line break begins another line.
+    /// At most 512 bytes and 5 variables. `{name}` and `{role}` are those of whom it is about, `{room}` is the room's
+    /// id, `{participants}` the number of people, `{clock}` the time of day; `{{` and `}}` are braces. A line break
+    /// begins another line.
     #[schemars(length(max = 512))]
     pub words: String,
     /// Of the letters, of the canvas's shorter side, 0.01 to 0.5; 0.03 when left out.
@@ -216,8 +217,8 @@ pub struct OverlaySpec {
     /// Words; they or `image`, or neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextSpec>,
-    /// Whom `{name}` and `{role}` are about: the first rule that finds somebody. While it finds nobody, the overlay is not
-    /// there. At most 8.
+    /// Whom `{name}` and `{role}` are about: the first rule that finds somebody. While it finds nobody, the overlay is
+    /// not there. At most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub about: Vec<Cast>,

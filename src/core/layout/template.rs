@@ -1,7 +1,8 @@
-//! A template: how people are arranged on the program, as an admin writes it.
+//! Templates (layouts): how people are arranged on the program, as an admin writes it.
 //!
-//! A template is a ladder of arrangements, of which the first that suits the meeting is used; an arrangement is a list of
-//! places and overlays; a place is a rectangle, rules for who fills it, and, where it holds many, how it packs them.
+//! A template is a list of arrangements; the first one that suits the meeting is used. An arrangement is a list of
+//! places and overlays. A place is a rectangle, rules for who fills it, and, where it holds many people, how it packs
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,9 +26,9 @@ pub const MAX_TEMPLATE_BYTES: usize = 1 << 20;
 pub const MAX_ARRANGEMENTS: usize = 32;
 /// Most places of an arrangement: a slot of its own for each tile a scene can have.
 pub const MAX_PLACES: usize = super::MAX_TILES;
-/// Most places of an arrangement that show people whom other places show too, and more than one of them: each may hold the whole
-/// meeting again, so they, not the places, would decide how long a scene takes to work out. A strip of everyone for each side of
-/// the canvas is as many.
+/// Most places of an arrangement that show people whom other places show too, and more than one of them: each may hold
+/// the whole meeting again, so they, not the places, would decide how long a scene takes to work out. A strip of
+/// everyone for each side of the canvas is as many.
 pub const MAX_CROWDS: usize = 4;
 /// Most regions of an arrangement: more than this nobody can follow by eye.
 pub const MAX_REGIONS: usize = 32;
@@ -70,8 +71,8 @@ pub struct Template {
     /// How changes of scene take place, where the arrangement does not say.
     #[serde(default, skip_serializing_if = "Motion::is_default")]
     pub motion: Motion,
-    /// An arrangement stays at least this long before another takes its place, 0 to 3 600 000 ms; 0 when left out. It keeps
-    /// the program calm where a rule comes and goes.
+    /// An arrangement stays at least this long before another takes its place, 0 to 3 600 000 ms; 0 when left out. It
+    /// keeps the program calm where a rule comes and goes.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schema(maximum = 3_600_000)]
     #[schemars(range(max = 3_600_000))]
@@ -128,7 +129,8 @@ impl Motion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct People {
-    /// Those who never came or who left; `never` when left out. `card` and `last` show them after everybody who is connected.
+    /// Those who never came or who left; `never` when left out. `card` and `last` show them after everybody who is
+    /// connected.
     pub absent: Show,
     /// Those who send sound and no picture.
     pub audio_only: Show,
@@ -176,8 +178,8 @@ pub struct Arrangement {
     /// How the change to this arrangement takes place, and changes while it is on, in place of what the template says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motion: Option<Motion>,
-    /// Filled in this order, except that `rest` always comes last. At most 64, of which at most 4 say `twice` and have a `flow`;
-    /// none for a card that shows nobody.
+    /// Filled in this order, except that `rest` always comes last. At most 64, of which at most 4 say `twice` and have
+    /// a `flow`; none for a card that shows nobody.
     #[schema(max_items = 64)]
     #[schemars(length(max = 64))]
     pub places: Vec<Place>,

@@ -1,4 +1,4 @@
-//! From one scene to the next: what lies where at a moment between.
+//! Transitions (animation): where everything lies at a moment between two scenes.
 
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,8 @@ pub enum Element<'a> {
     Overlay(&'a Overlay),
 }
 
-/// An element of a scene that is on its way: the element says what it is and how it is dressed, this says where it is now.
+/// An element of a scene that is on its way: the element says what it is and how it is dressed, this says where it is
+/// now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Placed<'a> {
     /// What it is. Its own rectangle, z, opacity and radius are those at rest, not those of now.
@@ -102,9 +103,10 @@ impl<'a> Placed<'a> {
 
 /// What lies where when `eased` of the way is done (see [`Easing::at`]), 0 the beginning and 1 the end, back to front.
 ///
-/// What is in both scenes moves from rectangle to rectangle; newcomers fade in at their place and leavers fade out at theirs,
-/// except that one who is replaced keeps its opacity behind the newcomer, so that the background never shines through. A tile
-/// that grows passes in front of the others, but of those that lie on it at rest. At 1 and beyond it is `to`, exactly.
+/// What is in both scenes moves from rectangle to rectangle; newcomers fade in at their place and leavers fade out at
+/// theirs, except that one who is replaced keeps its opacity behind the newcomer, so that the background never shines
+/// through. A tile that grows passes in front of the others, but of those that lie on it at rest. At 1 and beyond it is
+/// `to`, exactly.
 pub fn tween<'a>(from: &'a Scene, to: &'a Scene, eased: f64) -> Vec<Placed<'a>> {
     if eased >= 1.0 || eased.is_nan() {
         let mut rest: Vec<Placed<'a>> = elements(to).map(Placed::from).collect();
@@ -138,7 +140,7 @@ pub fn tween<'a>(from: &'a Scene, to: &'a Scene, eased: f64) -> Vec<Placed<'a>> 
         let opacity = if replaced { placed.opacity } else { placed.opacity * (1.0 - eased) };
         seen.push(Placed { opacity, ..placed });
     }
-    // A leaver lies behind whoever comes to its level.
+    // A leaver lies behind the newcomer of its level.
     number(&mut seen, |placed| elements(to).any(|element| element == placed.element));
     for index in (0..seen.len()).rev() {
         if growing.contains(&seen[index].element) {
@@ -149,8 +151,8 @@ pub fn tween<'a>(from: &'a Scene, to: &'a Scene, eased: f64) -> Vec<Placed<'a>> 
     seen
 }
 
-/// Brings the first tile in front of those behind which it need not lie: up to an overlay, or a tile that covers some of it at
-/// rest, in front of which it would jump back at the end.
+/// Brings the first tile in front of those behind which it need not lie: up to an overlay, or up to a tile that covers
+/// part of it at rest, in front of which it would jump back at the end.
 fn raise(seen: &mut [Placed<'_>]) {
     for index in 1..seen.len() {
         let (own, next) = (Placed::from(seen[index - 1].element), Placed::from(seen[index].element));
@@ -186,7 +188,8 @@ fn meet(a: Rect, b: Rect) -> bool {
         && i64::from(b.y) < end(a.y, a.height)
 }
 
-/// The scene that a transition has come to, to begin another from there: nothing jumps, and who has nearly gone is gone.
+/// The scene that a transition has reached, as the start of another transition: nothing jumps, and an element that has
+/// nearly gone is gone.
 pub fn halt(placed: &[Placed<'_>], background: &Backdrop) -> Scene {
     let mut scene = Scene { background: background.clone(), ..Scene::default() };
     for placed in placed.iter().filter(|placed| placed.opacity >= UNSEEN) {
@@ -212,7 +215,7 @@ impl Element<'_> {
         }
     }
 
-    /// True if nothing behind it can be seen, corners aside.
+    /// True if nothing behind it is visible, corners aside.
     fn hides(&self) -> bool {
         match self {
             Self::Tile(_) => true,

@@ -18,7 +18,7 @@ fn scene(tiles: &[(&str, Numbers)]) -> Scene {
     Scene { tiles, ..Scene::default() }
 }
 
-/// Who, where, how opaque in percent; back to front.
+/// Who, where, opacity in percent; back to front.
 fn seen<'a>(from: &'a Scene, to: &'a Scene, eased: f64) -> Vec<(&'a str, Numbers, u32)> {
     let placed = tween(from, to, eased);
     let z: Vec<u32> = placed.iter().map(|p| p.z).collect();
@@ -83,7 +83,7 @@ fn every_easing_begins_and_ends_and_never_turns_back() {
 fn the_background_never_shines_through_when_one_replaces_another() {
     let (from, to) = (scene(&[("old", FULL)]), scene(&[("new", FULL)]));
     assert_eq!(seen(&from, &to, 0.5), [("old", FULL, 100), ("new", FULL, 50)]);
-    // Behind one who moves, nothing is sure to hide it, so it fades.
+    // Nothing certainly hides what is behind a moving tile, so the old tile fades.
     let to = scene(&[("old", FULL)]);
     let from = scene(&[("old", LEFT), ("gone", LEFT)]);
     assert_eq!(seen(&from, &to, 0.5)[1], ("gone", LEFT, 50));
@@ -98,7 +98,7 @@ fn a_transition_can_be_left_half_way_without_a_jump() {
     let next = scene(&[("stays", FULL), ("goes", RIGHT)]);
     let after = seen(&half_way, &next, 0.0);
     assert_eq!(after, before);
-    // Who was fading out and is wanted again comes back from where they were.
+    // A person who is fading out and is wanted again comes back from where they are.
     assert_eq!(seen(&half_way, &from, 1.0), seen(&from, &from, 1.0));
     let goes = |placed: Vec<(&str, Numbers, u32)>| placed.iter().find(|p| p.0 == "goes").map(|p| p.2);
     assert_eq!(goes(before), Some(40));

@@ -1,14 +1,14 @@
-//! Texts with variables: `{name}` and the like.
+//! Text interpolation: texts with variables such as `{name}`.
 
 use std::fmt::Write;
 
 use super::{Part, style::ClockSpec};
 
-/// A piece of a text as a template writes it.
+/// A piece of a text, as a template writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Word {
     Plain(String),
-    /// The name of whom the text is about.
+    /// The name of the person the text is about.
     Name,
     Role,
     Room,
@@ -18,7 +18,7 @@ pub(super) enum Word {
     Clock,
 }
 
-/// What variables stand for.
+/// The values of the variables.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts<'a> {
     pub name: &'a str,
@@ -28,21 +28,21 @@ pub(super) struct Facts<'a> {
 }
 
 impl Word {
-    /// True for what stands for something else.
+    /// True for a piece that is replaced by a value.
     pub fn is_variable(&self) -> bool {
         !matches!(self, Self::Plain(_))
     }
 
-    /// True for what only makes sense where the text is about somebody.
+    /// True for a piece that needs a person.
     pub fn is_personal(&self) -> bool {
         matches!(self, Self::Name | Self::Role)
     }
 }
 
-/// Takes a text apart.
+/// Parses a text.
 ///
 /// # Errors
-/// A sentence about the first brace that is not of the format.
+/// A sentence about the first invalid brace.
 pub(super) fn parse(text: &str) -> Result<Vec<Word>, String> {
     let mut words = Vec::new();
     let mut plain = String::new();
@@ -84,7 +84,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Word>, String> {
     Ok(words)
 }
 
-/// The text with its variables filled in, but for the clock; empty when there is nothing to read.
+/// The text with all variables filled in except the clock; empty when there is nothing to read.
 pub(super) fn fill(words: &[Word], clock: ClockSpec, facts: Facts<'_>) -> Vec<Part> {
     let ClockSpec { seconds, utc_offset_minutes } = clock;
     let clocks = words.iter().filter(|word| **word == Word::Clock).count();
@@ -94,7 +94,7 @@ pub(super) fn fill(words: &[Word], clock: ClockSpec, facts: Facts<'_>) -> Vec<Pa
             parts.push(Part::Clock { seconds, utc_offset_minutes });
         }
         let said = facts.said(words);
-        // A line for a role that nobody has would be an empty one.
+        // A line that only holds an empty role would be an empty line.
         let said = if clocks == 0 && said.trim().len() < said.len() { said.trim().to_owned() } else { said };
         if !said.is_empty() {
             parts.push(Part::Words(said));
@@ -104,7 +104,7 @@ pub(super) fn fill(words: &[Word], clock: ClockSpec, facts: Facts<'_>) -> Vec<Pa
 }
 
 impl Facts<'_> {
-    /// Words without a clock among them.
+    /// The text without a clock among its words.
     fn said(self, words: &[Word]) -> String {
         let length = |word: &Word| match word {
             Word::Plain(text) => text.len(),
@@ -114,7 +114,7 @@ impl Facts<'_> {
             Word::Participants => 2,
             Word::Clock => 0,
         };
-        // Written for every tile of every scene: in one piece.
+        // This is written for every tile of every scene, so it takes one allocation.
         let mut said = String::with_capacity(words.iter().map(length).sum());
         for word in words {
             match word {

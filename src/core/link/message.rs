@@ -282,22 +282,22 @@ pub enum Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// Its threads run, or wait for a CPU or for memory: the machine has too much to do.
+    /// Its threads run, or wait for a CPU or for memory: the machine is overloaded.
     Busy,
     /// Its threads neither run nor wait for a CPU.
     Hung,
 }
 
-/// How the worker does, counted from its start unless said otherwise.
+/// Statistics of the worker, counted from its start unless a field says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stats {
     pub frames: u64,
     /// Ticks that passed without a frame because the machine was too slow.
     pub missed: u64,
-    /// Median over the last second from tick to composed frame, µs.
+    /// Median time over the last second from tick to composed frame, µs.
     pub compose_us: u32,
-    /// Median over the last second from composed to encoded frame, µs.
+    /// Median time over the last second from composed to encoded frame, µs.
     pub encode_us: u32,
     /// CPU time of the whole process, ms.
     pub cpu_ms: u64,
@@ -306,24 +306,24 @@ pub struct Stats {
     pub feeds: Vec<FeedStats>,
 }
 
-/// How one feed does, counted from its start.
+/// Statistics of one feed, counted from its start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeedStats {
     pub feed: Feed,
-    /// Size of its newest picture, px; 0 by 0 before the first.
+    /// Size of the feed's newest picture, px; 0 by 0 before the first.
     pub width: u32,
     pub height: u32,
     pub decoded: u64,
-    /// Packets the decoder refused.
+    /// Packets that the decoder refused.
     pub corrupt: u64,
-    /// Pictures decoded but never shown, since a newer one was due.
+    /// Pictures that were decoded and never shown, since a newer picture was due.
     pub skipped: u64,
-    /// Delay its playout clock adds now, ms.
+    /// Delay that the playout clock (jitter buffer) adds now, ms.
     pub delay_ms: f32,
-    /// Times its sound ran dry.
+    /// Times the sound ran dry (underruns).
     pub underruns: u64,
-    /// Why nothing of its video is decoded now, though it comes: a sentence for the operator.
+    /// Why none of the feed's video is decoded although packets come: a sentence for the operator.
     pub video_trouble: Option<String>,
     /// The same of its sound.
     pub audio_trouble: Option<String>,

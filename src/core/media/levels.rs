@@ -24,10 +24,10 @@ impl Levels {
     }
 }
 
-/// What a microphone gave over one report, 100 ms.
+/// A report on a microphone's sound over 100 ms.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Heard {
-    /// How loud it was, before gain and mute.
+    /// Levels before gain and mute.
     #[serde(flatten)]
     pub levels: Levels,
     /// Share of the report in which somebody spoke, 0 to 1.

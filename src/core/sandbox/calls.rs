@@ -1,8 +1,9 @@
-//! Which system calls may still be made: seccomp filters (seccomp(2)).
+//! System call filters (seccomp(2)).
 //!
-//! What is not listed fails with EPERM: a library that asks for something needless goes on without it, and a worker does not end for
-//! a false alarm. Only what no worker has a reason to do, and what hands the process over to somebody else's program or memory, ends
-//! it with SIGSYS, which the front tells as what it is.
+//! A call that is not listed fails with EPERM: a library that tries an unnecessary call goes on without it, and a false
+//! alarm does not end a worker. Only two kinds of calls end the process with SIGSYS: calls that no worker has a reason
+//! to make, and calls that hand the process over to another program or its memory to somebody else. The front reports a
+//! SIGSYS as what it is.
 
 use std::collections::BTreeMap;
 
@@ -22,23 +23,24 @@ pub(super) fn confine(calls: Calls) -> Result<(), String> {
     for (call, ways) in list::sometimes(calls, rustix::process::getpid().as_raw_pid()) {
         allowed.insert(call, ways.iter().map(rule).collect::<Result<_, _>>()?);
     }
-    // After those: what is always allowed is allowed, whatever its arguments.
+    // This comes last, so that a call that is always allowed has no conditions.
     allowed.extend(always(&list::always(calls)));
-    // Of several filters the strictest answer counts, and an error is stricter than leave: these are allowed below as well.
+    // Of several filters the strictest answer counts, and an error is stricter than permission to continue. So these
+    // calls are allowed below as well.
     let absent = program(always(&list::ABSENT), SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))?;
     let idle = program(always(&list::IDLE), SeccompAction::Allow, SeccompAction::Errno(0))?;
     let hostile = program(always(&list::HOSTILE), SeccompAction::Allow, SeccompAction::KillProcess)?;
     allowed.extend(always(&list::ABSENT));
     allowed.extend(always(&list::IDLE));
     let allowed = program(allowed, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?;
-    // The list of what is allowed comes last: it does not allow another filter.
+    // The list of allowed calls comes last, since it does not allow another filter.
     for program in [absent, idle, hostile, allowed] {
         apply_filter_all_threads(&program).map_err(told)?;
     }
     Ok(())
 }
 
-/// True if this kernel and processor have filters; tried on the calling thread, which goes on as before.
+/// True if this kernel and processor have filters. The test runs on the calling thread, which goes on as before.
 pub(super) fn is_there() -> Result<(), String> {
     let nothing = program(Rules::new(), SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))?;
     apply_filter(&nothing).map_err(told)

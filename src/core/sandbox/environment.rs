@@ -1,9 +1,9 @@
-//! What a confined process is told by its environment.
+//! Environment variables of a confined process.
 
 use std::ffi::OsString;
 
-/// Variables that name folders of plugins, libraries and fonts, or set the language. Everything else stays with whoever starts the
-/// process, secrets above all. `HOME` only leads to the list of plugins and to the user's fonts.
+/// Variables that name folders of plugins, libraries and fonts, or set the language. A confined process gets no other
+/// variable, above all no secret. `HOME` only leads to the list of plugins and to the user's fonts.
 const VARIABLES: [&str; 17] = [
     "HOME",
     "LANG",
@@ -24,16 +24,16 @@ const VARIABLES: [&str; 17] = [
     "LD_LIBRARY_PATH",
 ];
 
-/// GStreamer takes its list of plugins as it is. It would compare it with devices and folders that a confined process cannot see, and
-/// read every plugin again.
+/// GStreamer uses its list of plugins without an update. An update would compare the list with devices and folders that
+/// a confined process cannot see, and read every plugin again.
 const AS_LISTED: (&str, &str) = ("GST_REGISTRY_UPDATE", "no");
 
-/// The variables that a process is started with which lists the plugins for those that are confined.
+/// The variables of the process that lists the plugins for confined processes.
 pub fn environment_to_prepare() -> impl Iterator<Item = (&'static str, OsString)> {
     VARIABLES.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
-/// The variables that a confined process is started with.
+/// The variables of a confined process.
 pub fn environment() -> impl Iterator<Item = (&'static str, OsString)> {
     environment_to_prepare().chain([(AS_LISTED.0, AS_LISTED.1.into())])
 }

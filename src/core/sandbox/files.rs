@@ -1,4 +1,4 @@
-//! Which files may still be opened: Landlock (landlock(7)).
+//! File access rules: Landlock (landlock(7)).
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, RestrictionStatus, Ruleset,
@@ -7,10 +7,10 @@ use landlock::{
 
 use super::{Files, Gap};
 
-/// The newest version of the kernel's interface that this has been tried on. An older kernel confines what it can.
+/// The newest version of the kernel's interface that is tested. An older kernel confines what it can.
 const TRIED: ABI = ABI::V6;
 
-/// Confines the calling thread and what it starts.
+/// Confines the calling thread, and the threads and processes it starts.
 pub(super) fn confine(files: &Files) -> Result<(), Gap> {
     let status = restrict(files).map_err(|error| Gap::Files(error.to_string()))?;
     match status.landlock {
@@ -27,11 +27,11 @@ fn restrict(files: &Files) -> Result<RestrictionStatus, RulesetError> {
     Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(TRIED))?
-        // No rule allows any of it: no TCP, no abstract sockets of others, no signals to others.
+        // No rule allows any of these: no TCP, no abstract sockets of others, no signals to others.
         .handle_access(AccessNet::from_all(TRIED))?
         .scope(Scope::from_all(TRIED))?
         .create()?
-        // What is not there is left out: it cannot be opened either way.
+        // Missing paths are left out; they cannot be opened in any case.
         .add_rules(path_beneath_rules(&files.read, read))?
         .add_rules(path_beneath_rules(&files.load, load))?
         .add_rules(path_beneath_rules(&files.devices, device))?

@@ -1,5 +1,6 @@
-//! The system calls of a worker and of a process that only computes, found by tracing real meetings: every codec, encoder and sound,
-//! letters of every script, snapshots, listeners. `tests/live/worker` fails when one of them is missing here.
+//! System call lists of a worker and of a process that only computes. Both were found by tracing real meetings: every
+//! codec, encoder and sound, letters of every script, snapshots, listeners. `tests/live/worker` fails when a call is
+//! missing here.
 
 /// What a process goes on doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +29,12 @@ pub(super) enum Holds {
     Null(u8),
 }
 
-/// Calls that "are not there": what the C library or Rust then does instead can be judged by its arguments, these not.
+/// Calls that answer ENOSYS. The C library or Rust then makes other calls, whose arguments a filter can judge; those of
+/// these calls it cannot.
 pub(super) const ABSENT: [i64; 3] = [libc::SYS_clone3, libc::SYS_openat2, libc::SYS_futex_waitv];
 
-/// Calls that succeed without doing anything. GLib sets each of its threads to the scheduling that all of them inherit anyway, and
-/// complains if it cannot; by the same call a process of the same user could be put to sleep.
+/// Calls that succeed without doing anything. GLib sets each of its threads to the scheduling that all of them inherit
+/// anyway, and complains if it cannot; by the same call a process of the same user could be put to sleep.
 pub(super) const IDLE: [i64; 1] = [libc::SYS_sched_setattr];
 
 /// Calls that end the process: no worker has a reason to make them after its libraries are loaded.

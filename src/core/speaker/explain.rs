@@ -30,11 +30,11 @@ pub enum Why {
     Left,
 }
 
-/// How one participant stood.
+/// The state of one candidate for the floor.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = FloorScore)]
 pub struct Score {
-    /// Who.
+    /// The participant.
     pub participant: ParticipantId,
     /// Speech gathered against what earns the floor, 0 to 1.
     pub score: f32,
@@ -42,11 +42,11 @@ pub struct Score {
     pub speaking: bool,
     /// Time since they were last heard, ms.
     pub quiet_ms: u64,
-    /// How loud they are, with their gain, dBFS.
+    /// Loudness with their gain, dBFS.
     pub loudness_dbfs: f32,
 }
 
-/// What a score is held against.
+/// The thresholds for scores.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 #[schema(as = FloorThresholds)]
 pub struct Thresholds {
@@ -64,31 +64,31 @@ pub struct Thresholds {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = FloorSwitch)]
 pub struct Switch {
-    /// Who has it now; null for nobody.
+    /// The participant who has it now; null for nobody.
     pub participant: Option<ParticipantId>,
     /// True when an operator holds it there.
     pub held: bool,
-    /// Why.
+    /// The reason.
     pub why: Why,
-    /// Who lost it; null for nobody.
+    /// The participant who lost it; null for nobody.
     pub lost: Option<ParticipantId>,
-    /// How everyone stood who could have had it, the highest score first.
+    /// The scores of everyone who could have had it, the highest first.
     pub scores: Vec<Score>,
-    /// What the scores were held against.
+    /// The thresholds for these scores.
     pub thresholds: Thresholds,
 }
 
 /// The present floor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation<'a> {
-    /// How it came to be where it is; `None` as long as it never moved.
+    /// The last change; `None` as long as the floor never moved.
     pub last: Option<&'a Switch>,
     /// When that was, on the caller's clock.
     pub since: Duration,
     /// When an operator's hold ends by itself, if it does.
     pub held_until: Option<Duration>,
-    /// How everyone stands now, the highest score first.
+    /// The present scores of everyone, the highest first.
     pub scores: Vec<Score>,
-    /// What the scores are held against.
+    /// The thresholds for these scores.
     pub thresholds: Thresholds,
 }

@@ -19,19 +19,19 @@ const QUIET: Duration = Duration::from_millis(300);
 /// more than the variation between two voices of equal loudness.
 const LOUDER_DB: f32 = 6.0;
 
-/// Who decides who has the floor.
+/// The mode of choosing the floor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SpeakerMode)]
 pub enum Mode {
-    /// Who is heard has the floor, unless an operator gave it to someone.
+    /// A speaker gets the floor, unless an operator gave it to someone.
     #[default]
     Auto,
     /// The operator alone decides.
     Manual,
 }
 
-/// How readily somebody who begins to speak takes the floor.
+/// How readily a new speaker takes the floor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sensitivity {
@@ -44,10 +44,10 @@ pub enum Sensitivity {
     High,
 }
 
-/// How the floor is given.
+/// Rules by which the floor is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// Who decides.
+    /// The mode of choosing the floor.
     pub mode: Mode,
     /// Shortest time anybody keeps the floor against others: cuts that follow each other faster are hard to watch.
     pub hold: Duration,

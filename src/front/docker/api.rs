@@ -1,4 +1,4 @@
-//! Docker's API, as far as the engine needs it: services, their secrets and tasks.
+//! Docker client: the part of Docker's API that the engine needs, for services, their secrets and tasks.
 
 use std::{
     collections::HashMap,
@@ -22,32 +22,32 @@ use tokio::time::timeout;
 use super::service;
 use crate::cost::{Budget, Capacity};
 
-/// Longest answer to wait for: a manager that elects a leader takes a few seconds.
+/// Longest wait for an answer: a manager that elects a leader takes a few seconds.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Why the API did not do what it was asked.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// No connection, or no answer in `ANSWER`.
+    /// No connection, or no answer within `ANSWER`.
     #[error("Docker's API at {0} does not answer{1}; is the daemon running, and may this front reach it?")]
     Silent(String, String),
-    /// It said no.
+    /// Docker refused: status and message.
     #[error("Docker refused ({0}): {1}")]
     Refused(u16, String),
-    /// It said something that is no answer.
+    /// The answer is invalid.
     #[error("Docker's API gave an answer that does not parse: {0}")]
     Nonsense(String),
 }
 
-/// A service as it is.
+/// A service in its present state.
 #[derive(Debug)]
 pub struct Found {
-    /// Version to name when changing it.
+    /// Version that a change must name.
     pub version: i32,
     pub labels: HashMap<String, String>,
 }
 
-/// See the module. Clones share connections.
+/// The client. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct Api {
     host: String,
@@ -56,10 +56,10 @@ pub struct Api {
 }
 
 impl Api {
-    /// For `unix:///PATH`, `tcp://HOST:PORT` or `http://HOST:PORT`; nothing is connected yet.
+    /// A client for `unix:///PATH`, `tcp://HOST:PORT` or `http://HOST:PORT`; nothing is connected yet.
     ///
     /// # Errors
-    /// What is wrong with the address.
+    /// The fault of the address.
     pub fn new(host: &str) -> Result<Self, String> {
         if ["unix:///", "tcp://", "http://"].iter().any(|scheme| host.starts_with(scheme)) {
             return Ok(Self { host: host.to_owned(), docker: Arc::default() });
@@ -67,7 +67,7 @@ impl Api {
         Err(format!("{host:?} is no address of Docker's API; write unix:///var/run/docker.sock or tcp://HOST:PORT"))
     }
 
-    /// The daemon, connected to when it is first asked.
+    /// The daemon; the first call connects.
     pub(in crate::front) fn docker(&self) -> Result<&Docker, ApiError> {
         if let Some(docker) = self.docker.get() {
             return Ok(docker);
@@ -81,7 +81,7 @@ impl Api {
         Ok(self.docker.get_or_init(|| made))
     }
 
-    /// Waits for an answer, no longer than [`ANSWER`], and says what became of it.
+    /// Waits for an answer, no longer than [`ANSWER`].
     pub(in crate::front) async fn ask<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, ApiError> {
         let silent = |how: String| ApiError::Silent(self.host.clone(), how);
         match timeout(ANSWER, answer).await {
@@ -114,18 +114,18 @@ impl Api {
         self.ask(self.docker()?.create_service(service, None)).await.map(|_| ())
     }
 
-    /// Changes a service from `version`, unless somebody else has changed it since.
+    /// Changes a service from `version`. Fails if somebody else has changed it since.
     pub async fn update(&self, name: &str, version: i32, service: ServiceSpec) -> Result<(), ApiError> {
         let options = UpdateServiceOptions { version, ..UpdateServiceOptions::default() };
         self.ask(self.docker()?.update_service(name, service, options, None)).await.map(|_| ())
     }
 
-    /// Removes a service; one that is not there is removed already.
+    /// Removes a service. A missing service counts as removed.
     pub async fn delete(&self, name: &str) -> Result<(), ApiError> {
         unless_gone(self.ask(self.docker()?.delete_service(name)).await)
     }
 
-    /// Keeps a secret; returns its id.
+    /// Stores a secret; returns its id.
     pub async fn put_secret(&self, secret: SecretSpec) -> Result<String, ApiError> {
         self.ask(self.docker()?.create_secret(secret)).await.map(|made| made.id)
     }
@@ -139,7 +139,7 @@ impl Api {
         Ok(secrets.collect())
     }
 
-    /// Forgets a secret; one that is not there is forgotten already.
+    /// Deletes a secret. A missing secret counts as deleted.
     pub async fn delete_secret(&self, id: &str) -> Result<(), ApiError> {
         unless_gone(self.ask(self.docker()?.delete_secret(id)).await)
     }
@@ -155,7 +155,7 @@ impl Api {
         Ok(services.collect())
     }
 
-    /// What the nodes that take tasks have, and what running tasks have reserved of it; one entry a node.
+    /// The capacity of each node that takes tasks, and the part that running tasks have reserved; one entry per node.
     pub async fn nodes(&self) -> Result<Vec<Capacity>, ApiError> {
         let nodes = self.ask(self.docker()?.list_nodes(None::<ListNodesOptions>)).await?;
         let wanted = HashMap::from([("desired-state".to_owned(), vec!["running".to_owned()])]);
@@ -163,7 +163,7 @@ impl Api {
         Ok(capacities(nodes, &tasks))
     }
 
-    /// Why the newest task of a service does not run, if it does not.
+    /// Why the newest task of a service does not run; `None` if it runs.
     pub async fn trouble(&self, service: &str) -> Result<Option<String>, ApiError> {
         let only = HashMap::from([("service".to_owned(), vec![service.to_owned()])]);
         let tasks = self.ask(self.docker()?.list_tasks(Some(ListTasksOptions { filters: Some(only) }))).await?;
@@ -171,7 +171,7 @@ impl Api {
     }
 }
 
-/// What each node that takes tasks has, and what running tasks have reserved of it.
+/// The capacity of each node that takes tasks, and the part that running tasks have reserved.
 fn capacities(nodes: Vec<Node>, tasks: &[Task]) -> Vec<Capacity> {
     let takes_tasks = |node: &Node| {
         let ready = node.status.as_ref().and_then(|status| status.state) == Some(NodeState::READY);
@@ -203,12 +203,12 @@ fn unless_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {
     }
 }
 
-/// What Docker is asked to list: that which has all of these labels.
+/// Docker's filter for objects with all of these labels.
 pub(in crate::front) fn filters(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), labels.iter().map(|(key, value)| format!("{key}={value}")).collect())])
 }
 
-/// What Swarm says about the present task; about the one before if that failed and the present one has nothing to say.
+/// Swarm's message about the present task; about the one before if that failed and the present one has no message.
 fn why_waiting(tasks: &[Task]) -> Option<String> {
     let mut tasks: Vec<&Task> = tasks.iter().collect();
     let created = |task: &Task| OffsetDateTime::parse(task.created_at.as_deref()?, &Rfc3339).ok();

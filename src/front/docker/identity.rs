@@ -1,4 +1,5 @@
-//! How workers on other machines know their front: a certificate of its own, kept in the state folder.
+//! Front identity (TLS certificate): how workers on other machines recognise their front. The certificate is kept in
+//! the state folder.
 
 use std::{
     fs, io,
@@ -23,12 +24,12 @@ use tokio_rustls::{
 
 use crate::{front::net::accept::Admission, link::join::FRONT_NAME};
 
-/// What fronts name in TLS's negotiation of protocols (RFC 7301) and workers do not. The number rises when fronts of different
+/// ALPN protocol (RFC 7301) of connections between fronts; workers name none. The number rises when fronts of different
 /// versions would not understand each other.
 pub const CLUSTER_PROTOCOL: &[u8] = b"tilecast-fleet/1";
 
-/// A connection through the workers' door that names the cluster's protocol. Whoever opened it has yet to show that it is a front, and has its
-/// place among the strangers until then.
+/// A connection at the workers' door that names the cluster's protocol. Its client has yet to prove that it is a front,
+/// and has a stranger's place until then.
 #[derive(Debug)]
 pub struct Arrived {
     pub stream: TlsStream<TcpStream>,
@@ -40,12 +41,12 @@ pub struct Arrived {
 pub enum IdentityError {
     #[error("{path}: {error}")]
     File {
-        /// Where it should be.
+        /// Path of the file.
         path: PathBuf,
-        /// What went wrong with it.
+        /// The error of the operation.
         error: io::Error,
     },
-    /// What is in the file.
+    /// The file's content is invalid.
     #[error("{path} holds no usable certificate and key ({reason}); remove it, and a new one is made")]
     Content { path: PathBuf, reason: String },
 }
@@ -58,8 +59,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads the identity from `worker-door.pem` in `folder`, or makes it there: a worker's ticket names it, so it outlives the
-    /// front.
+    /// Reads the identity from `worker-door.pem` in `folder`, or creates it there. It outlives the front, since
+    /// workers' tickets name it.
     ///
     /// # Errors
     /// When the file cannot be read or written, or holds something else.
@@ -77,7 +78,7 @@ impl Identity {
         Self::parse(&text).map_err(|reason| IdentityError::Content { path, reason })
     }
 
-    /// The identity that follows from a seed: the same, to the byte, at every front that has it.
+    /// The identity of a seed: the same, to the byte, at every front that has the seed.
     pub fn of_seed(seed: &[u8; 32]) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed of 32 bytes");
         let pkcs8 = pair.to_pkcs8v1().expect("a key pair of ours");
@@ -95,7 +96,7 @@ impl Identity {
             .with_protocol_versions(&[&rustls::version::TLS13])
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![certificate], key))
             .map_err(|error| error.to_string())?;
-        // A worker names no protocol, and is let in all the same.
+        // A worker names no protocol, and is accepted all the same.
         config.alpn_protocols = vec![CLUSTER_PROTOCOL.to_vec()];
         let end = text.find("-----BEGIN PRIVATE KEY-----").ok_or("no private key after the certificate")?;
         Ok(Self { certificate: text[..end].to_owned(), acceptor: TlsAcceptor::from(Arc::new(config)) })

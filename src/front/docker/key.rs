@@ -1,4 +1,4 @@
-//! What every front of a cluster has: one secret, and the keys that follow from it (HKDF, RFC 5869).
+//! Key derivation (HKDF, RFC 5869): one secret of a cluster, and the keys that every front derives from it.
 
 use std::{fmt, sync::Arc};
 
@@ -12,18 +12,18 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::base::{RoomId, Secret};
 
-/// Shortest secret, bytes: as much as the keys that are made of it.
+/// Shortest secret, bytes: as long as the derived keys.
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// Sets these keys apart from whatever else somebody may use the same secret for.
+/// Separates these keys from other uses of the same secret.
 const SALT: &[u8] = b"tilecast fleet 1";
 
-/// What does not open: it was sealed by another key, for another purpose, or changed since.
+/// The text cannot be opened: it was sealed with another key or for another purpose, or was changed since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it was not sealed with this fleet's key; give every front the same swarm_fleet_key_file")]
 pub struct NotOurs;
 
-/// See the module. Clones share the keys.
+/// The keys of a cluster. Clones share the keys.
 #[derive(Clone)]
 pub struct ClusterKey(Arc<Keys>);
 
@@ -41,7 +41,7 @@ impl fmt::Debug for ClusterKey {
 }
 
 impl ClusterKey {
-    /// The keys of a secret.
+    /// Derives the keys of a secret.
     pub fn new(secret: &Secret) -> Self {
         let root = Salt::new(HKDF_SHA256, SALT).extract(secret.expose().as_bytes());
         let sealing = RandomizedNonceKey::new(&AES_256_GCM, &derive(&root, b"documents")).expect("32 bytes");
@@ -50,7 +50,8 @@ impl ClusterKey {
         Self(Arc::new(Keys { sealing, workers, identity: derive(&root, b"identity"), calls }))
     }
 
-    /// Encrypts (AES-256-GCM, RFC 5116), so that who reads the Swarm's store reads no publish keys. It opens as `what` alone.
+    /// Encrypts (AES-256-GCM, RFC 5116), so that a reader of the Swarm's store reads no publish keys. The result opens
+    /// only as `what`.
     pub fn seal(&self, what: &str, plain: &[u8]) -> String {
         let mut bytes = plain.to_vec();
         let nonce = self.0.sealing.seal_in_place_append_tag(Aad::from(what.as_bytes()), &mut bytes);
@@ -58,7 +59,7 @@ impl ClusterKey {
         STANDARD.encode([nonce.as_ref().as_slice(), &bytes].concat())
     }
 
-    /// What [`ClusterKey::seal`] was given.
+    /// Decrypts the result of [`ClusterKey::seal`].
     ///
     /// # Errors
     /// `NotOurs`.
@@ -71,17 +72,17 @@ impl ClusterKey {
         Ok(opened.to_vec())
     }
 
-    /// What lets this room's workers in at every front.
+    /// The token with which this room's workers are admitted at every front.
     pub fn worker_token(&self, room: &RoomId) -> Secret {
         Secret::new(hex(hmac::sign(&self.0.workers, room.as_str().as_bytes()).as_ref()))
     }
 
-    /// What one front says to another, within TLS, to be let in.
+    /// The token with which one front authenticates to another, within TLS.
     pub fn call_token(&self) -> &Secret {
         &self.0.calls
     }
 
-    /// Seed of the key pair (Ed25519, RFC 8032) by which workers and fronts know every front.
+    /// Seed of the key pair (Ed25519, RFC 8032) by which workers and fronts recognise every front.
     pub fn identity_seed(&self) -> &[u8; 32] {
         &self.0.identity
     }

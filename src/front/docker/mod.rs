@@ -1,7 +1,8 @@
-//! Docker's API, and what the engine for the Swarm and the cluster of fronts both keep there: services, records, identities.
+//! Docker's API, and what the Swarm engine and the cluster both keep there: services, records, identities.
 //!
-//! A service is made of what [`service`] says. A record is a Docker config with labels ([`record`]); [`ownership`] is what this front has
-//! read in them of who owns which room. [`key`] and [`identity`] are by what fronts and workers know each other.
+//! [`service`] describes a service. A record is a Docker config with labels ([`record`]). [`ownership`] is this front's
+//! view of who owns which room, read from the records. With [`key`] and [`identity`], fronts and workers recognise each
+//! other.
 
 pub mod api;
 pub mod identity;

@@ -1,7 +1,8 @@
-//! Who is there and who owns which room, as far as this front has seen.
+//! Room directory (service discovery): which fronts live and which front owns which room, as this front knows it.
 //!
-//! Pure but for its lock. Records have versions that rise with whatever is written to the store, so an older answer never covers a
-//! newer one; a room's epoch does not tell, for a room that is removed and made again begins with a new one.
+//! Pure except for its lock. Records have versions that rise with every write to the store, so an older answer never
+//! replaces a newer one. A room's epoch cannot serve for this: a room that is removed and made again begins with a new
+//! epoch.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +15,7 @@ use crate::{
     front::model::RoomDocument,
 };
 
-/// A front of this cluster: a random name that it has for as long as its process lives.
+/// A front of this cluster: a random name for the lifetime of its process.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FrontId(String);
 
@@ -24,7 +25,7 @@ impl FrontId {
         Self(format!("{:016x}", rand::random::<u64>()))
     }
 
-    /// As a label says it; none for a label that is empty.
+    /// The id in a label; `None` for an empty label.
     pub fn read(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
@@ -49,22 +50,22 @@ impl fmt::Debug for FrontId {
 /// A front that lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Living {
-    /// Where its door for workers and fronts is, `HOST:PORT`; empty while it does not know.
+    /// Address of its door for workers and fronts, `HOST:PORT`; empty while it does not know.
     pub address: String,
-    /// It is about to go and takes no rooms.
+    /// The front is about to stop and takes no rooms.
     pub leaving: bool,
 }
 
 /// What is known of a room.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Owned {
-    /// Whose it is; nobody's while it waits for one who takes it.
+    /// The owner; `None` while the room waits for a front that takes it.
     pub owner: Option<FrontId>,
     /// Rises with every change of owner.
     pub epoch: u64,
-    /// Of the record that says so, or less if that is not known.
+    /// Version of the record that says so, or less if it is not known.
     pub version: i64,
-    /// What it should be; none when it could not be read.
+    /// The room's document; `None` when it could not be read.
     pub document: Option<Arc<RoomDocument>>,
 }
 
@@ -74,37 +75,37 @@ pub enum Place {
     Here,
     /// At the front with this address.
     There(String),
-    /// Nobody has it at this moment; somebody will within seconds.
+    /// No front has it at this moment; one will within seconds.
     Moving,
-    /// There is none that we know of.
+    /// No such room is known.
     Nowhere,
 }
 
-/// What is to become of a room, as this front sees it.
+/// What this front has to do about a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Leave,
-    /// It is nobody's, and this front is the one to take it.
+    /// The room has no owner, and this front is the one to take it.
     Take,
-    /// It is open here, and another's.
+    /// The room is open here, and another front owns it.
     Close,
 }
 
-/// See the module. Clones share it.
+/// The directory. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Index {
     me: FrontId,
     view: Arc<RwLock<View>>,
 }
 
-/// Since when a room is open here.
+/// The epoch since which a room is open here.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     epoch: u64,
     version: i64,
 }
 
-/// A room is being made here, until this is dropped.
+/// Marks a room as being made here, until this is dropped.
 #[derive(Debug)]
 #[must_use]
 pub struct Making {
@@ -126,18 +127,18 @@ struct View {
     rooms: BTreeMap<RoomId, Owned>,
     /// Rooms that are open here.
     held: BTreeMap<RoomId, Held>,
-    /// Rooms that this front is about to make: on record they may be its own before they are open.
+    /// Rooms that this front is about to make: their records may name this front as owner before they are open.
     making: BTreeSet<RoomId>,
     /// Highest version that was seen.
     newest: i64,
-    /// What this front believes may be out of date by more than a lease.
+    /// This view may be older than a lease.
     lost: bool,
-    /// This front is about to go.
+    /// This front is about to stop.
     leaving: bool,
 }
 
 impl Index {
-    /// Nothing is known, and nothing may be owned until the first look.
+    /// An empty view: nothing may be owned until the first look.
     pub fn new(me: FrontId) -> Self {
         let view = View { lost: true, ..View::default() };
         Self { me, view: Arc::new(RwLock::new(view)) }
@@ -156,7 +157,7 @@ impl Index {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this front may own rooms: it has told the others lately that it lives.
+    /// Whether this front may own rooms: its heartbeat reached the store recently.
     pub fn may_own(&self) -> bool {
         !self.read().lost
     }
@@ -167,7 +168,7 @@ impl Index {
         !view.lost && !view.leaving
     }
 
-    /// This front takes no rooms any more.
+    /// Marks this front as leaving: it takes no more rooms.
     pub fn set_leaving(&self) {
         self.write().leaving = true;
     }
@@ -181,7 +182,8 @@ impl Index {
         self.write().lost = lost;
     }
 
-    /// These fronts live, this one among them, and those are on record and do not. True when that is news.
+    /// Updates the fronts: those that live, this one among them, and those that are on record and do not live. True
+    /// when this is a change.
     pub fn set_fronts(&self, fronts: BTreeMap<FrontId, Living>, dead: BTreeSet<FrontId>) -> bool {
         let mut view = self.write();
         let is_news = view.fronts != fronts || view.dead != dead;
@@ -195,12 +197,12 @@ impl Index {
         self.read().dead.contains(front)
     }
 
-    /// How many fronts live beside this one, whether or not their addresses are known.
+    /// How many other fronts live, whether or not their addresses are known.
     pub fn count_others(&self) -> usize {
         self.read().fronts.keys().filter(|id| **id != self.me).count()
     }
 
-    /// The fronts that live, but this one: their addresses.
+    /// Addresses of the other living fronts.
     pub fn others(&self) -> Vec<String> {
         let view = self.read();
         let others = view.fronts.iter().filter(|(id, front)| **id != self.me && !front.address.is_empty());
@@ -219,7 +221,7 @@ impl Index {
         front.map_or(Place::Moving, |front| Place::There(front.address.clone()))
     }
 
-    /// Takes what was read of a room, unless something newer is known; true if it was taken.
+    /// Takes in what was read of a room, unless something newer is known; true if it was taken.
     pub fn learn(&self, room: &RoomId, owned: Owned) -> bool {
         let mut view = self.write();
         view.newest = view.newest.max(owned.version);
@@ -230,8 +232,8 @@ impl Index {
         true
     }
 
-    /// These rooms are all that there are: what else is known was removed, but for what is open here. Returns what is open here
-    /// and not among them.
+    /// Takes in the complete list of rooms: all other rooms are forgotten, except those that are open here. Returns the
+    /// open ones that are not in the list.
     pub fn keep_only(&self, rooms: &BTreeSet<RoomId>) -> Vec<RoomId> {
         let mut view = self.write();
         let View { rooms: known, held, .. } = &mut *view;
@@ -239,20 +241,20 @@ impl Index {
         held.keys().filter(|room| !rooms.contains(*room)).cloned().collect()
     }
 
-    /// A room is no more.
+    /// Forgets a room that was removed.
     pub fn forget(&self, room: &RoomId) {
         let mut view = self.write();
         view.rooms.remove(room);
         view.held.remove(room);
     }
 
-    /// This front is about to make a room, for as long as it keeps what it is given.
+    /// Marks a room as being made here, for as long as the caller keeps the result.
     pub fn making(&self, room: &RoomId) -> Making {
         self.write().making.insert(room.clone());
         Making { index: self.clone(), room: room.clone() }
     }
 
-    /// The least version that a record has which is written from now on.
+    /// Smallest version of any record that is written from now on.
     pub fn next_version(&self) -> i64 {
         self.read().newest + 1
     }
@@ -262,7 +264,7 @@ impl Index {
         self.read().rooms.get(room).map(|owned| owned.version)
     }
 
-    /// A room is open here, since it became this front's by this.
+    /// Notes that a room is open here, with the record that made this front its owner.
     pub fn hold(&self, room: &RoomId, owned: Owned) {
         let mut view = self.write();
         view.newest = view.newest.max(owned.version);
@@ -270,7 +272,7 @@ impl Index {
         view.rooms.insert(room.clone(), owned);
     }
 
-    /// A room is not open here any more.
+    /// Notes that a room is no longer open here.
     pub fn let_go(&self, room: &RoomId) {
         self.write().held.remove(room);
     }
@@ -280,7 +282,7 @@ impl Index {
         self.read().held.get(room).map(|held| held.epoch)
     }
 
-    /// What is open here.
+    /// The rooms that are open here.
     pub fn all_held(&self) -> Vec<RoomId> {
         self.read().held.keys().cloned().collect()
     }
@@ -292,14 +294,14 @@ impl Index {
         rooms.filter_map(|(room, owned)| Some((room.clone(), owned.document.clone()?))).collect()
     }
 
-    /// What is to become of each room that calls for something.
+    /// The rooms about which this front has to do something, and what.
     pub fn steps(&self) -> Vec<(RoomId, Step)> {
         let view = self.read();
         let steps = view.rooms.iter().map(|(room, owned)| (room.clone(), self.step(&view, room, owned)));
         steps.filter(|(_, step)| *step != Step::Leave).collect()
     }
 
-    /// The same for one room.
+    /// What this front has to do about one room.
     pub fn step_of(&self, room: &RoomId) -> Step {
         let view = self.read();
         view.rooms.get(room).map_or(Step::Leave, |owned| self.step(&view, room, owned))
@@ -314,7 +316,7 @@ impl Index {
             return Step::Leave;
         }
         match &owned.owner {
-            // Handed to us, or ours from before we were lost.
+            // Handed over to this front, or this front's own from before it was lost.
             Some(_) if mine => Step::Take,
             Some(owner) if view.fronts.contains_key(owner) => Step::Leave,
             _ if self.heir(view, room, &self.me) == Some(&self.me) => Step::Take,
@@ -322,15 +324,15 @@ impl Index {
         }
     }
 
-    /// Who is to have a room when this front goes; nobody when there is no other.
+    /// The front that is to get a room when this front stops; `None` when there is no other.
     pub fn heir_of(&self, room: &RoomId) -> Option<FrontId> {
         let view = self.read();
         let others = view.fronts.iter().filter(|(id, front)| **id != self.me && !front.leaving);
         others.map(|(id, _)| id).max_by_key(|front| claim(front, room)).cloned()
     }
 
-    /// The front with the highest claim to a room without an owner (rendezvous hashing: every front comes to the same answer, and
-    /// the rooms of one that is gone are spread over those that are left).
+    /// The front with the highest claim to a room without an owner (rendezvous hashing): every front computes the same
+    /// result, and the rooms of a lost front are distributed among the others.
     fn heir<'a>(&self, view: &'a View, room: &RoomId, me: &'a FrontId) -> Option<&'a FrontId> {
         let stay = view.fronts.iter().filter(|(_, front)| !front.leaving).map(|(id, _)| id);
         // This front may not have seen itself in the list yet.
@@ -359,12 +361,12 @@ mod tests {
         names.iter().map(one).collect()
     }
 
-    /// As a record says that was never removed.
+    /// A record of a room that was never removed.
     fn owned(owner: &str, epoch: u64) -> Owned {
         Owned { owner: FrontId::read(owner), epoch, version: epoch as i64, document: None }
     }
 
-    /// An index of front `me` that has looked.
+    /// A view of front `me` after its first look.
     fn index(me: &str, fronts: &[&str]) -> Index {
         let index = Index::new(front(me));
         index.set_fronts(living(fronts), BTreeSet::new());

@@ -1,7 +1,9 @@
-//! What fronts share, in the store that a Swarm keeps anyway: one config object each, known by its labels.
+//! Records (configuration store with compare-and-swap): what fronts share in the Swarm's own store, one config object
+//! each, identified by labels.
 //!
-//! A config's data never change, its labels do, and only from the version that the caller has seen: Docker refuses an update "out of
-//! sequence" and a name that is taken. So making, changing and removing each happen once, whoever else tries.
+//! A config's data never change; its labels do, and only from the version that the caller has seen. Docker refuses an
+//! update that is "out of sequence" and a name that is taken. So a record is created, changed and removed once each,
+//! whoever else tries.
 
 use std::collections::HashMap;
 
@@ -17,17 +19,17 @@ use super::{
 };
 use crate::base::AssetHash;
 
-/// Label with the kind of thing that a config is about.
+/// Label with the kind of record.
 pub const KIND: &str = "tilecast.kind";
-/// Label with which of its kind.
+/// Label with the subject of the record within its kind.
 pub const ABOUT: &str = "tilecast.about";
 
-/// What a config without a file of its own holds: Docker wants something.
+/// Data of a record without a file: Docker requires some.
 const NO_DATA: &[u8] = b"What this is about is in the labels; Tilecast looks after it.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A front, which is there.
+    /// A front that lives.
     Front,
     /// A room: its document and its owner.
     Room,
@@ -39,14 +41,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What a label says; none when it is no kind.
+    /// The kind in a label; `None` when it is no kind.
     pub fn read(word: &str) -> Option<Self> {
         [Self::Front, Self::Room, Self::Template, Self::Asset, Self::Raster]
             .into_iter()
             .find(|kind| kind.word() == word)
     }
 
-    /// As in labels and names.
+    /// The kind as labels and names have it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Front => "front",
@@ -58,17 +60,17 @@ impl Kind {
     }
 }
 
-/// Labels beyond those that say what a config is about.
+/// Labels beyond those that identify the record.
 pub type Labels = HashMap<String, String>;
 
-/// One config as it was when it was read.
+/// One record as it was when it was read.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// Docker's id of it.
     pub id: String,
-    /// What an update must name.
+    /// Version that an update must name.
     pub version: i64,
-    /// Which of its kind: a room's id, a template's name.
+    /// Its subject within its kind: a room's id, a template's name.
     pub about: String,
     pub labels: Labels,
     spec: ConfigSpec,
@@ -92,13 +94,13 @@ impl Record {
     }
 }
 
-/// Why a record is not what it was to become.
+/// Why a write failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// There is one of that name.
+    /// There is a record of that name.
     #[error("somebody else made it at the same time")]
     Taken,
-    /// It is not as it was when it was read, or not there.
+    /// The record has changed since it was read, or is gone.
     #[error("somebody else changed it at the same time")]
     Changed,
     #[error(transparent)]
@@ -113,7 +115,7 @@ pub struct Records {
 }
 
 impl Records {
-    /// Those of the installation of this name.
+    /// The records of the installation with this name.
     pub fn new(api: Api, installation: String) -> Self {
         Self { api, installation }
     }
@@ -136,7 +138,7 @@ impl Records {
         }
     }
 
-    /// Makes a record, with a file or without.
+    /// Creates a record, with or without a file.
     ///
     /// # Errors
     /// `RecordError::Taken` when there is one.
@@ -160,10 +162,10 @@ impl Records {
         }
     }
 
-    /// Gives a record these labels, and takes those from it that are empty.
+    /// Sets these labels of a record, and removes those that are empty.
     ///
     /// # Errors
-    /// `RecordError::Changed` when it is not any more as it was read.
+    /// `RecordError::Changed` when the record has changed since it was read.
     pub async fn change<const N: usize>(
         &self,
         record: &Record,
@@ -182,7 +184,7 @@ impl Records {
         }
     }
 
-    /// Removes a record, whatever became of it since; one that is not there is removed already.
+    /// Removes a record, even if it has changed since. A missing record counts as removed.
     pub async fn delete(&self, record: &Record) -> Result<(), ApiError> {
         match self.api.ask(self.api.docker()?.delete_config(&record.id)).await {
             Err(ApiError::Refused(404, _)) => Ok(()),
@@ -201,8 +203,8 @@ impl Records {
     }
 }
 
-/// Name of the config about this in this installation: names are at most 64 characters in Docker, and a room's id alone may be that
-/// long.
+/// Name of the config for this subject in this installation: a name in Docker has at most 64 characters, and a room's
+/// id alone may be that long.
 pub fn record_name(installation: &str, kind: Kind, about: &str) -> String {
     let hash = AssetHash::of(about.as_bytes()).to_string();
     format!("{installation}-{}-{}", kind.word(), &hash[..16])

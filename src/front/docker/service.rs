@@ -1,4 +1,4 @@
-//! A room's Swarm service and its secret, as Docker's API wants them.
+//! Swarm service specification: a room's service and its secret, in the form of Docker's API.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::{
     link::join::Ticket,
 };
 
-/// Label with the name of the installation: services without ours are never touched.
+/// Label with the name of the installation: services of other installations are never touched.
 pub const NAME: &str = "tilecast.name";
 /// Label with the address of the front that a service works for.
 pub const FRONT: &str = "tilecast.front";
@@ -25,35 +25,35 @@ pub const FRONT: &str = "tilecast.front";
 pub const ROOM: &str = "tilecast.room";
 /// Label with the SHA-256 of the token that lets the service's workers in.
 pub const TOKEN: &str = "tilecast.token";
-/// Label with the SHA-256 of everything the service was made from but the token: as long as it is the same, it may stay.
+/// Label with the SHA-256 of everything that the service was made from except the token: while it is the same, the
+/// service may stay.
 pub const MADE_FROM: &str = "tilecast.made-from";
 
-/// Label with what was reserved: millicores, MiB.
+/// Label with the reservation: millicores, MiB.
 pub const BUDGET: &str = "tilecast.budget";
 
-/// Where a worker finds its ticket.
+/// Path of a worker's ticket.
 const TICKET: &str = "tilecast";
 
-/// Wait before Swarm starts a task again that ended: long enough that one that ends at once does not burn a core.
+/// Delay before Swarm restarts a task that ended: a task that ends at once must not keep a core busy.
 const RESTART_DELAY_NANOS: i64 = 500_000_000;
 
-/// Time a task gets to end after it was told to; a worker needs 2 s.
+/// Time for a task to end after it was told to; a worker needs 2 s.
 const STOP_GRACE_NANOS: i64 = 5_000_000_000;
 
-/// A worker may use this many times the processor time that is reserved for it, so that a short peak costs no frame: at least one
-/// core.
+/// Limit of CPU time relative to the reservation, so that a short peak costs no frame; the limit is at least one core.
 const CPU_HEADROOM: i64 = 2;
 
-/// The same for memory. What passes this is a leak.
+/// Limit of memory relative to the reservation. A worker that exceeds it has a leak.
 const MEMORY_HEADROOM: i64 = 3;
 
-/// Threads and processes of one worker: two for each of 64 participants, encoders, and then some.
+/// Most threads and processes of one worker: two for each of 64 participants, the encoders, and a margin.
 const MAX_PIDS: i64 = 512;
 
 /// `/tmp` of a worker whose root is read-only, bytes.
 const TMP_BYTES: i64 = 16 << 20;
 
-/// What an operator says of the Swarm.
+/// An operator's settings for the Swarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SwarmSettings {
     /// Docker's API of a manager: `unix:///PATH`, `tcp://HOST:PORT`.
@@ -64,22 +64,22 @@ pub struct SwarmSettings {
     pub image: String,
     /// Network that workers are attached to, where they find the front.
     pub network: Option<String>,
-    /// On which nodes workers may run, as in `docker service create --constraint`.
+    /// Placement constraints of workers, as in `docker service create --constraint`.
     pub constraints: Vec<String>,
-    /// Where workers find this front, `HOST:PORT`, or every front of the cluster, with commas between if that is several; two
-    /// installations never have the same.
+    /// Where workers find this front, `HOST:PORT`; for a cluster, a name that resolves to every front, or all of them
+    /// with commas between. No two installations have the same.
     pub advertise: String,
     /// Filter of the workers' log.
     pub log: String,
 }
 
-/// What a service is made of.
+/// The values that a service is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     pub settings: &'a SwarmSettings,
     /// The front's certificate, PEM.
     pub certificate: &'a str,
-    /// Whose worker it runs.
+    /// The room whose worker it runs.
     pub room: &'a RoomId,
     pub budget: Budget,
 }
@@ -92,13 +92,14 @@ impl Wanted<'_> {
 
     pub fn made_from(&self) -> String {
         let Self { settings, certificate, budget, .. } = self;
-        // Not how this front reaches Docker: another takes the service over as it is.
+        // The address of Docker is left out: another front takes the service over as it is.
         let SwarmSettings { docker: _, name, image, network, constraints, advertise, log } = settings;
         let service = (name, image, network, constraints, advertise, log);
         AssetHash::of(format!("{service:?} {certificate} {budget:?}").as_bytes()).to_string()
     }
 
-    /// The secret that holds the ticket, under a name of its own, as Docker's secrets cannot change: `nonce` is new each time.
+    /// The secret that holds the ticket. Docker's secrets cannot change, so each has a new name: `nonce` is new each
+    /// time.
     pub fn secret(&self, token: &Secret, nonce: u32) -> SecretSpec {
         let ticket = Ticket {
             front: self.settings.advertise.clone(),
@@ -115,7 +116,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// The service. Its secret is named by id and name.
+    /// The service. Its secret is given by id and name.
     pub fn service(&self, token_hash: &str, secret: (String, String)) -> ServiceSpec {
         ServiceSpec {
             name: Some(self.name()),
@@ -135,7 +136,7 @@ impl Wanted<'_> {
                 order: Some(ServiceSpecUpdateConfigOrderEnum::START_FIRST),
                 ..ServiceSpecUpdateConfig::default()
             }),
-            // Nobody connects to a worker; this also spares kernels without IPVS.
+            // Nobody connects to a worker. Without an endpoint, kernels without IPVS work too.
             endpoint_spec: Some(EndpointSpec { mode: Some(EndpointSpecModeEnum::DNSRR), ports: None }),
             ..ServiceSpec::default()
         }
@@ -181,14 +182,14 @@ impl Wanted<'_> {
                         name: Some(TICKET.to_owned()),
                         uid: Some("0".to_owned()),
                         gid: Some("0".to_owned()),
-                        // Nobody else is in the container, and the worker is not root.
+                        // The container has no other process, and the worker is not root.
                         mode: Some(0o444),
                     }),
                     secret_id: Some(secret_id),
                     secret_name: Some(secret_name),
                 }]),
                 stop_grace_period: Some(STOP_GRACE_NANOS),
-                // The image asks whether it serves, which a worker does not.
+                // The image's health check asks whether it serves, which a worker does not.
                 health_check: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }),
                 ..TaskSpecContainerSpec::default()
             }),
@@ -231,13 +232,13 @@ fn write_budget(budget: Budget) -> String {
     format!("{} {}", budget.millicores, budget.mib)
 }
 
-/// What the label [`BUDGET`] says.
+/// The budget in the label [`BUDGET`].
 pub fn read_budget(text: &str) -> Option<Budget> {
     let (millicores, mib) = text.split_once(' ')?;
     Some(Budget { millicores: millicores.parse().ok()?, mib: mib.parse().ok()? })
 }
 
-/// What is kept of a token where everybody can read it.
+/// The hash of a token, for places that everybody can read.
 pub fn hash(token: &Secret) -> String {
     AssetHash::of(token.expose().as_bytes()).to_string()
 }

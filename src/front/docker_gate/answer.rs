@@ -1,21 +1,21 @@
-//! What a front is told of Docker's answers. PURE.
+//! PURE. Response filter of the gate: what a front may read of Docker's answers.
 
 use serde_json::{Map, Value, json};
 
 use super::call::Kind;
 use crate::front::docker::service;
 
-/// Whether a thing bears the label of the installation.
+/// Whether a Docker object has the label of the installation.
 pub fn is_ours(thing: &Value, name: &str) -> bool {
     label(thing, service::NAME) == Some(name)
 }
 
-/// A label of a thing.
+/// A label of an object.
 pub fn label<'a>(thing: &'a Value, key: &str) -> Option<&'a str> {
     thing["Spec"]["Labels"][key].as_str()
 }
 
-/// What a front reads of one thing of ours.
+/// The part of one object of ours that a front reads.
 pub fn thing(kind: Kind, thing: &Value) -> Value {
     let spec: &[&str] = match kind {
         Kind::Service | Kind::Secret => &["Name", "Labels"],
@@ -26,7 +26,7 @@ pub fn thing(kind: Kind, thing: &Value) -> Value {
     told.into()
 }
 
-/// What a front reads of a list of things, if they are ours.
+/// The part of a list of objects that a front reads, if all of them are ours.
 pub fn things(kind: Kind, list: &Value, name: &str) -> Value {
     let ours = list.as_array().into_iter().flatten().filter(|found| is_ours(found, name));
     ours.map(|found| thing(kind, found)).collect()
@@ -41,7 +41,7 @@ pub fn tasks(list: &Value) -> Value {
     })
 }
 
-/// Where running tasks are and what they have reserved, whosoever they are, and nothing else of them.
+/// The nodes and reservations of all running tasks, whoever owns them, and nothing else.
 pub fn reservations(list: &Value) -> Value {
     each(list, |task| {
         let reserved = pick(&task["Spec"]["Resources"]["Reservations"], &["NanoCPUs", "MemoryBytes"]);

@@ -1,4 +1,4 @@
-//! What is asked of Docker, by method, path and query. PURE.
+//! PURE. Request parsing of the gate: method, path and query become a call.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::front::docker::service;
 /// Longest name or id in a path, bytes: Docker's own names are shorter.
 const MAX_NAME_BYTES: usize = 64;
 
-/// Most labels that a list is asked by; a front asks by two.
+/// Most labels in a list's filter; a front uses two.
 const MAX_LABELS: usize = 4;
 
-/// What calls are about.
+/// Kinds of Docker objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Service,
@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As in Docker's paths.
+    /// The name in Docker's paths.
     pub fn path(self) -> &'static str {
         match self {
             Self::Service => "services",
@@ -38,27 +38,27 @@ impl Kind {
     }
 }
 
-/// A call that a front makes; whether it may be made of this thing is for others.
+/// A call that a front makes. Whether it is allowed for this object is decided elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
-    /// Whether the gate and Docker are there; not Docker's own.
+    /// Whether the gate and Docker are ready; this call is the gate's own.
     Ready,
-    /// Everything of a kind that has these labels, the installation's among them.
+    /// List every object of a kind with these labels, among them the installation's.
     List(Kind, Vec<String>),
     Inspect(Kind, String),
     Create(Kind),
-    /// A change of a thing, from this version.
+    /// Change an object from this version.
     Update(Kind, String, u64),
-    /// The end of a thing.
+    /// Delete an object.
     Delete(Kind, String),
-    /// Why a service's tasks do not run.
+    /// Read why a service's tasks do not run.
     TasksOf(String),
-    /// What running tasks have reserved.
+    /// Read the reservations of running tasks.
     RunningTasks,
     Nodes,
 }
 
-/// A call, and the version of Docker's API that it was made by, such as `/v1.41`; empty for the newest.
+/// A call, and the version of Docker's API in its path, such as `/v1.41`; empty for the newest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     pub call: Call,
@@ -80,7 +80,7 @@ impl Asked {
     /// Reads a request of the installation `name`.
     ///
     /// # Errors
-    /// When it is none that a front makes.
+    /// When a front does not make such a request.
     pub fn read(method: &Method, uri: &Uri, name: &str) -> Result<Self, Refusal> {
         let (version, path) = version(uri.path())?;
         let mut query = Query::read(uri.query().unwrap_or_default())?;
@@ -100,7 +100,7 @@ impl Asked {
                 }
                 Call::Update(kind, plain(which)?, from)
             }
-            // A secret is known by the list alone.
+            // A secret is looked up only by the list.
             ("GET", Some(kind @ (Kind::Service | Kind::Config)), [_, which]) => Call::Inspect(kind, plain(which)?),
             ("DELETE", Some(kind), [_, which]) => Call::Delete(kind, plain(which)?),
             _ => return Err(Refusal::no("this is no call that a front makes")),
@@ -119,7 +119,7 @@ fn version(path: &str) -> Result<(&str, &str), Refusal> {
     parts.ok_or_else(|| Refusal::no("this is no version of Docker's API"))
 }
 
-/// A name or an id.
+/// Accepts a name or an id.
 fn plain(text: &str) -> Result<String, Refusal> {
     let sound = (1..=MAX_NAME_BYTES).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -127,7 +127,7 @@ fn plain(text: &str) -> Result<String, Refusal> {
     sound.then(|| text.to_owned()).ok_or_else(|| Refusal::no("this is no name that a front gives"))
 }
 
-/// The labels of a list of things of this installation.
+/// The labels in the filter of a list of this installation's objects.
 fn labels(filters: Option<Filters>, name: &str) -> Result<Vec<String>, Refusal> {
     let Filters { label, service, desired_state } =
         filters.ok_or_else(|| Refusal::no("lists are asked for by the installation's label"))?;
@@ -153,13 +153,13 @@ fn tasks(filters: Option<Filters>, name: &str) -> Result<Call, Refusal> {
     }
 }
 
-/// Whether a service of the installation `name` may be called so.
+/// Whether a service of the installation `name` may have this name.
 fn is_service_name(text: &str, name: &str) -> bool {
     let number = text.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
     number.is_some_and(|number| number.len() == 16 && number.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// A query, each of whose parameters is taken once.
+/// A query whose parameters occur once each.
 struct Query(BTreeMap<String, String>);
 
 impl Query {

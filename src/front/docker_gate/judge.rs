@@ -1,8 +1,8 @@
-//! What may be made, by its body. PURE.
+//! PURE. Request validation of the gate: what may be created, by its body.
 //!
-//! A service and its secret are understood by making them again, with the engine's own code, from the few things in which one
-//! differs from another. What comes out must be what was asked for, to the last field; so a field that the engine does not set is
-//! refused without being known. The result, not the body, goes on to Docker: two readings of one text are no way round.
+//! The gate builds a service and its secret again with the engine's own code, from the few values in which one differs
+//! from another. The result must equal the request in every field, so an unknown field is refused without a list of
+//! such fields. Docker gets the result, not the body: two readings of one text cannot bypass the check.
 
 use std::collections::BTreeMap;
 
@@ -28,41 +28,41 @@ const MAX_TEXT_BYTES: usize = 1024;
 /// Largest secret, bytes: a certificate and some short texts.
 const MAX_TICKET_BYTES: usize = 16 << 10;
 
-/// Largest config, bytes: what Swarm's managers agree on in one go is 1.5 MiB, with what they add.
+/// Largest config, bytes: Swarm's managers agree on at most 1.5 MiB at once, including their own data.
 pub const MAX_CONFIG_BYTES: usize = 1500 << 10;
 
 /// Most labels of a config.
 const MAX_LABELS: usize = 16;
 
-/// A service that may be made.
+/// A service that may be created.
 #[derive(Debug)]
 pub struct Service {
-    /// As Docker is to be told.
+    /// The specification for Docker.
     pub spec: ServiceSpec,
     pub name: String,
-    /// Whose worker it runs.
+    /// The room whose worker it runs.
     pub room: RoomId,
-    /// Id and name of its secret, which must be one of this room.
+    /// Id and name of its secret, which must belong to this room.
     pub secret: (String, String),
 }
 
-/// A config that may be made.
+/// A config that may be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Config {
-    /// Its name, which follows from what it is about.
+    /// Its name, which follows from its subject.
     pub name: String,
-    /// What it is about, and what changes.
+    /// The labels that name its subject, and the labels that change.
     pub labels: BTreeMap<String, String>,
     /// The file, base64.
     pub data: String,
 }
 
 impl Settings {
-    /// A service, new or changed.
+    /// Checks a service, new or changed.
     ///
     /// # Errors
-    /// When it is none of a worker's.
+    /// When it is no worker's service.
     pub fn service(&self, body: &[u8]) -> Result<Service, Refusal> {
         let body: Value = read(body, "a service")?;
         let labels = text_map(&body, "/Labels")?;
@@ -86,17 +86,17 @@ impl Settings {
         let wanted = Wanted { settings: &settings, certificate: "", room: &room, budget };
         let mut made = wanted.service(token, secret.clone());
         if let Some(labels) = &mut made.labels {
-            // Only a front knows the certificate that this is made from as well.
+            // This hash also covers the certificate, which only a front knows.
             labels.insert(service::MADE_FROM.to_owned(), made_from.to_owned());
         }
         same(&made, &body, "service")?;
         Ok(Service { name: wanted.name(), spec: made, room, secret })
     }
 
-    /// The secret of a worker.
+    /// Checks the secret of a worker.
     ///
     /// # Errors
-    /// When it is none.
+    /// When it is no such secret.
     pub fn secret(&self, body: &[u8]) -> Result<SecretSpec, Refusal> {
         let body: Value = read(body, "a secret")?;
         let data =
@@ -117,10 +117,10 @@ impl Settings {
         Ok(made)
     }
 
-    /// What fronts share, new or changed.
+    /// Checks a config that fronts share, new or changed.
     ///
     /// # Errors
-    /// When it is not that.
+    /// When it is no such config.
     pub fn config(&self, body: &[u8]) -> Result<Config, Refusal> {
         if body.len() > MAX_CONFIG_BYTES {
             return Err(Refusal::no("the config is larger than any that fronts share"));
@@ -145,7 +145,7 @@ impl Settings {
     }
 
     fn affords(&self, budget: Budget) -> Result<(), Refusal> {
-        // Docker takes nothing for no limit.
+        // Docker takes zero for "no limit".
         let sound = (1..=self.max_millicores).contains(&budget.millicores) && (1..=self.max_mib).contains(&budget.mib);
         let (cores, mib) = (self.max_millicores, self.max_mib);
         sound.then_some(()).ok_or_else(|| {
@@ -156,7 +156,7 @@ impl Settings {
         })
     }
 
-    /// What the front was told that asks.
+    /// The settings of the front that sends the request.
     fn swarm(&self, image: &str, advertise: &str, log: &str) -> SwarmSettings {
         SwarmSettings {
             docker: String::new(),
@@ -196,13 +196,13 @@ fn hash<'a>(labels: &BTreeMap<&'a str, &'a str>, key: &str) -> Result<&'a str, R
     sound.then_some(text).ok_or_else(|| Refusal::no(format!("the label {key} is no hash")))
 }
 
-/// A text that means nothing to Docker: its templates begin with a brace.
+/// A text without a meaning to Docker: its templates begin with a brace.
 fn plain(text: &str) -> Result<&str, Refusal> {
     let sound = text.len() <= MAX_TEXT_BYTES && text.bytes().all(|b| (b' '..=b'~').contains(&b) && !b"{}".contains(&b));
     sound.then_some(text).ok_or_else(|| Refusal::no("a text is too long, or has characters that no front writes"))
 }
 
-/// That what was made again is what was asked for.
+/// Checks that the rebuilt object equals the request.
 fn same(made: &impl Serialize, body: &Value, what: &str) -> Result<(), Refusal> {
     let made = serde_json::to_value(made).map_err(|error| Refusal::no(error.to_string()))?;
     match difference(&made, body) {
@@ -213,7 +213,8 @@ fn same(made: &impl Serialize, body: &Value, what: &str) -> Result<(), Refusal> 
     }
 }
 
-/// Where two values first differ, as a JSON pointer into what a front makes, or to the object that has more in it.
+/// The first difference of two values, as a JSON pointer into the front's object, or to the object that has an
+/// additional field.
 fn difference(made: &Value, asked: &Value) -> Option<String> {
     match (made, asked) {
         (Value::Object(made), Value::Object(asked)) => {

@@ -1,11 +1,11 @@
-//! A gate in front of Docker's API, for a Swarm: whoever may start services may do anything with its machines, so fronts are given
-//! this instead.
+//! Docker gate: an authorising API proxy in front of Docker's API, for a Swarm. A client that may create services has
+//! full power over the Swarm's machines, so fronts get this gate instead.
 //!
-//! Lets through the calls that a front makes, about services, secrets and configs of one installation, of the shapes that a front
-//! makes, and refuses everything else. Nothing that a client wrote goes on to Docker: `call` reads what is asked and `judge` what is
-//! to be made, both strictly, and what was understood is written anew. Of Docker's answers `answer` lets through what a front reads,
-//! so nobody sees what else runs in the Swarm. `upstream` is the way to Docker, `serve` the way in; [`Gate::serve`] ends when
-//! its tasks are told to stop.
+//! The gate passes the calls that a front makes, about services, secrets and configs of one installation, in the forms
+//! that a front makes, and refuses everything else. No byte of a client goes on to Docker: `call` parses the request,
+//! `judge` the object to be created, both strictly, and the parsed result is written anew. `answer` passes only the
+//! parts of Docker's answers that a front reads, so that nobody sees what else runs in the Swarm. `upstream` is the
+//! client of Docker, `serve` the server; [`Gate::serve`] ends when its tasks are told to stop.
 
 mod answer;
 mod call;
@@ -20,36 +20,36 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use http::StatusCode;
 use tokio::sync::Semaphore;
 
-/// What the gate is told; as the fronts are.
+/// Settings of the gate; they match the fronts' settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub docker: PathBuf,
     pub name: String,
-    /// Images that workers may run from, each exactly as the fronts name it; several while one takes the other's place.
+    /// Images that workers may run from, each exactly as the fronts name it; several while one replaces another.
     pub images: Vec<String>,
     /// The network that workers are attached to, if fronts name one.
     pub network: Option<String>,
-    /// On which nodes workers may run, exactly as fronts ask for it.
+    /// Placement constraints of workers, exactly as fronts give them.
     pub constraints: Vec<String>,
     /// Most that one worker may reserve, thousandths of a core.
     pub max_millicores: u32,
-    /// The same for memory, MiB.
+    /// Most memory that one worker may reserve, MiB.
     pub max_mib: u32,
-    /// Most rooms, of all fronts together.
+    /// Most rooms of all fronts together.
     pub max_rooms: usize,
 }
 
-/// Why something is not let through, for whoever asked and for the log.
+/// Why a request is refused, for the client and for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     status: StatusCode,
     reason: String,
-    /// It is Docker's, and the gate has let it through.
+    /// Docker refused it; the gate had passed it.
     by_docker: bool,
 }
 
 impl Refusal {
-    /// It may not be.
+    /// A refusal by the gate.
     fn no(reason: impl Into<String>) -> Self {
         Self::with(StatusCode::FORBIDDEN, reason)
     }
@@ -65,7 +65,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// See the module. Clones share it.
+/// The gate. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Shared>);
 
@@ -73,6 +73,6 @@ pub struct Gate(Arc<Shared>);
 struct Shared {
     settings: Settings,
     rates: serve::Rates,
-    /// Places for requests to Docker.
+    /// Places for simultaneous requests to Docker.
     places: Semaphore,
 }

@@ -1,4 +1,4 @@
-//! The way in: one request after the other is understood, judged, and asked of Docker anew.
+//! Gate server: each request is parsed, checked, and sent to Docker anew.
 
 use std::{
     num::NonZeroU32,
@@ -41,35 +41,35 @@ use crate::{
     },
 };
 
-/// Most connections: of many fronts, each with a few.
+/// Most connections: enough for many fronts with a few each.
 const MAX_CONNECTIONS: usize = 256;
 
-/// Most requests that Docker has at once. Lists may be long, and each is held in memory here.
+/// Most simultaneous requests to Docker. Lists may be long, and each is held in memory here.
 const MAX_AT_ONCE: usize = 4;
 
 /// Longest wait for one of these places, and for a body.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Changes a second, and at once: every room of a front that starts takes three, and each front says every other second that it
-/// lives. More would only keep the Swarm's managers busy.
+/// Rate limit of changes: a second, and at once. Every room of a starting front takes three, and each front sends a
+/// heartbeat every other second. More would only keep the Swarm's managers busy.
 const CHANGES: (u32, u32) = (100, 2000);
 
-/// Refusals told in the log a second, and at once; those between are counted.
+/// Rate limit of logged refusals: a second, and at once; the others are counted.
 const TOLD: (u32, u32) = (1, 100);
 
-/// Most secrets a room: one for each time that its service was made anew, of which all but one are about to go.
+/// Most secrets of a room: one for each time that its service was created again; all but one are about to be deleted.
 const SECRETS_A_ROOM: usize = 4;
 
-/// Most configs that are no room's: 256 templates, 256 images with as many pictures, and fronts.
+/// Most configs that belong to no room: 256 templates, 256 images with their pictures, and fronts.
 const OTHER_CONFIGS: usize = 1024;
 
-/// Most bytes of all configs of one kind: Swarm's managers list no more than 16 MiB.
+/// Most bytes of all configs of one kind: Swarm's managers list at most 16 MiB.
 const MAX_KIND_BYTES: usize = 15 << 20;
 
-/// A change of a config of no more bytes than this is let through whatever the others take.
+/// A change of a config is let through up to this size, bytes, however much the other configs take.
 const SMALL_CHANGE: usize = 64 << 10;
 
-/// How often something may be changed, and told.
+/// Rate limits of changes and of logged refusals.
 #[derive(Debug)]
 pub struct Rates {
     changes: DefaultDirectRateLimiter,
@@ -139,7 +139,7 @@ impl Gate {
 
 async fn answer(State(gate): State<Gate>, request: Request) -> Response {
     let peer = request.extensions().get::<Peer>().map_or_else(String::new, |Peer(address)| address.to_string());
-    // What a client wrote, without what a terminal would take for its own.
+    // The client's text, without characters that a terminal obeys.
     let asked: String = format!("{} {}", request.method(), request.uri().path()).chars().take(200).collect();
     match gate.pass(request).await {
         Ok(Answer { status, body: Value::Null }) => status.into_response(),
@@ -167,7 +167,7 @@ fn tasks(by: &str, which: &str) -> String {
     format!("/tasks?{}", form_urlencoded::Serializer::new(String::new()).append_pair("filters", &filters).finish())
 }
 
-/// Docker, as one request sees it.
+/// Docker, as one request uses it.
 struct Docker<'a> {
     gate: &'a Settings,
     version: &'a str,
@@ -183,7 +183,7 @@ impl Docker<'_> {
         self.ask(Method::GET, target, Vec::new()).await
     }
 
-    /// What a front is told of an answer.
+    /// The filtered answer for a front.
     async fn told(&self, target: &str, told: impl Fn(&Value) -> Value) -> Result<Answer, Refusal> {
         let Answer { status, body } = self.get(target).await?;
         Ok(Answer { status, body: told(&body) })
@@ -196,7 +196,7 @@ impl Docker<'_> {
         self.told(&format!("/{}?{query}", kind.path()), told).await
     }
 
-    /// Everything of ours of a kind that has these labels as well.
+    /// Every object of ours of a kind that also has these labels.
     async fn ours(&self, kind: Kind, labels: &[(&str, &str)]) -> Result<Vec<Value>, Refusal> {
         let ours = [(service::NAME, self.gate.name.as_str())];
         let labels = filters(&[&ours, labels].concat()).remove("label").unwrap_or_default();
@@ -206,7 +206,7 @@ impl Docker<'_> {
         }
     }
 
-    /// One thing, whole, if it is ours.
+    /// One whole object, if it is ours.
     async fn find(&self, kind: Kind, which: &str) -> Result<Answer, Refusal> {
         let found = self.get(&format!("/{}/{which}", kind.path())).await?;
         match is_ours(&found.body, &self.gate.name) {
@@ -249,7 +249,7 @@ impl Docker<'_> {
     async fn update(&self, kind: Kind, which: &str, from: u64, body: &[u8]) -> Result<Answer, Refusal> {
         let present = self.find(kind, which).await?.body;
         if present["Version"]["Index"].as_u64() != Some(from) {
-            // As Docker says it. What was looked at is what is changed.
+            // Docker's own sentence. The version that was checked is the version that is changed.
             let reason = "rpc error: code = Unknown desc = update out of sequence";
             return Err(Refusal::with(StatusCode::INTERNAL_SERVER_ERROR, reason));
         }
@@ -290,7 +290,7 @@ impl Docker<'_> {
         self.ask(Method::DELETE, &format!("/{}/{}", kind.path(), id(&found, which)), Vec::new()).await
     }
 
-    /// That a service's secret is its room's.
+    /// Checks that a service's secret belongs to its room.
     async fn has_secret(&self, service: &Service) -> Result<(), Refusal> {
         let (id, name) = &service.secret;
         let secrets = self.ours(Kind::Secret, &[(service::ROOM, service.room.as_str())]).await?;
@@ -309,7 +309,8 @@ impl Docker<'_> {
         (there < most).then_some(()).ok_or_else(full)
     }
 
-    /// How many configs of the same kind there are; fails when they would take too much with one of `bytes` in the place of `but`.
+    /// Number of configs of the same kind. Fails when they would take too much space with one of `bytes` in place of
+    /// `but`.
     async fn takes(&self, config: &Config, but: Option<&str>, bytes: usize) -> Result<usize, Refusal> {
         let kind = config.labels.get(docker::KIND).map_or("", String::as_str);
         let there = self.ours(Kind::Config, &[(docker::KIND, kind)]).await?;
@@ -323,7 +324,7 @@ impl Docker<'_> {
     }
 }
 
-/// Docker's id of a thing, which no other ever has.
+/// Docker's id of an object, which is never used again.
 fn id<'a>(thing: &'a Value, which: &'a str) -> &'a str {
     let plain = |id: &&str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
     thing["ID"].as_str().filter(plain).unwrap_or(which)

@@ -1,4 +1,4 @@
-//! What a front asks for passes, and what somebody who has taken over a front would ask for does not.
+//! Requests of a front pass, and requests of an attacker who has taken over a front do not.
 
 use http::{Method, Uri};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn room() -> RoomId {
     "weekly".parse().expect("an id")
 }
 
-/// What a front asks for.
+/// A request of a front.
 fn service_of(settings: &SwarmSettings, budget: Budget) -> Value {
     let room = room();
     let wanted = Wanted { settings, certificate: "PEM", room: &room, budget };
@@ -74,7 +74,7 @@ fn bytes(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-/// One thing at a pointer becomes another, or is there when it was not.
+/// Replaces or adds the value at a pointer.
 fn with(value: &Value, pointer: &str, new: Value) -> Value {
     let mut value = value.clone();
     let (parent, last) = pointer.rsplit_once('/').expect("a pointer");
@@ -221,7 +221,7 @@ fn no_other_service_passes() {
         let refused = gate.service(&bytes(&body)).expect_err(what);
         assert!(!refused.to_string().is_empty());
     }
-    // Docker would add up what is there twice; what goes on has it once.
+    // Docker would merge a field that occurs twice; the forwarded object has it once.
     let twice = good.to_string().replacen("{\"", r#"{"TaskTemplate":{"ContainerSpec":{"Privileged":true}},""#, 1);
     let passed = gate.service(twice.as_bytes()).expect("the last counts here");
     assert!(!serde_json::to_string(&passed.spec).expect("JSON").contains("Privileged"));

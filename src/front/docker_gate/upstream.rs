@@ -1,4 +1,4 @@
-//! The way to Docker: one request over its socket, bounded in time and size.
+//! Docker client of the gate: one request over Docker's socket, bounded in time and size.
 
 use std::{path::Path, time::Duration};
 
@@ -12,16 +12,16 @@ use tokio::{net::UnixStream, time::timeout};
 
 use super::Refusal;
 
-/// Longest answer to wait for: less than a front waits, so that it is told why there is none.
+/// Longest wait for an answer: less than a front waits, so that the front learns the reason of a failure.
 const ANSWER: Duration = Duration::from_secs(9);
 
-/// Largest answer, bytes: Swarm's managers give lists of 16 MiB, of which base64 makes a third more.
+/// Largest answer, bytes: Swarm's managers give lists of 16 MiB, and base64 adds a third.
 const MAX_ANSWER_BYTES: usize = 32 << 20;
 
-/// Asks Docker; `target` is path and query. The status and the JSON of the answer, null for none.
+/// Sends a request to Docker; `target` is path and query. Returns the status and the JSON of the answer, null for none.
 ///
 /// # Errors
-/// When there is no answer, or one that says no, as Docker says it.
+/// When there is no answer, or Docker refuses; then the error has Docker's words.
 pub async fn ask(docker: &Path, method: Method, target: &str, body: Vec<u8>) -> Result<Answer, Refusal> {
     let silent = |why: String| {
         Refusal::with(StatusCode::BAD_GATEWAY, format!("Docker's API at {} does not answer: {why}", docker.display()))
@@ -45,7 +45,7 @@ pub async fn ask(docker: &Path, method: Method, target: &str, body: Vec<u8>) -> 
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
-    /// What came with it.
+    /// The body of the answer.
     pub body: Value,
 }
 

@@ -1,4 +1,4 @@
-//! The link's two directions, over whatever carries them.
+//! Link I/O: both directions of the link, over any transport.
 
 use bytes::BytesMut;
 use tokio::{
@@ -9,7 +9,7 @@ use tokio::{
 use super::{Event, Scales, outbox::Drain};
 use crate::link::FromWorker;
 
-/// Returns what was wrong with what the worker said, if anything was.
+/// Reads until the end; returns the fault of the worker's messages, if there is one.
 pub(super) async fn read_link(mut reader: impl AsyncRead + Unpin, events: &mpsc::Sender<Event>) -> Option<String> {
     let mut input = BytesMut::with_capacity(64 << 10);
     let scales = Scales::new();
@@ -36,9 +36,10 @@ pub(super) async fn read_link(mut reader: impl AsyncRead + Unpin, events: &mpsc:
     }
 }
 
-/// Writes until the room drops its [`Outbox`](super::Outbox) or the worker is gone. Closing this half is what tells the worker to end.
+/// Writes until the room drops its [`Outbox`](super::Outbox) or the worker is gone. Closing this half tells the worker
+/// to end.
 pub(super) async fn write_link(mut writer: impl AsyncWrite + Unpin, mut drain: Drain) {
-    /// One write takes what has gathered: at nine participants about ten frames a millisecond at worst.
+    /// Frames in one write: at nine participants about ten frames a millisecond at worst.
     const BATCH: usize = 64;
     let mut batch = Vec::with_capacity(BATCH);
     let mut bytes = BytesMut::new();

@@ -1,7 +1,7 @@
-//! Workers as child processes: the default, nothing to install.
+//! Local engine: workers as child processes. It is the default and needs no installation.
 //!
-//! The link is a socket pair whose other end is the child's standard input, so there is no path, port or token to guard,
-//! and a front that dies takes its workers with it: they read the end of their input.
+//! The link is a socket pair whose other end is the child's standard input, so there is no path, port or token to
+//! guard. When a front dies, its workers read the end of their input, and end too.
 
 use std::{
     collections::HashMap,
@@ -37,16 +37,17 @@ use crate::{
     sandbox,
 };
 
-/// How long a worker may take to end by itself once its link is closed. Flushing two encoders takes a few frames.
+/// Time for a worker to end by itself after its link is closed. Flushing two encoders takes a few frames.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long the last of what a worker printed may take to be read once it has ended.
+/// Time for reading the last of a worker's output after it has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How long listing this machine's plugins may take. GStreamer looks at some hundred files for the first time in a few seconds.
+/// Longest time for listing this machine's plugins. The first time, GStreamer reads some hundred files, in a few
+/// seconds.
 const PREPARING: Duration = Duration::from_secs(60);
 
-/// Starts workers from this very program.
+/// Starts workers from this program.
 #[derive(Debug, Clone)]
 pub struct Local {
     program: PathBuf,
@@ -54,7 +55,7 @@ pub struct Local {
     tasks: Tasks,
     capacity: Option<Budget>,
     confined: bool,
-    /// What the newest worker of each room may use.
+    /// The present budget of each room's newest worker.
     budgets: Arc<Mutex<HashMap<RoomId, watch::Sender<Budget>>>>,
 }
 
@@ -65,12 +66,12 @@ impl Local {
         Self { program, log, tasks, capacity: None, confined: true, budgets: Arc::default() }
     }
 
-    /// Lets rooms take no more than this together.
+    /// Limits all rooms together to this capacity.
     pub fn within(self, capacity: Budget) -> Self {
         Self { capacity: Some(capacity), ..self }
     }
 
-    /// Leaves workers everything that this process has: for launch texts that need more than a sandbox lets them.
+    /// Leaves workers all privileges of this process, for launch texts that need more than the sandbox allows.
     pub fn unconfined(self) -> Self {
         Self { confined: false, ..self }
     }
@@ -80,8 +81,8 @@ impl Local {
         self.capacity
     }
 
-    /// Has the list of this machine's plugins brought up to date, which confined workers only read. Without it they start more
-    /// slowly, so a failure is logged and no more.
+    /// Updates the list of this machine's plugins, which confined workers only read. Without the list workers start
+    /// more slowly, so a failure is only logged.
     pub async fn prepare(&self) {
         let mut command = self.command(Some("--prepare"), sandbox::environment_to_prepare());
         command.stdin(Stdio::null()).stderr(Stdio::null());
@@ -94,7 +95,7 @@ impl Local {
         }
     }
 
-    /// Says once what its workers do not give up, because this machine cannot have them do it or nobody wants it.
+    /// Logs once which parts of the sandbox its workers lack, because of this machine or by configuration.
     pub fn tell_gaps(&self) {
         if !self.confined {
             tracing::warn!(
@@ -107,7 +108,7 @@ impl Local {
         }
     }
 
-    /// Starts one worker, which may use this much.
+    /// Starts one worker with this budget.
     pub fn start(&self, room: &RoomId, budget: Budget) -> io::Result<Worker> {
         let (ours, theirs) = UnixStream::pair()?;
         let unconfined = (!self.confined).then_some("--unconfined");
@@ -132,14 +133,14 @@ impl Local {
         Ok(worker)
     }
 
-    /// The room's worker may use this much from now on.
+    /// Changes the budget of the room's worker.
     pub fn resize(&self, room: &RoomId, budget: Budget) {
         if let Some(tell) = self.budgets.lock().unwrap_or_else(PoisonError::into_inner).get(room) {
             tell.send_replace(budget);
         }
     }
 
-    /// The room is no more, here.
+    /// The room is no longer here.
     pub fn forget(&self, room: &RoomId) {
         self.budgets.lock().unwrap_or_else(PoisonError::into_inner).remove(room);
     }
@@ -154,11 +155,11 @@ impl Local {
     }
 }
 
-/// Bounds what a worker may allocate; the kernel refuses it more, and then it ends by itself and is replaced.
+/// Limits a worker's address space. If the kernel refuses an allocation, the worker ends by itself and is replaced.
 fn limit_memory(child: &Child, budget: Budget) {
-    // None once it has ended and been waited for: the number may be another process's then.
+    // `None` after the child has ended and was waited for: another process may have its number then.
     let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) else { return };
-    // The hard limit stays what it is here, so that the limit can grow with the room.
+    // The hard limit is not changed here, so that the limit can grow with the room.
     let maximum = getrlimit(Resource::As).maximum;
     let current = budget.address_space().min(maximum.unwrap_or(u64::MAX));
     let limit = Rlimit { current: Some(current), maximum };
@@ -174,10 +175,10 @@ struct Running {
 }
 
 impl Running {
-    /// Reads until the link ends or the room lets go of the worker, then sees the child out.
+    /// Reads until the link ends or the room drops the worker, then waits for the child's end.
     async fn supervise(mut self, reader: Receiver, outbox: Outbox, events: mpsc::Sender<Event>, orders: Orders) {
         let talk = async {
-            // A room that is gone has dropped its end, which cancels `end`.
+            // If the room is gone it has dropped its end, which cancels `end`.
             let _ = events.send(Event::Linked(outbox)).await;
             read_link(reader, &events).await
         };
@@ -190,7 +191,7 @@ impl Running {
             }
         };
         let ended = tokio::select! {
-            // A worker that is let go and one that is to be killed are told at once; which of the two it is is looked at first.
+            // A dropped worker and a killed one are signalled at the same time, so the check for `kill` comes first.
             biased;
             () = orders.kill.cancelled() => None,
             ended = timeout(GRACE, self.child.wait()) => ended.ok(),
@@ -210,7 +211,7 @@ impl Running {
         let _ = events.send(Event::Ended(reason)).await;
     }
 
-    /// Why it ended, for people: with its last words where it did not mean to end.
+    /// Why it ended, as a sentence; with its last output if the end was not intended.
     async fn describe(&mut self, status: io::Result<ExitStatus>) -> String {
         let status = match status {
             Ok(status) => status,
@@ -219,13 +220,13 @@ impl Running {
         if status.success() {
             return format!("worker ended: {status}");
         }
-        // Whoever reads them lets go of them at the end.
+        // The reader of its output drops the channel at the end.
         let _ = timeout(LAST_WORDS, async { while self.last_words.changed().await.is_ok() {} }).await;
         told(status, &self.last_words.borrow(), *self.budgets.borrow())
     }
 }
 
-/// A bad end as it is told.
+/// An abnormal end as a sentence.
 fn told(status: ExitStatus, last_words: &str, budget: Budget) -> String {
     let mut reason = format!("worker ended: {status}");
     if status.signal() == Some(Signal::SYS.as_raw()) {

@@ -1,7 +1,8 @@
-//! Starts workers and talks to them: [`local`] runs one as a child process, [`swarm`] has Docker Swarm run one somewhere.
+//! Engine (worker launcher): starts workers and carries their link. [`local`] runs a worker as a child process;
+//! [`swarm`] lets Docker Swarm run it on some machine.
 //!
-//! Decides nothing: a room asks for a worker, is told when it is there and when it ends, and asks for the next. Dropping a
-//! [`Worker`] ends it.
+//! The engine decides nothing: a room asks for a worker, is told when it is there and when it ends, and asks for the
+//! next. Dropping a [`Worker`] ends it.
 
 mod link;
 pub mod local;
@@ -28,21 +29,22 @@ use crate::{
 /// Messages that may wait for the room; beyond that the worker's own writes wait.
 const INBOX: usize = 256;
 
-/// Most bytes of messages that may wait for the room, KiB: two of the longest there are. Beyond that the worker's own writes wait.
+/// Most bytes of messages that may wait for the room, KiB: two of the longest. Beyond that the worker's own writes
+/// wait.
 const INBOX_KIB: usize = 16 << 10;
 
-/// Where workers come from.
+/// Where workers run.
 #[derive(Debug, Clone)]
 pub enum Engine {
-    /// This machine, as child processes.
+    /// On this machine, as child processes.
     Local(Local),
-    /// A Docker Swarm, as services.
+    /// In a Docker Swarm, as services.
     Swarm(Swarm),
 }
 
 impl Engine {
-    /// Sees that the room gets a worker; [`Event::Linked`] says when it is there. At most one at a time: the one before is
-    /// dropped first.
+    /// Starts a worker for the room; [`Event::Linked`] says when it is there. A room has one worker at a time and drops
+    /// the previous one first.
     ///
     /// # Errors
     /// When none can be started now.
@@ -53,7 +55,7 @@ impl Engine {
         }
     }
 
-    /// The room's worker is to have this budget from now on.
+    /// Changes the budget of the room's worker.
     pub fn resize(&self, room: &RoomId, budget: Budget) {
         match self {
             Self::Local(local) => local.resize(room, budget),
@@ -61,7 +63,7 @@ impl Engine {
         }
     }
 
-    /// All that rooms may take together; `None` where the engine itself has them wait until there is room.
+    /// Capacity for all rooms together; `None` where the engine itself makes rooms wait for space.
     pub fn capacity(&self) -> Option<Budget> {
         match self {
             Self::Local(local) => local.capacity(),
@@ -69,7 +71,7 @@ impl Engine {
         }
     }
 
-    /// The machine of a cluster with the most left; none where there is no cluster, or where it does not say.
+    /// The machine of a Swarm with the most free capacity; `None` without a Swarm, or while it does not say.
     pub async fn emptiest(&self) -> Option<Capacity> {
         match self {
             Self::Local(_) => None,
@@ -77,7 +79,7 @@ impl Engine {
         }
     }
 
-    /// The room goes on at another front: what was made for its workers stays, and they may go there.
+    /// The room continues at another front: the resources of its workers stay, and the workers may go there.
     pub fn release(&self, room: &RoomId) {
         match self {
             Self::Local(local) => local.forget(room),
@@ -85,7 +87,7 @@ impl Engine {
         }
     }
 
-    /// The room is no more: nothing that was made for its workers stays.
+    /// The room is removed: everything that was made for its workers is removed too.
     pub fn remove(&self, room: &RoomId) {
         match self {
             Self::Local(local) => local.forget(room),
@@ -94,7 +96,7 @@ impl Engine {
     }
 }
 
-/// A worker that was asked for, as its room sees it. Dropping it ends it: it may finish what it has.
+/// A worker that was requested, as its room sees it. Dropping it ends it, after it has finished what it has.
 #[derive(Debug)]
 pub struct Worker {
     inbox: mpsc::Receiver<Event>,
@@ -102,17 +104,17 @@ pub struct Worker {
     _end: DropGuard,
 }
 
-/// What whoever runs a worker holds of it.
+/// The room's orders, as the runner of the worker holds them.
 #[derive(Debug, Clone)]
 pub struct Orders {
-    /// Cancelled when the room lets go of the worker.
+    /// Cancelled when the room drops the worker.
     pub end: CancellationToken,
-    /// Cancelled, before that, when the worker is to get no time to finish.
+    /// Cancelled before that, when the worker is to get no time to finish.
     pub kill: CancellationToken,
 }
 
 impl Orders {
-    /// Of a worker that is to go on.
+    /// Orders of a worker that is to go on.
     pub fn new() -> Self {
         Self { end: CancellationToken::new(), kill: CancellationToken::new() }
     }
@@ -125,7 +127,7 @@ impl Default for Orders {
 }
 
 impl Worker {
-    /// A worker nobody has heard of yet, and the ends that whoever runs it holds.
+    /// A worker that has not started, and the ends for its runner.
     fn new() -> (Self, mpsc::Sender<Event>, Orders) {
         let (events, inbox) = mpsc::channel(INBOX);
         let orders = Orders::new();
@@ -133,12 +135,12 @@ impl Worker {
         (Self { inbox, killed: kill, _end: end.drop_guard() }, events, orders)
     }
 
-    /// What comes from it next: [`Event::Linked`] before everything it says, [`Event::Ended`] last. Cancel safe.
+    /// The worker's next event: [`Event::Linked`] comes before every message, [`Event::Ended`] last. Cancel safe.
     pub async fn next(&mut self) -> Event {
         self.inbox.recv().await.unwrap_or_else(|| Event::Ended("worker vanished".to_owned()))
     }
 
-    /// Ends it at once, whatever it does.
+    /// Ends the worker at once, whatever it does.
     pub fn kill(self) {
         self.killed.cancel();
     }
@@ -147,23 +149,23 @@ impl Worker {
 /// What a worker says or does.
 #[derive(Debug)]
 pub enum Event {
-    /// It is there and knows nothing yet; what is sent here goes to it.
+    /// The worker is there and knows nothing yet; messages to this outbox go to it.
     Linked(Outbox),
-    /// It said something, which weighs on its inbox until it is dropped.
+    /// A message of the worker, which counts against the inbox until its weight is dropped.
     Message(FromWorker, Weight),
-    /// It is not there yet, and this is why, for people.
+    /// The worker is not there yet, and why, as a sentence.
     Delayed(String),
-    /// It is gone; why, for people.
+    /// The worker is gone, and why, as a sentence.
     Ended(String),
 }
 
-/// The share of a message in what may wait for a room.
+/// A message's share of the inbox.
 #[derive(Debug, Default)]
 pub struct Weight {
     _share: Option<OwnedSemaphorePermit>,
 }
 
-/// What may wait for a room.
+/// The bytes that may wait for a room.
 #[derive(Debug, Clone)]
 struct Scales(Arc<Semaphore>);
 
@@ -172,7 +174,7 @@ impl Scales {
         Self(Arc::new(Semaphore::new(INBOX_KIB)))
     }
 
-    /// Waits until so many bytes more may wait. Cancel safe.
+    /// Waits until this many further bytes may wait. Cancel safe.
     async fn weigh(&self, bytes: usize) -> Weight {
         let kib = (bytes >> 10).clamp(1, INBOX_KIB) as u32;
         // The semaphore is never closed.

@@ -1,4 +1,4 @@
-//! What waits to be written to a worker.
+//! Outbox: the bounded queue of messages to a worker.
 
 use std::sync::{
     Arc,
@@ -9,22 +9,23 @@ use tokio::sync::mpsc;
 
 use crate::link::{ToWorker, frame::Frame};
 
-/// Most bytes waiting for one worker: nine GOP caches of 2 s at 4 Mbit/s and then some. A worker further behind than that
-/// is not catching up.
+/// Most bytes that wait for one worker: nine GOP caches of 2 s at 4 Mbit/s, with a margin. A worker that is further
+/// behind cannot catch up.
 const MAX_BYTES: usize = 32 << 20;
 
-/// Most bytes waiting for one worker when something is added that may as well come later: the other half is for media and control.
+/// Most bytes that wait when a deferrable message is added: the other half is for media and control.
 const MAX_SPARE_BYTES: usize = MAX_BYTES / 2;
 
-/// Most messages waiting, which bounds tiny ones.
+/// Most messages that wait, which bounds tiny ones.
 const MAX_MESSAGES: usize = 16_384;
 
-/// How much of both media may fill. The rest is for what a worker must not miss: one that is merely slow loses media up to the next
-/// keyframe and nothing else.
+/// Share of both limits that media may fill. The rest is for messages that a worker must not miss: a slow worker only
+/// loses media up to the next keyframe.
 const MEDIA_BYTES: usize = MAX_BYTES / 4 * 3;
 const MEDIA_MESSAGES: usize = MAX_MESSAGES / 4 * 3;
 
-/// The writing end of a link. Never waits: what does not fit is refused, and the caller decides what that means.
+/// The writing end of a link. It never waits: a message without space is refused, and the caller decides what that
+/// means.
 #[derive(Debug, Clone)]
 pub struct Outbox {
     frames: mpsc::UnboundedSender<Frame>,
@@ -37,7 +38,7 @@ struct Waiting {
     messages: AtomicUsize,
 }
 
-/// The reading end, for whoever owns the socket.
+/// The reading end, for the owner of the socket.
 #[derive(Debug)]
 pub(in crate::front) struct Drain {
     frames: mpsc::UnboundedReceiver<Frame>,
@@ -51,13 +52,13 @@ pub struct Refused;
 
 impl Outbox {
     pub(in crate::front) fn new() -> (Self, Drain) {
-        // Unbounded underneath because the bound is in bytes, which `waiting` keeps.
+        // The channel is unbounded because the bound is in bytes, which `waiting` counts.
         let (sender, frames) = mpsc::unbounded_channel();
         let waiting = Arc::new(Waiting::default());
         (Self { frames: sender, waiting: waiting.clone() }, Drain { frames, waiting })
     }
 
-    /// Queues a message. Media are refused before anything else is.
+    /// Queues a message. Media are refused first.
     pub fn send(&self, message: &ToWorker) -> Result<(), Refused> {
         match message {
             ToWorker::Packet { .. } => self.queue(message, MEDIA_BYTES, MEDIA_MESSAGES),
@@ -65,9 +66,9 @@ impl Outbox {
         }
     }
 
-    /// Queues a message that may as well be sent later, such as an image: it leaves room for those that may not.
+    /// Queues a deferrable message, such as an image: it leaves space for messages that cannot wait.
     pub fn send_spare(&self, message: &ToWorker) -> Result<(), Refused> {
-        // One that is larger than that goes alone.
+        // A message that is larger than that goes alone.
         let most = if self.waiting.bytes.load(Ordering::Relaxed) == 0 { MAX_BYTES } else { MAX_SPARE_BYTES };
         self.queue(message, most, MEDIA_MESSAGES)
     }

@@ -1,7 +1,7 @@
-//! A worker's socket in two halves, neither of which is woken for what only the other waits for.
+//! Split socket of a worker: a read half and a write half, of which neither wakes the front for the other's events.
 //!
-//! Tokio's own halves share one registration, which also asks for room to write. Every packet that a worker takes off its end
-//! makes room, so it woke the front for nothing: 240 times a second with four people, two in five of all its wake-ups.
+//! Tokio's own halves share one registration, which also waits for space to write. Every packet that a worker reads
+//! makes space, so it woke the front for nothing: 240 times a second with four people, two in five of all its wake-ups.
 
 use std::{
     io::{self, Write},
@@ -16,16 +16,16 @@ use tokio::{
     net::unix::pipe::{Receiver, Sender},
 };
 
-/// What the worker is told. Dropping it ends that direction, and no other.
+/// The write half. Dropping it ends that direction only.
 #[derive(Debug)]
 pub(super) struct Writer {
     socket: UnixStream,
-    /// The same socket, registered for as long as it is full.
+    /// A registration of the same socket, held while it is full.
     full: Option<Sender>,
 }
 
-/// Both halves, to be made within the runtime. Ends of pipes are what Tokio registers for one direction alone; what they do is
-/// read(2) and write(2), which a socket takes as well.
+/// Both halves, to be made within the runtime. Tokio registers pipe ends for one direction only; they use read(2) and
+/// write(2), which work on a socket as well.
 pub(super) fn halves(socket: UnixStream) -> io::Result<(Receiver, Writer)> {
     socket.set_nonblocking(true)?;
     let reader = Receiver::from_owned_fd_unchecked(socket.try_clone()?.into())?;
@@ -84,7 +84,7 @@ mod tests {
         let writing = tokio::spawn(async move {
             writer.write_all(&sent).await.expect("it takes everything");
         });
-        // Only when the writer waits does anybody read.
+        // Only when the writer waits does the other task read.
         tokio::task::yield_now().await;
         let answered = tokio::task::spawn_blocking(move || {
             let mut got = Vec::new();

@@ -1,5 +1,5 @@
-//! What a worker and its C libraries print, put into the log (rate limiting): whoever took a worker over can fill neither the log nor
-//! the front's time.
+//! Log forwarding with rate limiting: the output of a worker and its C libraries goes into the log. An attacker who has
+//! taken over a worker can fill neither the log nor the front's time.
 
 use std::time::{Duration, Instant};
 
@@ -11,27 +11,28 @@ use tokio::{
 
 use crate::base::Plain;
 
-/// Lines of one worker that are logged a second, on average: a worker that starts or ends says ten, one in trouble a few a second.
+/// Lines of one worker that are logged a second, on average: a worker that starts or ends writes ten, one in trouble a
+/// few a second.
 const PER_SECOND: f64 = 20.0;
 
-/// Lines that are logged at once: everything that the libraries of a worker have to say of one bad launch text.
+/// Lines that are logged at once: as many as a worker's libraries write about one bad launch text.
 const BURST: f64 = 100.0;
 
-/// Longest line that is read, bytes; the rest of it counts as another.
+/// Longest line that is read, bytes; the rest counts as another line.
 const MAX_LINE: u64 = 4096;
 
 /// Longest line that is logged, characters: more than any message of ours has.
 const MAX_SHOWN: usize = 1000;
 
-/// How much of what is left out is read before the reader pauses, bytes, and how long. A worker that prints more than 1.3 MB/s waits
-/// for the front to read it.
+/// Bytes of unlogged output after which the reader pauses, and the length of the pause. A worker that writes more than
+/// 1.3 MB/s waits for the front to read.
 const LEFT_OUT: usize = 64 << 10;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a worker is quiet before it is said how many of its lines were left out.
+/// How long a worker must be quiet before the number of unlogged lines is logged.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Which lines may be logged: a token bucket.
+/// A token bucket for lines.
 #[derive(Debug)]
 struct Allowance {
     left: f64,
@@ -43,7 +44,7 @@ impl Allowance {
         Self { left: BURST, at: now }
     }
 
-    /// Takes a line's share, if there is one.
+    /// Takes a line's token, if there is one.
     fn take(&mut self, now: Instant) -> bool {
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.left = (self.left + since * PER_SECOND).min(BURST);
@@ -56,8 +57,8 @@ impl Allowance {
     }
 }
 
-/// Reads lines until there are no more, and has `log` write those that may be; `last` always holds the latest that is no mere
-/// information: why a worker ended, most likely.
+/// Reads lines until the end, and logs those that the bucket allows with `log`. `last` always holds the latest line
+/// above information level: probably the reason of the worker's end.
 pub async fn carry(from: impl AsyncRead + Unpin, last: watch::Sender<String>, mut log: impl FnMut(&str)) {
     let mut lines = BufReader::new(from);
     let mut allowance = Allowance::new(Instant::now());
@@ -96,14 +97,14 @@ pub async fn carry(from: impl AsyncRead + Unpin, last: watch::Sender<String>, mu
     tell_of(&mut left_out, &mut log);
 }
 
-/// Puts a line of a worker into the log.
+/// Logs a line of a worker.
 pub fn log_line(line: &str) {
     match line.split_once(' ') {
         Some(("ERROR", rest)) => tracing::error!("worker: {rest}"),
         Some(("WARN", rest)) => tracing::warn!("worker: {rest}"),
         Some(("INFO", rest)) => tracing::info!("worker: {rest}"),
         Some(("DEBUG" | "TRACE", rest)) => tracing::debug!("worker: {rest}"),
-        // Lines of C libraries carry no level of ours.
+        // Lines of C libraries have no level of ours.
         _ => tracing::warn!("worker: {line}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted as it happens.
+//! Counters and histograms of the metrics, incremented as things happen.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ struct Part {
     role: &'static str,
 }
 
-/// Something open that is counted until dropped.
+/// A gauge of open connections, decremented when this guard is dropped.
 #[derive(Debug)]
 pub struct Connection(Gauge);
 
@@ -94,7 +94,7 @@ impl Counters {
         Connection::open(&self.rtmp_connections)
     }
 
-    /// Counts an RTMP peer that was turned away. Reasons are few and fixed, such as `wrong-key`, `no-room`, `protocol`.
+    /// Counts a refused RTMP peer. Reasons are few and fixed, such as `wrong-key`, `no-room`, `protocol`.
     pub fn rtmp_refused(&self, reason: &'static str) {
         self.rtmp_refusals.get_or_create(&Refusal { reason }).inc();
     }
@@ -111,12 +111,13 @@ impl Counters {
         Connection::open(&self.http_streams)
     }
 
-    /// Counts a WebRTC session as open until the guard is dropped; roles are few and fixed, such as `publish` and `watch`.
+    /// Counts a WebRTC session as open until the guard is dropped. Roles are few and fixed, such as `publish` and
+    /// `watch`.
     pub fn webrtc_opened(&self, role: &'static str) -> Connection {
         Connection::open(&self.webrtc_sessions.get_or_create(&Part { role }))
     }
 
-    /// Counts a WebRTC client that was turned away. Reasons are few and fixed.
+    /// Counts a refused WebRTC client. Reasons are few and fixed.
     pub fn webrtc_refused(&self, reason: &'static str) {
         self.webrtc_refusals.get_or_create(&Refusal { reason }).inc();
     }
@@ -131,7 +132,7 @@ impl Counters {
         self.webrtc_noise.inc();
     }
 
-    /// Counts a datagram lost here because its session or its way out was full.
+    /// Counts a datagram that was lost here because a queue of its session, inward or outward, was full.
     pub fn webrtc_overrun(&self) {
         self.webrtc_overruns.inc();
     }

@@ -1,5 +1,5 @@
-//! Prometheus metrics (OpenMetrics text): counters that doors and the API increment, and gauges read from the rooms at the
-//! moment of the scrape, so that nothing has to be kept in step. Owns no task; stops with its last handle.
+//! Prometheus metrics (OpenMetrics text): counters that doors and the API increment, and gauges that are read from the
+//! rooms at each scrape, so that no copy has to be kept up to date. Owns no task; stops with its last handle.
 
 mod counters;
 mod process;
@@ -11,7 +11,7 @@ pub use counters::{Connection, Counters, HttpRequest};
 
 use super::model::status::RoomView;
 
-/// What `GET /metrics` sends as its content type.
+/// Content type of `GET /metrics`.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The whole text of a scrape.
@@ -22,7 +22,7 @@ pub fn text(counters: &Counters, views: &[RoomView]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = encode(&mut text, &registry);
-    // The process metrics carry the names that every dashboard knows, without our prefix; so they come first.
+    // The process metrics have standard names without our prefix, which every dashboard knows; so they come first.
     let mut standard = Registry::default();
     process::register(&mut standard);
     let mut whole = String::new();

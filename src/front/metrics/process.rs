@@ -1,4 +1,5 @@
-//! The front's own use of the machine, from `/proc/self` (proc(5)). What cannot be read is left out of the scrape.
+//! Process metrics: the front's own use of the machine, from `/proc/self` (proc(5)). A value that cannot be read is
+//! left out of the scrape.
 
 use std::fs;
 
@@ -7,7 +8,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// Unit of the times in `/proc/self/stat`, per second: fixed at 100 towards user space on every Linux that Debian runs on.
+/// Unit of the times in `/proc/self/stat`, per second: fixed at 100 towards user space on every Linux that Debian runs
+/// on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 pub(super) fn register(registry: &mut Registry) {
@@ -29,7 +31,8 @@ pub(super) fn register(registry: &mut Registry) {
     }
 }
 
-/// Fields 14 and 15 of `/proc/self/stat`. The second field is the program's name in brackets and may hold anything.
+/// Fields 14 and 15 of `/proc/self/stat`. The second field is the program's name in parentheses, and may hold any
+/// character.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
     let user: f64 = fields.next()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! What rooms, workers, programs and outputs are at the moment of a scrape.
+//! Room metrics: the state of rooms, workers, programs and outputs at each scrape.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -55,7 +55,7 @@ fn output(state: OutputState) -> &'static str {
     }
 }
 
-/// Gauges and counters of one scrape; counters are set once, from what the rooms count themselves.
+/// Gauges and counters of one scrape. Counters are set once, from the rooms' own counts.
 #[derive(Debug, Default)]
 struct Scrape {
     participants: Family<Participants, Gauge>,

@@ -1,4 +1,4 @@
-//! What a room should be: the one document that REST takes and gives, and the store keeps.
+//! Room document (desired state, spec): what a room should be. REST accepts and returns it, and the store keeps it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,21 +12,22 @@ use crate::{
     speaker::{Mode, Rules, Sensitivity},
 };
 
-/// Most participants in one room: what one program can still show and mix.
+/// Most participants in one room: as many as one program can show and mix.
 pub const MAX_PARTICIPANTS: usize = 64;
 /// Most outputs of one room.
 pub const MAX_OUTPUTS: usize = 32;
-/// Most pins: more than this are no distinction.
+/// Most pins: with more than this, a pin is no distinction.
 pub const MAX_PINS: usize = 16;
-/// Farthest place from the middle that an operator may give a participant.
+/// Largest absolute value of a participant's order.
 pub const MAX_ORDER: i32 = 1000;
 /// Longest display name, bytes.
 pub const MAX_NAME_BYTES: usize = 256;
-/// Shortest publish key and viewer token, characters: what the limiter for guesses (`front/auth/guess.rs`) is reckoned for.
+/// Shortest publish key and viewer token, characters: the limiter for guesses (`front/net/guess.rs`) is designed for
+/// this.
 pub const MIN_KEY_CHARACTERS: usize = 8;
 /// Longest publish key, bytes.
 pub const MAX_KEY_BYTES: usize = 256;
-/// Longest token for another server, bytes: signed ones carry claims.
+/// Longest token for another server, bytes: signed tokens carry claims.
 pub const MAX_TOKEN_BYTES: usize = 4096;
 
 /// A whole room.
@@ -37,25 +38,25 @@ pub struct RoomDocument {
     pub canvas: Canvas,
     /// Which template arranges it.
     pub layout: LayoutChoice,
-    /// What takes its place at a certain time.
+    /// The layout that replaces `layout` at a given time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_layout: Option<NextLayout>,
     /// Everyone who may be in it, by id, in order of id.
     pub participants: BTreeMap<ParticipantId, Participant>,
-    /// Whom the operator pinned, in this order: templates may give them a place. At most 16.
+    /// Participants whom the operator pinned, in this order: templates may give them a place. At most 16.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 16)]
     pub pins: Vec<ParticipantId>,
-    /// Who decides who has the floor.
+    /// How the floor (active speaker) is chosen.
     pub speaker: Speaker,
     /// How the program's picture is encoded.
     pub video: Video,
     /// How the program's sound is encoded.
     pub audio: Audio,
-    /// Where the program is pushed.
+    /// The targets that the program is pushed to.
     pub outputs: BTreeMap<OutputId, Output>,
-    /// What whoever watches the program by WHEP or RTMP must send, 8 characters or more, at most 256 bytes. Left out, whoever reaches this server
-    /// may.
+    /// The token that viewers of the program send by WHEP or RTMP, 8 characters or more, at most 256 bytes. Left out,
+    /// everybody who reaches this server may watch.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 8, max_length = 256)]
     pub viewer_token: Option<Secret>,
@@ -67,11 +68,11 @@ pub struct RoomDocument {
 pub struct NextLayout {
     /// When, RFC 3339, such as `2026-11-22T15:00:00.5Z`. One that has passed is made true at once.
     pub at: String,
-    /// The frame it begins with: the first that is not before this time of the program, ms, as `status.program.pts_ms` counts;
-    /// left out, the frame of that moment.
+    /// The frame it begins with: the first that is not before this time of the program, ms, as `status.program.pts_ms`
+    /// counts; left out, the frame of that moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pts_ms: Option<i64>,
-    /// What the layout is then.
+    /// The layout from that time on.
     pub layout: LayoutChoice,
 }
 
@@ -81,8 +82,8 @@ impl RoomDocument {
         self.participants.get(id)?.key()
     }
 
-    /// True when `wanted` differs from this in nothing but what an operator changes while the meeting goes on: the layout and the one
-    /// that waits, pins, who decides on the floor, and of who is there how loud, whether muted or hidden, and the order.
+    /// True when `wanted` differs from this document only in what an operator changes during a meeting: the layout and
+    /// the one that waits, pins, the mode of the floor, and of each participant gain, mute, hiding and order.
     pub fn differs_live(&self, wanted: &Self) -> bool {
         let mut rest = wanted.clone();
         rest.layout = self.layout.clone();
@@ -100,7 +101,7 @@ impl RoomDocument {
         rest == *self
     }
 
-    /// Has these participants keep the keys they have in `present`, if they have any there.
+    /// Gives these participants the keys that they have in `present`, if they have any there.
     pub fn keep_keys<'a>(&mut self, of: impl IntoIterator<Item = &'a ParticipantId>, present: &Self) {
         for id in of {
             if let (Some(participant), Some(key)) = (self.participants.get_mut(id), present.key(id)) {
@@ -121,7 +122,7 @@ impl Participant {
 }
 
 impl NextLayout {
-    /// When; none if that is no time.
+    /// The time; `None` if the text is no time.
     pub fn time(&self) -> Option<OffsetDateTime> {
         OffsetDateTime::parse(&self.at, &Rfc3339).ok()
     }
@@ -131,13 +132,13 @@ impl NextLayout {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Participant {
-    /// What people read on the placeholder card; any script, at most 256 bytes. The id when left out.
+    /// The name on the placeholder card; any script, at most 256 bytes. The id when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What templates cast by, such as `presenter` or `screen`.
+    /// The role by which templates cast, such as `presenter` or `screen`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Where the media come from.
+    /// The source of the participant's media.
     pub source: Source,
     /// Gain of the sound, -60 to +20 dB.
     #[serde(default)]
@@ -153,13 +154,14 @@ pub struct Participant {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schema(minimum = -1000, maximum = 1000)]
     pub order: i32,
-    /// What added it and removes it again; left out for whoever was added by hand, who stays until removed by hand.
+    /// The system that added the participant and removes it again. Left out for a participant who was added by hand,
+    /// and stays until removed by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brought_by: Option<BroughtBy>,
 }
 
 impl Participant {
-    /// Whose media come from there, with nothing else said.
+    /// A participant with this source and defaults.
     pub fn of(source: Source) -> Self {
         let (name, role, brought_by) = (None, None, None);
         Self { name, role, source, gain_db: 0.0, muted: false, hidden: false, order: 0, brought_by }
@@ -178,34 +180,34 @@ fn is_zero(number: &i32) -> bool {
     *number == 0
 }
 
-/// Where a participant's media come from.
+/// The source of a participant's media.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
     /// The participant connects to us with this key, or to the SRS beside us.
     Publish {
-        /// 8 characters or more, at most 256 bytes. With null the server keeps the key that is there, or makes one of 128 bits, in characters
-        /// that a URL takes, and tells it in the answer.
+        /// 8 characters or more, at most 256 bytes. With null the server keeps the key that is there, or makes one of
+        /// 128 bits, in characters that a URL takes, and tells it in the answer.
         #[schema(value_type = Option<String>, required = true, min_length = 8, max_length = 256)]
         key: Secret,
     },
     /// We connect to this address, by RTMP.
     Pull {
-        /// `rtmp://`, `rtmps://`, or the `http://` or `https://` of an HTTP-FLV stream, whose path ends in `.flv`; checked against
-        /// the address allow-list.
+        /// `rtmp://`, `rtmps://`, or the `http://` or `https://` of an HTTP-FLV stream, whose path ends in `.flv`;
+        /// checked against the address allow-list.
         url: String,
     },
     /// We connect to this address, by WebRTC (draft-ietf-wish-whep).
     Whep {
         /// `http://` or `https://`, checked against the address allow-list: the server's WHEP endpoint of the stream.
         url: String,
-        /// What the server wants as `Authorization: Bearer`; 1 to 4096 bytes.
+        /// The token that the server expects as `Authorization: Bearer`; 1 to 4096 bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<Secret>,
     },
 }
 
-/// Who decides who has the floor, and how.
+/// How the floor (active speaker) is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Speaker {
@@ -214,7 +216,7 @@ pub struct Speaker {
     /// Shortest time anybody keeps the floor against other voices, 500 to 60 000 ms.
     #[schema(minimum = 500, maximum = 60_000)]
     pub hold_ms: u32,
-    /// How readily somebody who begins to speak takes it.
+    /// How readily a new speaker takes the floor.
     pub sensitivity: Sensitivity,
 }
 
@@ -225,7 +227,7 @@ impl Default for Speaker {
 }
 
 impl Speaker {
-    /// As the floor is given.
+    /// The rules of the floor.
     pub fn rules(&self) -> Rules {
         let Self { mode, hold_ms, sensitivity } = *self;
         Rules { mode, hold: Duration::from_millis(hold_ms.into()), sensitivity }
@@ -248,9 +250,9 @@ pub struct Video {
     /// Longest time between keyframes, 1 to 10 s.
     #[schema(minimum = 1, maximum = 10)]
     pub keyframe_seconds: u32,
-    /// Time over which the rate is kept, 100 to 3000 ms, by encoders whose launch text has `{buffer_ms}`, such as `x264`. The
-    /// more, the better the picture at the same rate, and the larger the bursts: a recorder or another server takes 1000, a
-    /// viewer's line at its limit 300.
+    /// Time over which the rate is kept, 100 to 3000 ms, by encoders whose launch text has `{buffer_ms}`, such as
+    /// `x264`. The more, the better the picture at the same rate, and the larger the bursts: a recorder or another
+    /// server takes 1000, a viewer's line at its limit 300.
     #[schema(minimum = 100, maximum = 3000)]
     pub buffer_ms: u32,
 }
@@ -303,7 +305,7 @@ impl Default for Audio {
     }
 }
 
-/// Where the program goes.
+/// A target of the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Output {
@@ -316,7 +318,7 @@ pub enum Output {
     Whip {
         /// `http://` or `https://`, checked against the address allow-list: the server's WHIP endpoint of the stream.
         url: String,
-        /// What the server wants as `Authorization: Bearer`; 1 to 4096 bytes.
+        /// The token that the server expects as `Authorization: Bearer`; 1 to 4096 bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<Secret>,
     },

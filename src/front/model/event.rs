@@ -1,4 +1,4 @@
-//! What happens in a room, as `GET /v1/rooms/{room}/events` tells it.
+//! Room events (server-sent events), as `GET /v1/rooms/{room}/events` sends them.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,11 +16,11 @@ use crate::{
 pub enum Event {
     /// A participant's media changed state: `joining` when it connects, `live`, `stalled`, `absent` when it is gone.
     Participant {
-        /// Who.
+        /// The participant.
         participant: ParticipantId,
         /// The new state.
         state: MediaState,
-        /// Why, where there is a reason to tell.
+        /// The reason, where there is one to tell.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
@@ -37,18 +37,18 @@ pub enum Event {
         output: OutputId,
         /// The new state.
         state: OutputState,
-        /// Why, where there is a reason to tell.
+        /// The reason, where there is one to tell.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
     /// The worker was replaced.
     WorkerReplaced {
-        /// Why the last one ended.
+        /// The reason why the last one ended.
         reason: String,
     },
     /// Something went wrong and was dealt with: a track that cannot be used, a connection that was refused.
     Fault {
-        /// Whose, if it concerns one participant.
+        /// The participant, if it concerns one.
         #[serde(skip_serializing_if = "Option::is_none")]
         participant: Option<ParticipantId>,
         /// A sentence for the operator.
@@ -58,18 +58,18 @@ pub enum Event {
     Stored {
         /// True while they are not.
         unsaved: bool,
-        /// Why not.
+        /// The reason why they are not.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
     /// The machine is too slow for the room, which does without something from now on; or it keeps up again.
     Eased {
-        /// How many things are done without now; 0 is none.
+        /// Degradation level: how many things are left out now; 0 is none.
         level: u32,
-        /// What changed and why, a sentence for the operator.
+        /// The change and its reason, a sentence for the operator.
         text: String,
     },
-    /// How loud everyone is, ten a second.
+    /// Audio levels of everyone, ten times a second.
     Levels {
         /// Everyone with sound, before gain and mute.
         participants: Vec<ParticipantLevels>,
@@ -81,9 +81,9 @@ pub enum Event {
 /// See [`Event::Levels`].
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ParticipantLevels {
-    /// Who.
+    /// The participant.
     pub participant: ParticipantId,
-    /// What was heard.
+    /// Levels and speech of the participant's sound.
     #[serde(flatten)]
     pub heard: Heard,
 }

@@ -1,5 +1,6 @@
-//! What a room should be ([`document`]), what it is ([`status`]), what happens in it ([`event`]), why it refuses ([`error`]), and what
-//! its parts hand each other: a [`Seat`] to whoever brings media, the [`Program`] to whoever carries it away.
+//! Data model of rooms: the desired state ([`document`]), the actual state ([`status`]), events ([`event`]), errors
+//! ([`error`]), and what the parts of a room hand each other: a [`Seat`] for a source of media, the [`Program`] for a
+//! reader.
 
 pub mod document;
 mod error;

@@ -1,4 +1,4 @@
-//! A room's program, for those who carry it out of the room.
+//! The program (composite stream): a handle on a room's program for those who carry it out of the room.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -8,18 +8,18 @@ use crate::{base::ParticipantId, media::fanout::Fanout};
 /// Who may watch a room's program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Whoever reaches the server: the room has no token.
+    /// Everyone who reaches the server: the room has no token.
     Everybody,
-    /// Whoever has the room's token, as the one who asked has.
+    /// Holders of the room's token, among them the one who asked.
     Invited,
 }
 
-/// What whoever carries a program out of its room asks of the room.
+/// A request of a program's reader to the room.
 #[derive(Debug)]
 pub enum Question {
-    /// The sound as Opus, of everyone or of everyone but this participant.
+    /// The sound as Opus: the program mix, or the mix-minus of this participant.
     Listen(Option<ParticipantId>, oneshot::Sender<Result<Fanout, RoomError>>),
-    /// Somebody who watches cannot go on before the program's next keyframe.
+    /// A viewer cannot go on before the program's next keyframe.
     Keyframe,
 }
 
@@ -40,7 +40,7 @@ impl Program {
         &self.packets
     }
 
-    /// The sound as Opus, made while someone reads it: of everyone, or of everyone but one participant.
+    /// The sound as Opus, made while somebody reads it: the program mix, or the mix-minus of one participant.
     pub async fn listen(&self, without: Option<&ParticipantId>) -> Result<Fanout, RoomError> {
         let (reply, answer) = oneshot::channel();
         let question = Question::Listen(without.cloned(), reply);
@@ -48,14 +48,14 @@ impl Program {
         answer.await.map_err(|_| RoomError::Stopping)?
     }
 
-    /// Asks for a keyframe soon; requests that come close together are one.
+    /// Requests a keyframe soon; requests that come close together count as one.
     pub async fn keyframe(&self) {
         // A room that is closing has no next keyframe.
         let _ = self.room.send(Question::Keyframe).await;
     }
 }
 
-/// A program that no room makes: it has no Opus, and nobody to ask for keyframes.
+/// A program without a room: it has no Opus, and nothing answers keyframe requests.
 impl From<Fanout> for Program {
     fn from(packets: Fanout) -> Self {
         Self { packets, room: mpsc::channel(1).0 }

@@ -1,4 +1,4 @@
-//! A participant's place in a room while its media arrive.
+//! The seat (exclusive publish right): a participant's place in a room while its media arrive.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::{
     media::{ColorSpace, Packet, Size, Track},
 };
 
-/// How media came in.
+/// The way that media came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
@@ -24,7 +24,7 @@ pub enum Door {
     Whip,
 }
 
-/// How somebody comes who publishes.
+/// The way that a publisher comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coming {
     /// By which door.
@@ -33,40 +33,41 @@ pub struct Coming {
     pub from: IpAddr,
 }
 
-/// What the room can use of a participant's picture now. A door whose senders can be steered tells them.
+/// What the room can use of a participant's picture now. A door tells this to senders that can be steered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Demand {
     /// The largest tile it is shown in, px; `None` while it is not on the program.
     pub tile: Option<Size>,
-    /// Rises whenever nothing decodes before the next keyframe.
+    /// Rises whenever nothing can be decoded before the next keyframe.
     pub keyframes: u64,
 }
 
-/// What arrives at a room from its seats.
+/// Messages from seats to their room.
 #[derive(Debug)]
 pub(in crate::front) enum Arrival {
     /// The next packet of a feed.
     Packet(Feed, Packet),
-    /// Pictures of the feed from here on are to be turned clockwise by so many quarters.
+    /// The pictures of the feed from here on are to be rotated clockwise by this many quarter turns.
     Turned(Feed, u8),
-    /// Something of this track of the feed is left out, for this reason.
+    /// A part of this track is left out, for this reason.
     Unusable(Feed, Track, String),
-    /// Pictures of the feed from here on are coloured so where their bitstream does not say.
+    /// The pictures of the feed from here on have these colours where their bitstream does not say.
     Colored(Feed, ColorSpace),
-    /// The feed ended: its seat was given up, for this reason where it was cut off.
+    /// The feed has ended: its seat was given up; the reason is given if the connection was cut off.
     End(Feed, Parting, Option<String>),
 }
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parting {
-    /// The sender said goodbye.
+    /// The sender ended it properly.
     Left,
     /// The connection broke, or nothing came any more.
     Lost,
 }
 
-/// The right to feed one participant, until given up or taken over. Dropping it tells the room that the media ended.
+/// The right to feed one participant, until it is given up or taken over. Dropping it tells the room that the media
+/// ended.
 #[derive(Debug)]
 pub struct Seat {
     pub(in crate::front) feed: Feed,
@@ -78,13 +79,14 @@ pub struct Seat {
     pub(in crate::front) why: Option<String>,
 }
 
-/// Someone else with the right key took the place, or the participant or room was deleted.
+/// Another client with the right key took the place, or the participant or the room was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the place was taken over or removed")]
 pub struct Evicted;
 
 impl Seat {
-    /// Hands over the next packet; waits while the room is busy, which in turn slows the sender's connection. Cancel safe.
+    /// Hands over the next packet; waits while the room is busy, which in turn slows the sender's connection. Cancel
+    /// safe.
     pub async fn send(&self, packet: Packet) -> Result<(), Evicted> {
         if self.evicted.is_cancelled() {
             return Err(Evicted);
@@ -92,7 +94,8 @@ impl Seat {
         self.arrivals.send(Arrival::Packet(self.feed, packet)).await.map_err(|_| Evicted)
     }
 
-    /// Has the pictures that follow turned clockwise by so many quarters, 0 to 3; waits like [`Seat::send`]. Cancel safe.
+    /// Sets the rotation of the pictures that follow, in quarter turns clockwise, 0 to 3; waits like [`Seat::send`].
+    /// Cancel safe.
     pub async fn turn(&self, quarters: u8) -> Result<(), Evicted> {
         if self.evicted.is_cancelled() {
             return Err(Evicted);
@@ -100,7 +103,7 @@ impl Seat {
         self.arrivals.send(Arrival::Turned(self.feed, quarters)).await.map_err(|_| Evicted)
     }
 
-    /// Says that something of a track is left out and why, in a sentence for whoever sends it; waits like [`Seat::send`]. Cancel
+    /// Reports that a part of a track is left out, with a reason for the sender; waits like [`Seat::send`]. Cancel
     /// safe.
     pub async fn unusable(&self, track: Track, reason: String) -> Result<(), Evicted> {
         if self.evicted.is_cancelled() {
@@ -109,7 +112,8 @@ impl Seat {
         self.arrivals.send(Arrival::Unusable(self.feed, track, reason)).await.map_err(|_| Evicted)
     }
 
-    /// Says how the pictures that follow are coloured where their bitstream does not; waits like [`Seat::send`]. Cancel safe.
+    /// Sets the colours of the pictures that follow, where their bitstream does not say; waits like [`Seat::send`].
+    /// Cancel safe.
     pub async fn color(&self, space: ColorSpace) -> Result<(), Evicted> {
         if self.evicted.is_cancelled() {
             return Err(Evicted);
@@ -127,12 +131,13 @@ impl Seat {
         self.evicted.cancelled().await;
     }
 
-    /// Gives the seat up and says how the connection ended. Without it, a dropped seat counts as [`Parting::Lost`].
+    /// Gives the seat up, with the way the connection ended. Without this call, a dropped seat counts as
+    /// [`Parting::Lost`].
     pub fn part(mut self, parting: Parting) {
         self.parting = parting;
     }
 
-    /// Gives the seat up because the connection was cut off, for a reason that the participant's status tells.
+    /// Gives the seat up because the connection was cut off; the participant's status has the reason.
     pub fn fail(mut self, reason: String) {
         self.why = Some(reason);
     }
@@ -140,17 +145,17 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        // One message a connection, so the unbounded queue is bounded by the connections that were open.
+        // There is one message per connection, so the number of open connections bounds this unbounded queue.
         let _ = self.ends.send(Arrival::End(self.feed, self.parting, self.why.take()));
     }
 }
 
-/// A seat without a room, to test those who fill one.
+/// A seat without a room, for tests of its users.
 #[cfg(test)]
 pub(crate) mod detached {
     use super::*;
 
-    /// What a room sees of its seat.
+    /// A seat as its room sees it.
     pub struct Row {
         arrivals: mpsc::Receiver<Arrival>,
         ends: mpsc::UnboundedReceiver<Arrival>,
@@ -158,7 +163,7 @@ pub(crate) mod detached {
         _demand: watch::Sender<Demand>,
     }
 
-    /// A seat and its other side.
+    /// A seat and its room's side.
     pub fn seat(feed: Feed) -> (Seat, Row) {
         let (arrivals, arriving) = mpsc::channel(8);
         let (ends, ending) = mpsc::unbounded_channel();

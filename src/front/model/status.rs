@@ -1,4 +1,4 @@
-//! What a room is, as against what it should be.
+//! Room status (actual state): what a room is, in contrast to what it should be.
 
 use std::collections::BTreeMap;
 
@@ -17,77 +17,79 @@ use crate::{
 pub struct RoomView {
     /// Its name in URLs.
     pub id: RoomId,
-    /// What it should be.
+    /// The desired state.
     #[serde(flatten)]
     pub document: RoomDocument,
-    /// What it is.
+    /// The actual state.
     pub status: RoomStatus,
 }
 
-/// What is true now.
+/// The actual state of a room.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RoomStatus {
     /// The worker that makes the program.
     pub worker: WorkerStatus,
     /// Everyone, by id.
     pub participants: BTreeMap<ParticipantId, ParticipantStatus>,
-    /// Who has the floor.
+    /// The participant who has the floor.
     pub floor: Option<ParticipantId>,
     /// True while an operator's `PUT speaker` holds it.
     pub floor_held: bool,
-    /// Who is on the program, back to front, with their rectangles in px.
+    /// The tiles on the program, back to front, with their rectangles in px.
     pub scene: Vec<TileStatus>,
     /// Every output, by id.
     pub outputs: BTreeMap<OutputId, OutputStatus>,
     /// The program itself.
     pub program: ProgramStatus,
-    /// True while the disk takes nothing and a restart would undo the last changes; they are stored as soon as they can be.
+    /// True while the disk takes nothing and a restart would undo the last changes; they are stored as soon as they can
+    /// be.
     pub unsaved: bool,
 }
 
-/// Who has the floor, and why.
+/// The floor (active speaker), and the reasons for it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SpeakerStatus {
     /// Who decides.
     pub mode: Mode,
-    /// How readily somebody who begins to speak takes it.
+    /// How readily a new speaker takes the floor.
     pub sensitivity: Sensitivity,
-    /// Who has it; null for nobody.
+    /// The participant who has the floor; null for nobody.
     pub participant: Option<ParticipantId>,
     /// True while an operator's `PUT` holds it there.
     pub held: bool,
     /// When that ends by itself, RFC 3339; null when it does not.
     pub held_until: Option<String>,
-    /// Why it is where it is; null as long as it never moved.
+    /// The reason for the last change of the floor; null as long as it never moved.
     pub why: Option<Why>,
     /// Since when the present participant has it, or nobody, RFC 3339.
     pub since: String,
-    /// Who lost it then.
+    /// The participant who lost it then.
     pub lost: Option<ParticipantId>,
-    /// How everyone stood then who could have had it.
+    /// The scores at that time, of everyone who could have had the floor.
     pub scores_then: Vec<Score>,
-    /// How everyone stands now who could have it, the highest score first.
+    /// The present scores of everyone who can have the floor, the highest first.
     pub scores: Vec<Score>,
-    /// What scores are held against.
+    /// The thresholds for scores.
     pub thresholds: Thresholds,
     /// How long nobody has spoken, ms; 0 while somebody does.
     pub silence_ms: u64,
-    /// Who is still here and has spoken: those who speak now, then those who stopped, the newest first.
+    /// Participants who are still here and have spoken: the present speakers first, then those who stopped, the newest
+    /// first.
     pub recent: Vec<ParticipantId>,
 }
 
 /// The worker.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct WorkerStatus {
-    /// Where it is in its life.
+    /// The stage of its life.
     pub state: WorkerState,
     /// Process id, while it runs.
     pub pid: Option<u32>,
-    /// How many were started since the room began; above 1 means some were replaced.
+    /// Number of workers started since the room began; above 1 means some were replaced.
     pub started: u64,
     /// Why the last one ended.
     pub last_exit: Option<String>,
-    /// Why the room has none yet, while it waits for one.
+    /// The reason why the room has none yet, while it waits for one.
     pub delayed: Option<String>,
     /// CPU time of the present one, ms.
     pub cpu_ms: u64,
@@ -110,7 +112,7 @@ pub enum WorkerState {
     Waiting,
 }
 
-/// Where a participant's media stand.
+/// The state of a participant's media.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaState {
@@ -119,20 +121,22 @@ pub enum MediaState {
     Absent,
     /// Not connected: the connection broke less than 5 s ago.
     Lost,
-    /// Connected, and nothing of it can be shown or heard: nothing came yet, or what comes cannot be used; `last_error` says why.
+    /// Connected, and nothing of it can be shown or heard: nothing came yet, or what comes cannot be used; `last_error`
+    /// says why.
     Joining,
     /// Packets flow.
     Live,
-    /// Connected, but nothing has come for 2 s, and nothing of it is on the program. Slides that come more seldom are live.
+    /// Connected, but nothing has come for 2 s, and nothing of it is on the program. Slides that come more seldom are
+    /// live.
     Stalled,
 }
 
 /// One participant now.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct ParticipantStatus {
-    /// Where its media stand.
+    /// The state of its media.
     pub state: MediaState,
-    /// How it came in.
+    /// The door it came in by.
     pub door: Option<Door>,
     /// True while its picture, not its card, is on the program.
     pub showing: bool,
@@ -148,7 +152,7 @@ pub struct ParticipantStatus {
     pub corrupt: u64,
     /// Delay its playout clock adds, ms.
     pub delay_ms: f32,
-    /// What is heard of it, before gain and mute.
+    /// Levels and speech of its sound, before gain and mute.
     pub levels: Option<Heard>,
     /// True while it speaks, with the floor or without.
     pub speaking: bool,
@@ -165,7 +169,7 @@ pub struct ParticipantStatus {
 /// A tile on the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TileStatus {
-    /// Whose.
+    /// The participant.
     pub participant: ParticipantId,
     /// px
     pub x: i32,
@@ -177,7 +181,7 @@ pub struct TileStatus {
     pub height: u32,
 }
 
-/// Where an output is in its life.
+/// The stage of an output's life.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputState {
@@ -195,7 +199,7 @@ pub enum OutputState {
 /// One output now.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct OutputStatus {
-    /// Where it is in its life.
+    /// The stage of its life.
     pub state: OutputState,
     /// Bytes of media sent since the room began.
     pub sent_bytes: u64,
@@ -214,10 +218,10 @@ pub struct ProgramStatus {
     pub frames: u64,
     /// Ticks it missed.
     pub missed: u64,
-    /// How many things it does without, since the machine is too slow: 0 none, 1 small tiles move at half their rate, 2 the preset
-    /// is a step quicker, 3 the program has half its rate. An encoder without x264's presets has no step 2.
+    /// How many things it does without, since the machine is too slow: 0 none, 1 small tiles move at half their rate, 2
+    /// the preset is a step quicker, 3 the program has half its rate. An encoder without x264's presets has no step 2.
     pub eased: u32,
-    /// Where the program's time line stands, ms.
+    /// Present position of the program's time line, ms.
     pub pts_ms: i64,
     /// People and outputs reading it now.
     pub readers: usize,
@@ -225,6 +229,6 @@ pub struct ProgramStatus {
     pub compose_us: u32,
     /// Median composed to encoded frame, µs.
     pub encode_us: u32,
-    /// How loud the mix is.
+    /// Audio levels of the mix.
     pub levels: Option<Levels>,
 }

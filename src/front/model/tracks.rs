@@ -1,4 +1,4 @@
-//! What comes of the picture and of the sound of one connection: used, or left out and why.
+//! Track status: whether the picture and the sound of one connection are used, or left out and why.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 
 use crate::media::{Codec, Packet, Role, Track};
 
-/// A track of which packets came within this time is used, and what its door leaves out meanwhile is something beside it.
+/// A track with packets within this time is in use; what its door leaves out meanwhile is an additional part.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// Most reasons of one connection that are told by an event; what is true now is in its status in any case.
+/// Most reasons of one connection that are sent as events; the status has the present state in any case.
 const MAX_TOLD: usize = 8;
 
 /// One track of a participant's media.
@@ -22,33 +22,33 @@ pub enum TrackStatus {
     Absent,
     /// It is shown or heard where the layout and the mix have it.
     Usable {
-        /// How it is coded: `h264`, `aac`.
+        /// The codec: `h264`, `aac`.
         codec: String,
-        /// What came beside it and is left out, and what to do: a second track, another codec in between.
+        /// A part that came beside it and is left out, and what to do: a second track, another codec in between.
         #[serde(skip_serializing_if = "Option::is_none")]
         left_out: Option<String>,
     },
     /// It is left out; the other track goes on.
     Unusable {
-        /// Why, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
 }
 
-/// Where one track stands.
+/// The state of one track.
 #[derive(Debug, Default)]
 enum State {
     #[default]
     Absent,
     Usable {
         codec: Codec,
-        /// When the last of it came.
+        /// When its last packet came.
         at: Instant,
         left_out: Option<String>,
     },
-    /// Its door cannot use it.
+    /// The door cannot use it.
     LeftOut(String),
-    /// It comes, and the worker's decoder makes nothing of it.
+    /// It comes, and the worker cannot decode it.
     Undecodable { codec: Codec, reason: String },
 }
 
@@ -68,7 +68,7 @@ impl Tracks {
         }
     }
 
-    /// Takes note of a packet.
+    /// Takes in a packet.
     pub(in crate::front) fn arrived(&mut self, packet: &Packet, now: Instant) {
         if packet.role == Role::Config {
             return;
@@ -76,13 +76,13 @@ impl Tracks {
         let state = self.of(packet.track());
         match state {
             State::Usable { codec, at, .. } => (*codec, *at) = (packet.codec, now),
-            // What it is decoded with decides.
+            // While the codec is the same, the decoder's report stands.
             State::Undecodable { codec, .. } if *codec == packet.codec => {}
             _ => *state = State::Usable { codec: packet.codec, at: now, left_out: None },
         }
     }
 
-    /// The door leaves something of a track out; true when that is news.
+    /// The door leaves a part of a track out; true when that is new.
     pub(in crate::front) fn left_out(&mut self, track: Track, reason: String, now: Instant) -> bool {
         match self.of(track) {
             State::Usable { at, left_out, .. } if now.saturating_duration_since(*at) < FRESH => {
@@ -93,7 +93,7 @@ impl Tracks {
         self.is_news(reason)
     }
 
-    /// What the worker says of a track's decoder, `None` for nothing bad; true when that is bad and news.
+    /// The worker's report on a track's decoder, `None` for no trouble; true when there is new trouble.
     pub(in crate::front) fn decoder(&mut self, track: Track, trouble: Option<&str>, now: Instant) -> bool {
         let state = self.of(track);
         match (&*state, trouble) {
@@ -123,7 +123,7 @@ impl Tracks {
         [&self.video, &self.audio].iter().any(|state| matches!(state, State::Usable { .. }))
     }
 
-    /// Why tracks cannot be used, if that is so.
+    /// Why tracks cannot be used, if any cannot.
     pub(in crate::front) fn trouble(&self) -> Option<String> {
         let reasons: Vec<&str> = [&self.video, &self.audio]
             .into_iter()
@@ -135,7 +135,7 @@ impl Tracks {
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
-    /// Picture and sound, as REST tells them.
+    /// Status of picture and sound, as REST returns it.
     pub(in crate::front) fn status(&self) -> (TrackStatus, TrackStatus) {
         let status = |state: &State| match state {
             State::Absent => TrackStatus::Absent,

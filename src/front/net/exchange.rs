@@ -1,5 +1,5 @@
-//! One HTTP request without a body to another server, through the [`Connector`], so that nothing is reached that may not be.
-//! Redirections are told, not followed.
+//! HTTP client: one request without a body to another server, through the [`Connector`], so that only allowed addresses
+//! are reached. Redirections are reported, not followed.
 //!
 //! Owns one connection; starts no task. Ends by being dropped.
 
@@ -14,46 +14,46 @@ use tokio::time::timeout;
 
 use super::address::{ConnectError, Connector, HttpUrl};
 
-/// From the open connection to the head of the answer: as long as RTMP servers get.
+/// Longest time from the open connection to the head of the answer: as long as RTMP servers get.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest head of an answer, bytes: what servers take of clients.
+/// Longest head of an answer, bytes: the usual limit of servers for requests.
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
-/// Why nothing could be got.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GetError {
-    /// No connection came about.
+    /// No connection was made.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The connection broke, or what came is not HTTP.
+    /// The connection broke, or the answer is not HTTP.
     #[error("the answer over HTTP broke off: {0}")]
     Http(#[from] hyper::Error),
     /// There was no answer in time.
     #[error("the server did not answer within {0:?}")]
     Slow(Duration),
-    /// There is nothing of that name.
+    /// There is nothing of that name (404).
     #[error("the server has nothing at this address (HTTP 404); is it published, under this name?")]
     NotThere,
-    /// It is elsewhere.
+    /// A redirection.
     #[error("the server sends us elsewhere (HTTP {0}); put the address that it means in the place of this one")]
     Moved(u16),
-    /// Any other answer than success.
+    /// Any other status than success.
     #[error("the server answered HTTP {0}; its own log says why")]
     Status(u16),
-    /// The answer is longer than any that is taken.
+    /// The body is longer than the limit.
     #[error("the answer is longer than {0} bytes")]
     TooLong(usize),
 }
 
-/// A successful answer, its body still to come.
+/// A successful answer whose body is still to come.
 pub struct Answer {
     body: Incoming,
-    /// What reads and writes the socket; none once it has ended.
+    /// The future that reads and writes the socket; `None` once it has ended.
     carry: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
-/// Asks for `url`, and returns with the head of the answer.
+/// Requests `url`, and returns with the head of the answer.
 pub async fn get(url: &HttpUrl, connector: &Connector) -> Result<Answer, GetError> {
     ask(Method::GET, url, connector).await
 }
@@ -64,7 +64,7 @@ pub async fn ask(method: Method, url: &HttpUrl, connector: &Connector) -> Result
     let ask = async {
         let mut builder = http1::Builder::new();
         let (mut sender, connection) = builder.max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream)).await?;
-        // Why a connection ended is told by the body that did not come.
+        // The missing body says why a connection ended.
         let mut carry: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = Some(Box::pin(async {
             let _ = connection.await;
         }));
@@ -115,7 +115,7 @@ impl Answer {
     }
 }
 
-/// Lets the connection work, for as long as somebody waits for something else.
+/// Drives the connection while the caller waits for something else.
 async fn carried(carry: &mut Option<Pin<Box<dyn Future<Output = ()> + Send>>>) -> std::convert::Infallible {
     if let Some(connection) = carry {
         connection.await;
@@ -127,7 +127,7 @@ async fn carried(carry: &mut Option<Pin<Box<dyn Future<Output = ()> + Send>>>) -
 fn request(method: Method, url: &HttpUrl) -> Request<Empty<Bytes>> {
     let mut request = Request::new(Empty::new());
     *request.method_mut() = method;
-    // What a URL has as path and query is a target, and what it has as host is a header.
+    // The URL's path and query become the request target, its host becomes a header.
     *request.uri_mut() = url.target().clone().into();
     let headers = request.headers_mut();
     if let Ok(host) = HeaderValue::from_str(url.authority()) {

@@ -1,17 +1,19 @@
-//! The limiter for guesses: one for every door that asks for a key or a token.
+//! Brute-force limiter (rate limiting by GCRA): one limiter for every door that asks for a key or a token.
 //!
-//! Three token buckets (GCRA) hold for each attempt: of this address at this place, of this address anywhere, and of its network anywhere. An attempt
-//! takes one from each before the key is looked at, and gets them back unless it was wrong. While one is empty every attempt there is
-//! refused, a right one too: who guesses learns nothing from being refused. Others behind the same address go on at other places as long
-//! as the address as a whole has some left, and other addresses are not concerned.
+//! Three token buckets count each attempt: the bucket of this address at this place, of this address anywhere, and of
+//! its network anywhere. An attempt takes one token from each bucket before the key is checked, and returns them unless
+//! the key was wrong. While a bucket is empty, every attempt is refused, even with the right key, so that a refusal
+//! tells an attacker nothing. Other clients behind the same address can go on at other places as long as the address's
+//! bucket has tokens. Other addresses are not affected.
 //!
 //! | bucket | a second | at once | for |
 //! |---|---|---|---|
 //! | address and place | 1 | 10 | a person who mistypes, an encoder that tries again by itself |
-//! | address | 10 | 100 | a school whose room was made anew with other keys, behind one address |
-//! | network (/24, /48) | 30 | 300 | whoever changes the address with every guess |
+//! | address | 10 | 100 | a school behind one address, whose room was made again with other keys |
+//! | network (/24, /48) | 30 | 300 | an attacker who changes the address with every guess |
 //!
-//! A key of eight random characters of 62 then takes 230 000 years from one network; one of the 128 bits that this server makes, for ever.
+//! From one network, guessing a key of eight random characters of 62 takes 230 000 years. A key of 128 bits, which this
+//! server makes, cannot be guessed.
 
 use std::{
     collections::HashMap,
@@ -26,27 +28,27 @@ use foldhash::fast::RandomState;
 use super::prefix::{host, subnet};
 use crate::base::{ParticipantId, RoomId};
 
-/// Most buckets that are not full, about 60 bytes each. What one network can leave behind is bounded by its own bucket; beyond this many all share
-/// one, so that an attacker with many networks costs no memory.
+/// Most buckets that are not full, about 60 bytes each. One network's own bucket bounds how many it can leave behind.
+/// Beyond the limit, all further ones share one bucket, so that an attacker with many networks costs no memory.
 const MAX_BUCKETS: usize = 65_536;
 
-/// From the beginning of an attempt to its refusal: longer than the difference between a room that is there and one that is not, so
-/// that time does not tell either, and shorter than anybody notices.
+/// Time from the beginning of an attempt to its refusal: longer than the difference between an existing and a missing
+/// room, so that the time reveals nothing, and shorter than anybody notices.
 const REFUSAL: Duration = Duration::from_millis(50);
 
 /// What a key or token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope<'a> {
-    /// A participant's place, by whichever door.
+    /// A participant's place, at any door.
     Publish(&'a RoomId, &'a ParticipantId),
-    /// A room's program, likewise.
+    /// A room's program, at any door.
     Watch(&'a RoomId),
     Api,
     /// The callbacks of an SRS.
     Srs,
 }
 
-/// How much a bucket holds, and how soon one more is in it.
+/// Capacity and refill rate of a bucket.
 #[derive(Debug, Clone, Copy)]
 struct Size {
     every: Duration,
@@ -73,7 +75,7 @@ impl Bucket {
         }
     }
 
-    /// The one for everybody who finds no bucket any more.
+    /// The shared bucket for attempts that find no bucket of their own.
     fn shared(self) -> Self {
         let anybody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         match self {
@@ -84,19 +86,19 @@ impl Bucket {
     }
 }
 
-/// Shortest time from one sweep of full buckets to the next, so that a flood does not make each attempt cost one.
+/// Shortest time between two sweeps of full buckets, so that a flood does not cause one sweep per attempt.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// Every bucket that is not full. PURE.
 #[derive(Debug, Default)]
 struct Buckets {
-    /// When each will be full.
+    /// When each bucket will be full.
     full: HashMap<Bucket, Instant, RandomState>,
     swept: Option<Instant>,
 }
 
 impl Buckets {
-    /// How long until there is one in the bucket.
+    /// How long until the bucket has one token.
     fn wait(&self, bucket: Bucket, now: Instant) -> Duration {
         let Size { every, burst } = bucket.size();
         let full = self.full.get(&bucket).map_or(Duration::ZERO, |full| full.saturating_duration_since(now));
@@ -116,7 +118,7 @@ impl Buckets {
         }
     }
 
-    /// The bucket itself, or the one for everybody.
+    /// The bucket itself, or the shared one.
     fn find(&mut self, bucket: Bucket, now: Instant) -> Bucket {
         if self.full.contains_key(&bucket) || self.full.len() < MAX_BUCKETS {
             return bucket;
@@ -129,18 +131,18 @@ impl Buckets {
     }
 }
 
-/// See the module. Clones share everything.
+/// The limiter. Clones share everything.
 #[derive(Debug, Clone, Default)]
 pub struct Guesses(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     buckets: Mutex<Buckets>,
-    /// Seeded, so that nobody can make two places share a bucket.
+    /// Seeded, so that nobody can construct two places that share a bucket.
     places: RandomState,
 }
 
-/// Too many attempts were wrong.
+/// There were too many wrong attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts from this address were wrong; wait {} s, then try again", self.seconds())]
 pub struct Limited(Duration);
@@ -152,7 +154,8 @@ impl Limited {
     }
 }
 
-/// An attempt under way. Dropped, it counts as a wrong one: whoever hangs up before the answer has learned nothing, and need not.
+/// An attempt in progress. Dropping it counts as a wrong attempt: a client that hangs up before the answer has learned
+/// nothing, and needs no refund.
 #[derive(Debug)]
 #[must_use = "an attempt that is dropped counts as a wrong one"]
 pub struct Attempt {
@@ -162,10 +165,10 @@ pub struct Attempt {
 }
 
 impl Guesses {
-    /// Begins an attempt, before the key is looked at.
+    /// Begins an attempt, before the key is checked.
     ///
     /// # Errors
-    /// When this address may try nothing there now.
+    /// When this address may make no attempt there now.
     pub fn begin(&self, address: IpAddr, scope: Scope<'_>, now: Instant) -> Result<Attempt, Limited> {
         let place = self.0.places.hash_one(scope);
         let wanted =
@@ -181,7 +184,7 @@ impl Guesses {
         }
     }
 
-    /// Whether this address may try nothing anywhere now.
+    /// Whether this address may make no attempt anywhere now.
     pub fn is_limited(&self, address: IpAddr, now: Instant) -> bool {
         let buckets = self.buckets();
         [Bucket::Address(host(address)), Bucket::Network(subnet(address))]
@@ -196,14 +199,14 @@ impl Guesses {
 }
 
 impl Attempt {
-    /// The key was right, or was not looked at.
+    /// Ends the attempt: the key was right, or was not checked.
     pub fn forgive(self) {
         let now = Instant::now();
         let mut buckets = self.guesses.buckets();
         self.taken.iter().for_each(|bucket| buckets.give_back(*bucket, now));
     }
 
-    /// The key was wrong: returns when that may be said.
+    /// Ends the attempt: the key was wrong. Returns when the refusal may be sent.
     pub async fn wrong(self) {
         tokio::time::sleep_until((self.began + REFUSAL).into()).await;
     }
@@ -232,7 +235,7 @@ mod tests {
             self.guesses.begin(address, Scope::Watch(&self.rooms[room]), self.now)
         }
 
-        /// How many of so many wrong attempts are looked at.
+        /// How many of this many wrong attempts are checked.
         fn wrong(&self, address: &str, room: usize, count: usize) -> usize {
             (0..count).filter(|_| self.begin(address, room).map(drop).is_ok()).count()
         }
@@ -294,12 +297,12 @@ mod tests {
             let address = IpAddr::V4(Ipv4Addr::from_bits((n << 8) | 1));
             let _ = case.guesses.begin(address, Scope::Api, case.now);
         }
-        // The attempt that reaches the bound takes its three, and the shared ones are three.
+        // The attempt that reaches the bound takes its three buckets, and there are three shared ones.
         assert!(case.guesses.buckets().full.len() <= MAX_BUCKETS + 6);
         assert!(case.begin("203.0.113.9", 0).is_err(), "who comes then shares what the flood has used up");
         case.now += 20 * SECOND;
         case.begin("203.0.113.9", 0).expect("it is over").forgive();
-        // Those of the one attempt.
+        // The buckets of the one attempt.
         assert!(case.guesses.buckets().full.len() <= 3);
     }
 

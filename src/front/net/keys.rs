@@ -1,4 +1,4 @@
-//! API keys: `Authorization: Bearer KEY` (RFC 6750 §2.1).
+//! API keys (bearer authentication): `Authorization: Bearer KEY` (RFC 6750 §2.1).
 
 use std::net::SocketAddr;
 
@@ -6,30 +6,31 @@ use http::{HeaderMap, header};
 
 use crate::base::Secret;
 
-/// Shortest API key, bytes: 96 bits and more when drawn from base64, beyond guessing at the rate that is let through.
+/// Shortest API key, bytes: at least 96 bits if drawn from base64, which cannot be guessed at the permitted rate.
 pub const MIN_API_KEY_BYTES: usize = 16;
 /// Longest API key, bytes.
 pub const MAX_API_KEY_BYTES: usize = 256;
 /// Most API keys: one per client system and its successor during a rotation.
 pub const MAX_API_KEYS: usize = 32;
 
-/// Why a request may not pass.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// No key came along.
+    /// The request has no key.
     #[error("send an API key of this server in the header Authorization: Bearer KEY")]
     Missing,
-    /// Not one of ours.
+    /// The key is none of ours.
     #[error("this API key is not one of this server's; see TILECAST_API_KEYS in its configuration")]
     Wrong,
 }
 
-/// The configured keys. Several, so that one can be rotated without a gap.
+/// The configured keys: several, so that one can be rotated without a gap.
 #[derive(Debug, Clone, Default)]
 pub struct ApiKeys(Vec<Secret>);
 
 impl ApiKeys {
-    /// These keys; with none, whoever reaches the socket may do everything, so the socket must be on loopback.
+    /// These keys. Without any key, everybody who reaches the socket may do everything, so the socket must be on
+    /// loopback.
     pub fn new(keys: Vec<Secret>) -> Self {
         Self(keys)
     }
@@ -39,7 +40,7 @@ impl ApiKeys {
         self.0.is_empty()
     }
 
-    /// Lets a request pass that carries one of the keys, or any request when none is configured.
+    /// Admits a request that carries one of the keys, or any request when none is configured.
     pub fn admit(&self, headers: &HeaderMap) -> Result<(), KeyError> {
         if self.0.is_empty() {
             return Ok(());
@@ -57,7 +58,7 @@ impl ApiKeys {
     }
 }
 
-/// What is wrong with a set of keys, and with listening at `listeners` (each with the name of its setting) under them.
+/// Faults of a set of keys, and of listening at `listeners` (each with the name of its setting) with them.
 pub fn check(keys: &[Secret], listeners: &[(&str, SocketAddr)]) -> Vec<String> {
     let mut faults = Vec::new();
     if keys.len() > MAX_API_KEYS {

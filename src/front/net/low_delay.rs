@@ -1,8 +1,9 @@
-//! TCP for media that leave: what is written is on its way soon, or is not taken.
+//! Low-delay TCP for outgoing media: written bytes are sent soon, or are not accepted.
 //!
-//! The kernel takes 4 MiB of a connection by itself, which is 13 s of a program at 2.5 Mbit/s. What it has taken cannot be left
-//! out any more, and a peer that stands still shows only when it takes no more. So it may hold little that is not sent
-//! (`TCP_NOTSENT_LOWAT`), and little altogether (`SO_SNDBUF`), by the rate at which bytes go out.
+//! By default the kernel accepts 4 MiB of a connection, which is 13 s of a program at 2.5 Mbit/s. Accepted bytes can no
+//! longer be dropped, and a peer that stands still is noticed only when the kernel accepts no more. So the kernel may
+//! hold little unsent data (`TCP_NOTSENT_LOWAT`) and little data altogether (`SO_SNDBUF`), by the rate at which bytes
+//! leave.
 
 use std::{
     io::{self, IoSlice},
@@ -18,27 +19,29 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Most bytes that the kernel takes before the last ones are on their way: a frame or two of a usual program, so that a wake-up
-/// finds the line still busy. It may exceed this by one segment.
+/// Most unsent bytes in the kernel: a frame or two of a usual program, so that the line is still busy at the next
+/// wake-up. The kernel may exceed this by one segment.
 const UNSENT: u32 = 16 << 10;
 
-/// A peer that acknowledges nothing for this long is gone (`TCP_USER_TIMEOUT`). As long as media are waited for, too; whoever
-/// sends media notices sooner, by what is not taken.
+/// A peer that acknowledges nothing for this long is gone (`TCP_USER_TIMEOUT`). The front waits equally long for media.
+/// A sender of media notices sooner, since the kernel accepts no more.
 const GONE: Duration = Duration::from_secs(15);
 
-/// How long bytes are counted before the kernel's share is set by them.
+/// How long bytes are counted before the kernel's buffer is set by the result.
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// What the kernel may hold, sent and not acknowledged, as time. Longer than any round trip, so that it never limits the rate.
+/// Time that the kernel's buffer holds, sent and not acknowledged. It is longer than any round trip, so that it never
+/// limits the rate.
 const HELD: Duration = Duration::from_millis(500);
 
-/// Least that the kernel may hold, bytes: a round trip of 300 ms at 1.7 Mbit/s, from where the rate grows with each window.
+/// Smallest buffer, bytes: a round trip of 300 ms at 1.7 Mbit/s; from there the rate grows with each window.
 const LEAST: usize = 64 << 10;
 
-/// Most that Linux grants without being configured (`net.core.wmem_max`). Where more is needed its own choice is better.
+/// Largest buffer that Linux grants without configuration (`net.core.wmem_max`). Where more is needed, the kernel's own
+/// choice is better.
 const MOST: usize = 212_992;
 
-/// A TCP connection, set so.
+/// A TCP connection with these settings.
 #[derive(Debug)]
 pub struct LowDelay<S = TcpStream> {
     stream: S,
@@ -46,7 +49,7 @@ pub struct LowDelay<S = TcpStream> {
 }
 
 impl<S: AsFd> LowDelay<S> {
-    /// Takes over a connection; `TCP_NODELAY` is set too, since packets are small and late ones are worthless.
+    /// Takes over a connection. `TCP_NODELAY` is set too, since packets are small and late ones are worthless.
     pub fn new(stream: S) -> Self {
         prepare(&stream);
         Self { stream, share: Share::new(Instant::now()) }
@@ -54,7 +57,7 @@ impl<S: AsFd> LowDelay<S> {
 
     fn wrote(&mut self, bytes: usize) {
         if let Some(size) = self.share.wrote(bytes, Instant::now()) {
-            // A wish, as all of these: the connection works without.
+            // As with all of these settings, the connection works without it.
             let _ = SockRef::from(&self.stream).set_send_buffer_size(size);
         }
     }
@@ -68,12 +71,12 @@ pub fn prepare(stream: &impl AsFd) {
     let _ = socket.set_tcp_user_timeout(Some(GONE));
 }
 
-/// The kernel's share, by what was written. PURE.
+/// The size of the kernel's buffer, by the written bytes. PURE.
 #[derive(Debug)]
 struct Share {
     since: Instant,
     bytes: usize,
-    /// What it was set to.
+    /// The size that was set.
     set: Option<usize>,
 }
 
@@ -82,7 +85,7 @@ impl Share {
         Self { since: now, bytes: 0, set: None }
     }
 
-    /// So much was written; gives what the kernel may hold from now on, if that changes.
+    /// Counts written bytes; returns the new size of the buffer if it changes.
     fn wrote(&mut self, bytes: usize, now: Instant) -> Option<usize> {
         self.bytes += bytes;
         let passed = now.saturating_duration_since(self.since);
@@ -96,7 +99,7 @@ impl Share {
             return None;
         }
         let wanted = wanted.min(MOST);
-        // The rate of a stream that goes on is never quite the same.
+        // The rate of a steady stream is never quite the same.
         let near = self.set.is_some_and(|set| wanted.abs_diff(set) < set / 4);
         if near {
             return None;
@@ -173,7 +176,7 @@ mod tests {
         while let Ok(wrote) = timeout(Duration::from_millis(300), out.write(&[0; 8192])).await {
             taken += wrote.expect("the peer is there");
         }
-        // The peer's own kernel holds 64 KiB of it and more, which nobody here can choose.
+        // The peer's own kernel holds 64 KiB and more of it, which cannot be influenced here.
         assert!(taken < 1 << 20, "{taken} bytes");
     }
 }

@@ -1,8 +1,8 @@
-//! What every socket of the front needs: who may connect and be connected to, how many at once, how long to wait.
+//! Networking of the front: who may connect and be connected to, how many at once, how long to wait.
 //!
-//! Owns the listeners' admission ([`accept`]) and HTTP server ([`serve`]), the address policy and the connector ([`address`]), rate
-//! limits ([`rate`], [`guess`]), API keys ([`keys`]), one HTTP/1 exchange for everything that is a client ([`exchange`]), and the wait
-//! between attempts ([`retry`]). Knows no protocol but HTTP and no room.
+//! Owns the listeners' admission ([`accept`]) and HTTP server ([`serve`]), the address policy and the connector
+//! ([`address`]), rate limits ([`rate`], [`guess`]), API keys ([`keys`]), the HTTP/1 client ([`exchange`]), and retry
+//! delays ([`retry`]). Knows no protocol but HTTP, and no room.
 
 pub mod accept;
 pub mod address;

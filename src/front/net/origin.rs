@@ -1,8 +1,8 @@
-//! That a request comes from where it says.
+//! Origin checks (CSRF, DNS rebinding, CORS): whether a request comes from where it says.
 //!
-//! Without API keys, being on this machine is the only credential, and a browser on this machine also runs other people's
-//! pages. Two doors are closed to them: a foreign name that resolves to 127.0.0.1 (DNS rebinding: `Host` must name
-//! loopback), and a foreign page's writes (`Origin`, `Sec-Fetch-Site`; Fetch Standard §3.2).
+//! Without API keys, the only credential is to be on this machine, and a browser on this machine also runs other
+//! people's pages. Two attacks are prevented: a foreign name that resolves to 127.0.0.1 (DNS rebinding: `Host` must
+//! name loopback), and writes of a foreign page (`Origin`, `Sec-Fetch-Site`; Fetch Standard §3.2).
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Request, Uri, header, uri::Authority};
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
-    /// `Host` names something that is not this machine.
+    /// `Host` does not name this machine.
     #[error(
         "without API keys this server answers only to localhost, 127.0.0.1 and [::1]; address it so, or configure a key"
     )]
@@ -21,7 +21,7 @@ pub enum OriginError {
     Page,
 }
 
-/// Lets a request pass that a page of another site cannot have made.
+/// Admits a request that a page of another site cannot have sent.
 pub fn admit(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), OriginError> {
     let host = uri.authority().cloned().or_else(|| headers.get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok());
     let host = host.filter(|host| is_loopback(host.host())).ok_or(OriginError::Host)?;
@@ -44,12 +44,12 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || plain.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whose pages may publish by WHIP and watch by WHEP: everybody's, or the server's own and those of a list.
+/// The origins whose pages may publish by WHIP and watch by WHEP: all, or the server's own and those of a list.
 #[derive(Debug, Clone, Default)]
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// Those that [`parse`] gave; none for everybody.
+    /// The origins that [`parse`] returned; an empty list means all.
     pub fn new(listed: Vec<String>) -> Self {
         Self(listed)
     }
@@ -59,12 +59,12 @@ impl Origins {
         self.0.is_empty()
     }
 
-    /// True unless a page sent the request that is neither listed nor this server's.
+    /// True unless the request comes from a page whose origin is neither listed nor this server's.
     pub fn admit<B>(&self, request: &Request<B>) -> bool {
         let Some(origin) = request.headers().get(header::ORIGIN).filter(|_| !self.is_any()) else { return true };
         let host = request.uri().authority().map(|host| host.as_str().as_bytes());
         let host = host.or_else(|| Some(request.headers().get(header::HOST)?.as_bytes()));
-        // A proxy before it may speak HTTPS for it.
+        // A proxy in front of the server may speak HTTPS for it.
         let own = [&b"https://"[..], b"http://"].map(|scheme| origin.as_bytes().strip_prefix(scheme));
         own.iter().any(|own| own.is_some() && *own == host)
             || self.0.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
@@ -74,7 +74,7 @@ impl Origins {
 /// An origin as browsers write it (RFC 6454 §6.1): scheme and host, and the port if it is not the scheme's own.
 ///
 /// # Errors
-/// What it should be.
+/// The expected form.
 pub fn parse(text: &str) -> Result<String, String> {
     let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
     let url = url.filter(|url| url.query().is_none() && url.fragment().is_none() && url.username().is_empty());

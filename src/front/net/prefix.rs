@@ -1,13 +1,13 @@
-//! Who stands behind an address: the prefix that one customer has, and the one that a customer's network has. PURE.
+//! PURE. Address prefixes: the prefix of one customer, and the prefix of a customer's network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// One customer: an IPv4 address, or the /64 that an IPv6 customer has at the least (RFC 6177).
+/// One customer: an IPv4 address, or the /64 that every IPv6 customer has at least (RFC 6177).
 pub fn host(address: IpAddr) -> IpAddr {
     prefix(address, 32, 64)
 }
 
-/// One network: the /24 or the /48 that one party can get hold of without effort (RFC 6177 §2).
+/// One network: the /24 or the /48 that one party obtains without effort (RFC 6177 §2).
 pub fn subnet(address: IpAddr) -> IpAddr {
     prefix(address, 24, 48)
 }

@@ -1,4 +1,4 @@
-//! How often one address may ask.
+//! Rate limiting (GCRA) by client address.
 
 use std::{
     fmt,
@@ -17,25 +17,24 @@ use governor::{
 
 use super::prefix;
 
-/// Most addresses remembered, about 100 bytes each. Beyond it all share one allowance, so that an attacker with many
-/// addresses gains nothing by them and costs no memory.
+/// Most addresses that are remembered, about 100 bytes each. Beyond it, all further ones share one allowance, so that
+/// an attacker with many addresses gains nothing by them and costs no memory.
 const MAX_ADDRESSES: usize = 16_384;
 /// Requests between two sweeps of addresses whose allowance is full again.
 const SWEEP_EVERY: u64 = 1024;
 
-/// How much one address may ask: so many at once, and then so many a second.
+/// The allowance of one address: a burst, and a rate after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
-    /// A second, on average.
+    /// Requests a second, on average.
     pub per_second: NonZeroU32,
     pub burst: NonZeroU32,
 }
 
 impl Allowance {
-    /// For requests, where nothing else is configured: a meeting system that sets up a room in one go, and a console that
-    /// polls, fit many times over.
+    /// Default for requests: several times what a meeting system needs to set up a room at once, and a console to poll.
     pub const REQUESTS: Self = Self::new(50, 100);
-    /// For connections of an address that guesses keys: whoever else is behind it is heard now and then.
+    /// For connections of an address that guesses keys: other people behind it are still served now and then.
     pub const TURNSTILE: Self = Self::new(5, 10);
 
     const fn new(per_second: u32, burst: u32) -> Self {
@@ -73,7 +72,7 @@ impl<C: Clock + Clone> Rates<C> {
         Self { limiter, clock, asked: AtomicU64::new(0) }
     }
 
-    /// Takes one from the address's allowance, or says how long to wait.
+    /// Takes one request from the address's allowance, or returns how long to wait.
     pub fn take(&self, address: IpAddr) -> Result<(), Duration> {
         if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             self.limiter.retain_recent();

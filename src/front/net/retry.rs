@@ -1,7 +1,7 @@
-//! How long whoever connects to another server waits before the next try: one rule for everything pulled and pushed.
+//! Retry policy: the wait between two attempts to connect to another server, the same for every pull and push.
 //!
-//! A server that refuses is asked less and less often. One that cannot be reached is looked at meanwhile, which costs it nothing,
-//! and is tried as soon as it is there again.
+//! A server that refuses is asked less and less often. A server that is unreachable is probed meanwhile, which costs it
+//! nothing, and is tried again as soon as it is reachable.
 
 use std::{fmt, time::Duration};
 
@@ -12,27 +12,28 @@ use crate::base::backoff::Backoff;
 
 /// Shortest wait before another try: a server that restarts is back in about a second.
 pub const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait before another try: how long an operator who repaired the server waits to see it.
+/// Longest wait before another try: an operator who repaired the server waits at most this long.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How long a connection must hold before its end counts as the first of a new row of failures. Without it a server that
-/// accepts and then closes would be called every second.
+/// How long a connection must last so that its end counts as a first failure again. Without this, a server that accepts
+/// and then closes would be called every second.
 pub const STEADY: Duration = Duration::from_secs(10);
 
-/// From one look at a server that cannot be reached to the next: with the look's own 2 s it is tried within 5 s of being back.
+/// Time between two probes of an unreachable server: with the probe's own 2 s, the server is tried within 5 s of its
+/// return.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
-/// Longest wait before the next try of a server that accepts connections and says nothing. Looking shows nothing of it, and the
-/// try itself takes 10 s, so it is called rarely all the same.
+/// Longest wait before the next try of a server that accepts connections and says nothing. A probe shows nothing of it;
+/// the try itself takes 10 s, so the server is called rarely all the same.
 const MUTE_WAIT: Duration = Duration::from_secs(3);
 
-/// How an attempt failed, as far as it matters to the next.
+/// The kind of failure, as far as it matters to the next try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Nobody can be connected to.
+    /// No connection is possible.
     Unreachable,
-    /// Somebody accepts connections and says nothing: a process that stands still.
+    /// The server accepts connections and says nothing: its process stands still.
     Mute,
-    /// Any other: it refused, or the connection ended.
+    /// Any other failure: the server refused, or the connection ended.
     Other,
 }
 
@@ -66,8 +67,8 @@ impl Retry {
         if failure == Failure::Mute { wait.min(MUTE_WAIT) } else { wait }
     }
 
-    /// Waits so long, or until a server that could not be reached is there again by `look`: then a new row of tries begins, as
-    /// it may need some moments more before it takes what it is there for. Cancel safe.
+    /// Waits this long, or until `look` finds an unreachable server again. Then a new series of tries begins, as the
+    /// server may need some moments more before it accepts the stream. Cancel safe.
     pub async fn pause<F>(&mut self, wait: Duration, failure: Failure, look: impl Fn() -> F)
     where
         F: Future<Output = bool>,
@@ -82,12 +83,12 @@ impl Retry {
     }
 }
 
-/// What keeps a pull or push from its server, said once and not at every try.
+/// The reason why a pull or push has no connection, logged once and not at every try.
 #[derive(Debug, Default)]
 pub struct Trouble(String);
 
 impl Trouble {
-    /// True unless it is the trouble of the last try too, and no connection came about between the two.
+    /// True unless the last try had the same trouble, and no connection was made between the two.
     pub fn is_new(&mut self, error: &impl fmt::Display, held: Duration) -> bool {
         let text = error.to_string();
         let new = !held.is_zero() || text != self.0;
@@ -102,7 +103,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// Looks every so often, until something is seen.
+/// Probes at this interval until the server is found.
 async fn seen<F: Future<Output = bool>>(every: Duration, look: impl Fn() -> F) {
     let mut looks = time::interval_at(time::Instant::now() + every, every);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

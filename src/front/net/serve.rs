@@ -1,4 +1,4 @@
-//! The HTTP listener: connections with bounds on everything that a peer can stretch.
+//! HTTP server: connections with limits on everything that a peer can prolong or enlarge.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,26 +17,26 @@ use crate::{
     front::net::accept::{self, Admission, Admissions, Line, Shares, Silence, Standing},
 };
 
-/// Bounds of the listener.
+/// Limits of the listener.
 #[derive(Debug, Clone)]
 pub struct Bounds {
     /// Places, each of up to `header_bytes`.
     pub places: Shares,
     /// Connections that lost their place and are kept open for a while.
     pub silenced: usize,
-    /// Proxies of the operator's: many people come by one connection of theirs.
+    /// The operator's proxies: many people share one connection of a proxy.
     pub proxies: Vec<IpNet>,
-    /// Longest time for a request's head to arrive, and so also for a connection to stay idle: a person's next click, and
-    /// the most a peer that sends one byte at a time can hold a connection.
+    /// Longest time for a request's head to arrive, and so also for a connection to stay idle. Long enough for a
+    /// person's next click; it also limits a peer that sends one byte at a time.
     pub header_timeout: Duration,
-    /// Largest request head, bytes: the longest path and key, and a browser's headers, several times over.
+    /// Largest request head, bytes: several times the longest path and key with a browser's headers.
     pub header_bytes: usize,
     /// Most header lines: browsers send about 20.
     pub headers: usize,
-    /// Longest time that sent data may stay unacknowledged before the kernel gives the connection up, so that a peer that
+    /// Longest time that sent data may stay unacknowledged before the kernel drops the connection, so that a peer that
     /// stops reading its events holds nothing.
     pub stall: Duration,
-    /// Longest time to finish answers after the stop; well within the 5 s that a whole drain may take.
+    /// Longest time to finish answers after the stop; well within the 5 s of a whole drain.
     pub drain: Duration,
 }
 
@@ -59,14 +59,14 @@ impl Default for Bounds {
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// The connection that a request came by; an extension of requests that came by one of the listener's.
+/// The connection of a request; an extension of requests that came through the listener.
 #[derive(Debug, Clone)]
 pub(in crate::front) struct Visit(Arc<Admission>);
 
 impl Visit {
-    /// Whoever is behind it has shown a right key.
+    /// The client has shown a right key.
     pub fn mark_known(&self) {
-        // Where there is no such place it keeps the one it has.
+        // Without such a place it keeps the one it has.
         let _ = self.0.promote(Standing::Known);
     }
 }
@@ -105,7 +105,7 @@ pub async fn serve(listener: TcpListener, router: Router, tasks: Tasks, bounds: 
 enum Served {
     /// By itself, or with the server.
     Ended,
-    /// Its place went to another.
+    /// Its place was given to another.
     Evicted,
 }
 
@@ -120,7 +120,7 @@ async fn connection(
     let admission = Arc::new(admission);
     let visit = Visit(admission.clone());
     let mark = move |extensions: &mut Extensions| {
-        // A whole request came.
+        // A whole request has arrived.
         visit.0.step();
         extensions.insert(Peer(address));
         extensions.insert(visit.clone());
@@ -134,8 +134,8 @@ async fn connection(
     }
 }
 
-/// Serves one connection that is open already, of any kind, until it ends or the tasks are told to stop. `mark` adds the
-/// extensions of every request: at least its [`Peer`].
+/// Serves one connection that is open already, of any kind, until it ends or the tasks are told to stop. `mark` adds
+/// the extensions of every request: at least its [`Peer`].
 pub async fn serve_one<S>(
     stream: S,
     router: Router,

@@ -1,4 +1,4 @@
-//! One child process: fed, read within bounds, seen to its end.
+//! Drawing child process: its input, its bounded output, its end.
 
 use std::{
     io,
@@ -20,13 +20,14 @@ use crate::{
     media::Size,
 };
 
-/// What a child may know of the environment: where fonts and libraries are, and which script of those that share characters is
-/// meant. Everything else stays with the front, its secrets above all.
+/// Environment variables of a child: the folders of fonts and libraries, and the language, which selects among scripts
+/// that share characters. A child gets no other variable, above all no secret.
 const ENVIRONMENT: [&str; 7] =
     ["LANG", "LC_ALL", "HOME", "XDG_DATA_HOME", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "LD_LIBRARY_PATH"];
-/// Has glibc keep one heap for all threads: each further one takes 64 MiB of what the process may have before it is used.
+/// Makes glibc keep one heap for all threads: each further heap reserves 64 MiB of the process's address space before
+/// it is used.
 const ONE_HEAP: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
-/// Most that is kept of what it says on its standard error, bytes: a panic's message.
+/// Most bytes of its standard error that are kept: a panic's message.
 const MAX_WORDS: u64 = 2048;
 
 /// A running child; dropping it ends it.
@@ -58,7 +59,7 @@ impl Child {
         Ok(Self { child, task, input, output })
     }
 
-    /// Writes the head of its job. A child that does not read is dead or about to be, which its answer tells.
+    /// Writes the head of its job. A child that does not read is dead or about to die, which its answer shows.
     pub(super) async fn begin(&mut self, job: &impl Serialize) {
         if let Some(input) = &mut self.input {
             let _ = input.write_all(&job::head(job)).await;
@@ -76,7 +77,7 @@ impl Child {
         }
     }
 
-    /// What it answers, without the bytes that the answer tells of.
+    /// Its answer, without the bytes that the answer announces.
     pub(super) async fn answer(&mut self) -> Result<Answer, RasterError> {
         match self.read_answer().await {
             Ok(answer) => Ok(answer),
@@ -101,10 +102,11 @@ impl Child {
         }
     }
 
-    /// Hands exactly so many bytes of its answer on to another child, whose job ends with them, and sees this one to its end.
+    /// Passes exactly this many bytes of its answer on to another child, whose job ends with them, and waits for this
+    /// one's end.
     pub(super) async fn hand_on(mut self, to: &mut Self, bytes: u64) -> Result<(), RasterError> {
         let Some(mut input) = to.input.take() else { return Err(failed(to.task, "it has no standard input")) };
-        // One that ends early is told of by its own answer.
+        // If the other child ends early, its own answer says so.
         let handed = tokio::io::copy(&mut (&mut self.output).take(bytes), &mut input).await;
         drop(input);
         match handed {
@@ -113,7 +115,7 @@ impl Child {
         }
     }
 
-    /// The file that it answers with, of at most `most` bytes, after it has ended.
+    /// The file of its answer, of at most `most` bytes, after it has ended.
     pub(super) async fn file(mut self, most: usize) -> Result<(Size, Bytes), RasterError> {
         let (size, length) = match self.answer().await? {
             Answer::File { size, bytes } if bytes <= most => (size, bytes),
@@ -127,7 +129,7 @@ impl Child {
         }
     }
 
-    /// Waits for its end, before which it may say no more.
+    /// Waits for its end, before which it may write no more.
     async fn end(&mut self) -> Result<(), RasterError> {
         let more = self.output.read(&mut [0]).await;
         if !matches!(more, Ok(0)) {
@@ -139,9 +141,9 @@ impl Child {
         }
     }
 
-    /// Ends it, if it has not ended, and says what became of it.
+    /// Ends it, if it still runs, and returns its fault.
     async fn fault(&mut self, symptom: &str) -> RasterError {
-        // What still runs broke the rules, and does not end by itself.
+        // A child that still runs broke the rules, and does not end by itself.
         let rogue = !self.has_ended().await && self.child.start_kill().is_ok();
         let status = self.child.wait().await;
         let mut words = Vec::new();
@@ -157,7 +159,7 @@ impl Child {
         }
     }
 
-    /// A child whose output has ended ends at once; one that talks on does not.
+    /// A child whose output has ended ends at once; one that continues to write does not.
     async fn has_ended(&mut self) -> bool {
         let ended = async {
             let mut rest = [0; 4096];
@@ -167,17 +169,17 @@ impl Child {
     }
 }
 
-/// How long a child that broke the rules may go on.
+/// Time that a child which broke the rules has to end.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// What its end says.
+/// The fault that its exit status shows.
 fn read(status: ExitStatus) -> RasterError {
     use std::os::unix::process::ExitStatusExt;
     let by = |signal: Signal| status.signal() == Some(signal.as_raw());
     if by(Signal::XCPU) {
         RasterError::TooLong
     } else if [Signal::ABORT, Signal::SEGV, Signal::BUS, Signal::KILL].into_iter().any(by) {
-        // An allocation that failed and a stack that overflowed abort; the kernel kills when the machine's memory is used up.
+        // A failed allocation and a stack overflow abort; the kernel kills when the machine has no memory left.
         RasterError::TooMuch
     } else {
         RasterError::Broken

@@ -1,8 +1,10 @@
-//! Drawing that happens elsewhere: uploads become finished pictures, and layouts previews, in child processes that may die of it.
+//! Sandboxed image decoding: uploads become finished pictures, and layouts become previews, in child processes that may
+//! die.
 //!
-//! The front reads nothing that strangers made. It hands a file to `tilecast raster upload`, whose pixels it hands on, as many as they
-//! say they are, to `tilecast raster pack`: what is stored is written by a process that saw pixels and no file. Children are bounded in
-//! number, memory and time, and what they say is bounded and checked. Dropping a call ends its children.
+//! The front decodes nothing that strangers made. It gives a file to `tilecast raster upload`, and passes the pixels,
+//! whose number it checks, on to `tilecast raster pack`: so stored pictures are written by a process that saw pixels
+//! and no file. Children are limited in number, memory and time, and their output is bounded and checked. Dropping a
+//! call ends its children.
 
 mod child;
 
@@ -24,46 +26,46 @@ use crate::{
     media::Size,
 };
 
-/// Most jobs at once: each keeps a core busy and may take 256 MiB, and rooms come first.
+/// Most jobs at once: each keeps a core busy and may take 256 MiB, and rooms have priority.
 const MAX_AT_ONCE: usize = 2;
 /// Most jobs that wait, each of which holds its file: an operator's whole set of images, uploaded at once.
 const MAX_WAITING: usize = 32;
-/// Longest that a job may take, waiting not counted: several times what it may compute, for a machine that does much else.
+/// Longest time for a job without its wait: several times its CPU limit, for a busy machine.
 const WALL: Duration = Duration::from_secs(15);
-/// Longest that a job may wait. With [`WALL`] it is within what the API gives a request.
+/// Longest wait of a job. With [`WALL`] it is within the API's limit for a request.
 const LINE: Duration = Duration::from_secs(4);
 
-/// A picture that was written here: PNG or JPEG.
+/// A PNG or JPEG picture that a drawing process wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raster {
-    /// Of the file; what scenes call it.
+    /// Hash of the file, by which scenes name it.
     pub hash: AssetHash,
     pub size: Size,
     pub file: Bytes,
 }
 
-/// What an upload is, and what it looks like.
+/// Properties and picture of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawing {
     pub kind: Kind,
-    /// Its own size, px.
+    /// The upload's own size, px.
     pub size: Size,
     pub raster: Raster,
 }
 
-/// Why something is not drawn. All but the last two are the file's own fault, and would be again.
+/// Why something was not drawn. All but the last two are faults of the file, and would repeat.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RasterError {
     /// The child's own sentence.
     #[error("{0}")]
     Refused(String),
-    /// It computes for too long.
+    /// It takes too long.
     #[error("it takes more than {CPU_SECONDS} s of computing to draw; simplify it, or use a smaller PNG")]
     TooLong,
     /// It takes too much memory, or stack.
     #[error("it takes more than {} MiB of memory to draw, or is nested too deeply; simplify it, or use a smaller PNG", MEMORY >> 20)]
     TooMuch,
-    /// The child broke off.
+    /// The child ended early.
     #[error("drawing it fails; save it anew with another program, or use a PNG")]
     Broken,
     /// The machine has no time for it.
@@ -81,7 +83,7 @@ impl RasterError {
     }
 }
 
-/// Starts the children, from this very program. Clones share its places.
+/// Starts the children, from this program. Clones share its places.
 #[derive(Debug, Clone)]
 pub struct Rasterizer {
     program: PathBuf,
@@ -99,7 +101,7 @@ impl Rasterizer {
     /// The finished picture of an upload, in a file of at most `most` bytes.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub async fn draw(&self, upload: &Bytes, most: usize) -> Result<Drawing, RasterError> {
         self.in_turn(self.drawing(upload, most.min(raster::MAX_BYTES))).await
     }
@@ -107,12 +109,12 @@ impl Rasterizer {
     /// A layout as a PNG.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub async fn preview(&self, job: &Preview, images: &[Bytes]) -> Result<Bytes, RasterError> {
         self.in_turn(self.drawn(job, images)).await
     }
 
-    /// Waits for a place, and not for ever; nor for what takes it.
+    /// Runs a job after a bounded wait for a place; the time of the job is bounded too.
     async fn in_turn<T>(&self, job: impl Future<Output = Result<T, RasterError>>) -> Result<T, RasterError> {
         let _waiting = self.line.try_acquire().map_err(|_| RasterError::Busy)?;
         let place = tokio::time::timeout(LINE, self.places.acquire()).await;

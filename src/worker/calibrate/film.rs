@@ -1,4 +1,5 @@
-//! Pictures that are as much work as a camera's: texture of every size, a slow pan, people who move before it, and noise.
+//! Synthetic camera pictures that cost as much work as real ones: texture of every size, a slow pan, moving people, and
+//! noise.
 
 use crate::i420::{Picture, Plane, Pool};
 use tilecast_core::media::Size;
@@ -10,7 +11,7 @@ const TEXTURE: (usize, usize) = (2048, 1024);
 const COARSEST: usize = 256;
 const OCTAVES: u32 = 7;
 
-/// Pictures of one take, in order; `None` if there is no memory for them.
+/// Successive pictures of one take; `None` if there is no memory for them.
 pub fn shoot(size: Size, count: usize) -> Option<Vec<Picture>> {
     let texture = Texture::weave();
     let pool = Pool::new(size).ok()?;
@@ -25,7 +26,8 @@ pub fn shoot(size: Size, count: usize) -> Option<Vec<Picture>> {
     (0..count).map(|number| draw(number).ok()).collect()
 }
 
-/// Noise with the spectrum of nature: each detail half as large is about half as strong. It repeats at its edges.
+/// Noise with the spectrum of natural pictures: a detail of half the size is about half as strong. The texture is
+/// periodic.
 struct Texture(Vec<u8>);
 
 impl Texture {
@@ -66,7 +68,7 @@ fn paint(plane: Plane<'_>, index: usize, number: usize, texture: &Texture) {
     let Plane { data, stride, width, height } = plane;
     let time = number as f64 / 30.0;
     let chroma = index > 0;
-    // Half a pixel a frame to the side: cameras are hardly ever still.
+    // Half a pixel per frame to the side: cameras are hardly ever still.
     let pan = FAR + (number / 2) as i64;
     let people = [0.22, 0.5, 0.8].map(|place: f64| {
         let sway = (time * 2.1 + place * 9.0).sin();
@@ -83,7 +85,7 @@ fn paint(plane: Plane<'_>, index: usize, number: usize, texture: &Texture) {
                 dx * dx * ry * ry + dy * dy * rx * rx < rx * rx * ry * ry
             });
             let value = match inside {
-                // What somebody wears moves with them.
+                // A person's clothes move with the person.
                 Some(who) => texture.at(FAR + 300 * (who as i64 + 1) + x - people[who].0, FAR + y - people[who].1),
                 None => texture.at(pan + x, FAR + y),
             };
@@ -97,7 +99,7 @@ fn paint(plane: Plane<'_>, index: usize, number: usize, texture: &Texture) {
     }
 }
 
-/// The same for the same numbers, and like chance.
+/// A pseudo-random value that depends only on the numbers.
 fn hash(x: usize, y: usize, z: usize) -> u8 {
     let mixed = (x as u32)
         .wrapping_mul(0x9E37_79B1)

@@ -1,4 +1,4 @@
-//! A whole room at its usual pace, and what it uses.
+//! Live measurement: a whole room at its usual pace, and the CPU time it uses.
 
 use std::{
     io::{self, Read, Write},
@@ -27,20 +27,20 @@ use tilecast_core::{
 /// The layout that rooms begin with.
 const LAYOUT: &str = "grid";
 
-/// How much later than the one before a participant comes, so that their keyframes lie apart.
+/// Delay from one participant's start to the next, so that their keyframes lie apart.
 const APART: Duration = Duration::from_millis(170);
 
-/// Samples of one packet of AAC, and a second of them.
+/// Samples of one AAC packet, and samples of a second.
 const SAMPLES: (i64, u32) = (1024, 48_000);
 
 const NAME: &str = "Participant";
 
-/// How often it is looked what is due.
+/// How often the feeder checks what is due.
 const TURN: Duration = Duration::from_millis(3);
 
 pub struct Show {
     pub canvas: Canvas,
-    /// How many are in it.
+    /// Number of participants.
     pub people: usize,
 }
 
@@ -59,7 +59,7 @@ impl Show {
         std::thread::sleep(MEASURED);
         let usage = Account::take()?.since(&before, begun.elapsed());
         let fed = feeder.join().map_err(|_| CalibrateError::Incomplete("the feeder panicked"))?;
-        // Ends the room; it fails only when that has ended by itself.
+        // Ends the room. It fails only when the room has ended by itself.
         let _ = front.shutdown(std::net::Shutdown::Write);
         let ended = room.join().map_err(|_| CalibrateError::Incomplete("the room panicked"))?;
         let _ = front.shutdown(std::net::Shutdown::Both);
@@ -72,7 +72,7 @@ impl Show {
         Ok(usage)
     }
 
-    /// What a worker is told before media come.
+    /// The first messages to the worker, before media.
     fn opening(&self) -> Result<Vec<ToWorker>, CalibrateError> {
         let text = |path| launch::builtin(path).map(str::to_owned).ok_or(CalibrateError::Incomplete("no launch text"));
         let settings = Settings {
@@ -121,7 +121,7 @@ fn id(number: usize) -> ParticipantId {
     format!("p{number}").parse().expect("a letter and digits are an id")
 }
 
-/// Reads until the end; the newest statistics come back.
+/// Reads until the end, and returns the newest statistics.
 fn read(mut link: UnixStream) -> io::Result<JoinHandle<Stats>> {
     Builder::new().name(READER.to_owned()).spawn(move || {
         let (mut input, mut chunk, mut newest) = (BytesMut::new(), vec![0; 64 << 10], Stats::default());
@@ -137,7 +137,7 @@ fn read(mut link: UnixStream) -> io::Result<JoinHandle<Stats>> {
     })
 }
 
-/// Sends what participants send, when they would.
+/// Sends the participants' media at their usual pace.
 struct Feeder {
     link: UnixStream,
     video: Vec<Packet>,
@@ -180,7 +180,7 @@ impl Feeder {
                 if pts > due {
                     break;
                 }
-                // The first is the configuration; the rest goes round and round.
+                // The first packet is the configuration; the rest repeats.
                 let index = if *sent == 0 { 0 } else { 1 + (*sent - 1) % (packets.len() - 1) };
                 let Some(packet) = packets.get(index) else { break };
                 let packet = Packet { pts, dts: pts, ..packet.clone() };

@@ -1,4 +1,4 @@
-//! What participants send, made by the program's own encoders.
+//! Test media of the participants, made by the program's own encoders.
 
 use std::{
     io::Read,
@@ -38,10 +38,10 @@ pub const PROGRAM_KBPS: u32 = 2500;
 /// Sound in the loop, blocks of 10 ms.
 const BLOCKS: usize = 100;
 
-/// Longest an encoder may take for one picture before the next is offered.
+/// Longest wait for an encoder's picture before the next one is offered.
 const PATIENCE: Duration = Duration::from_millis(1);
 
-/// One participant's second, the configuration of picture and sound first.
+/// One second of a participant's media, the configurations of picture and sound first.
 pub struct Material {
     pub video: Vec<Packet>,
     pub audio: Vec<Packet>,
@@ -54,7 +54,7 @@ pub struct Encoded {
 }
 
 impl Material {
-    /// Encodes a film, and a voice of a kind.
+    /// Encodes a film and a voice.
     pub fn make(text: &str, film: &[Picture]) -> Result<Self, CalibrateError> {
         let video = encode(text, "veryfast", PARTICIPANT_KBPS, film)?.packets;
         let whole = video.iter().filter(|packet| packet.role != Role::Config).count() == film.len();
@@ -69,7 +69,7 @@ impl Material {
     }
 }
 
-/// Encodes pictures one after the other as fast as they go.
+/// Encodes pictures one after the other as fast as possible.
 pub fn encode(text: &str, preset: &str, kbps: u32, film: &[Picture]) -> Result<Encoded, CalibrateError> {
     let (ours, theirs) = UnixStream::pair()?;
     let (out, writer) = Writer::start(&ours)?;
@@ -99,7 +99,7 @@ pub fn encode(text: &str, preset: &str, kbps: u32, film: &[Picture]) -> Result<E
     let took = usage::of_process().saturating_sub(before);
     drop(video);
     writer.finish();
-    // Ends the reader; it fails only if the other end is gone already.
+    // Ends the reader; it fails only if the other end is closed already.
     let _ = ours.shutdown(std::net::Shutdown::Both);
     let messages = reader.join().map_err(|_| CalibrateError::Incomplete("the packets' reader panicked"))?;
     let pixels = f64::from(CANVAS.width) * f64::from(CANVAS.height) * film.len().max(1) as f64;
@@ -127,7 +127,7 @@ fn collect(mut link: UnixStream) -> std::io::Result<JoinHandle<Vec<FromWorker>>>
     })
 }
 
-/// A second of what is heard in a room: tones that come and go, and hiss.
+/// A second of room-like sound: tones that come and go, and hiss.
 fn voice() -> Result<Vec<Packet>, CalibrateError> {
     let heard = Arc::<Mutex<Vec<FromWorker>>>::default();
     let ear = Arc::clone(&heard);

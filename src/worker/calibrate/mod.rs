@@ -1,7 +1,7 @@
-//! What a worker's work takes on this machine, found by doing it: pictures are made and encoded with every preset, then a whole
-//! room is run on them at its usual pace and its threads' CPU time is looked at.
+//! Calibration (benchmark): measures what a worker's work costs on this machine. Pictures are made and encoded with
+//! every preset; then a whole room runs on them at its usual pace while its threads' CPU time is measured.
 //!
-//! Owns a process of its own, which it fills with work for about fifteen seconds; nobody else's. It ends by itself.
+//! This folder runs in a process of its own, which it loads with work for about fifteen seconds. It ends by itself.
 
 mod film;
 mod live;
@@ -22,25 +22,26 @@ use crate::{
 };
 use tilecast_core::{layout::Canvas, link::launch, media::Size};
 
-/// Program and participants: what most meetings have.
+/// Size of program and participants, as in most meetings.
 const CANVAS: Size = Size { width: 1280, height: 720 };
 const FPS: u32 = 30;
 
-/// A program of next to no picture, whose cost is everything else's.
+/// A program with almost no picture: its cost is the cost of everything else.
 const SPECK: Size = Size { width: 64, height: 64 };
 
 /// Presets of x264 that are measured, the usual one first.
 const PRESETS: [&str; 7] = ["veryfast", "ultrafast", "superfast", "faster", "fast", "medium", "slow"];
 
-/// Pictures encoded for each preset but the usual one: enough for a few per cent, and two seconds for all of them.
+/// Pictures encoded for each preset except the usual one: enough for an error of a few per cent, and two seconds in
+/// all.
 const PICTURES_A_PRESET: usize = 20;
 
-/// How long a room runs before it is measured, and while it is. Decoders take two GOPs until they know that the loop filter may
+/// How long a room runs before it is measured, and while it is. Decoders need two GOPs to know that the loop filter may
 /// be left out.
 const WARM_UP: Duration = Duration::from_millis(2600);
 const MEASURED: Duration = Duration::from_secs(3);
 
-/// Most frames of a measured room that may be missing: a machine that has no time for one room says nothing of its prices.
+/// Largest share of missing frames in a measured room: a machine without time for one room gives no valid prices.
 const MAX_MISSED: f64 = 0.1;
 
 /// Why a machine cannot be measured.
@@ -48,7 +49,7 @@ const MAX_MISSED: f64 = 0.1;
 pub enum CalibrateError {
     #[error(transparent)]
     Worker(#[from] Error),
-    /// Threads, sockets, or the kernel's account of threads.
+    /// An error of threads, sockets, or the kernel's account of threads.
     #[error("the system: {0}")]
     System(#[from] io::Error),
     #[error("the encoder: {0}")]
@@ -58,16 +59,16 @@ pub enum CalibrateError {
     /// Pictures or packets did not come.
     #[error("{0}")]
     Incomplete(&'static str),
-    /// Something else takes the machine's time.
+    /// Something else uses the machine's time.
     #[error("the machine was too busy: of {0} frames {1} were missed; try again when it is not")]
     Busy(u64, u64),
 }
 
-/// CPU time on this machine: ns a pixel, thousandths of a core where it says so.
+/// CPU time on this machine: ns per pixel; thousandths of a core where noted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Findings {
     pub decode: f64,
-    /// The same for small tiles.
+    /// Decoding for small tiles.
     pub decode_small: f64,
     pub scale: f64,
     pub compose: f64,
@@ -78,7 +79,7 @@ pub struct Findings {
     pub base: f64,
 }
 
-/// Measures. Takes about fifteen seconds.
+/// Measures this machine, in about fifteen seconds.
 ///
 /// # Errors
 /// When a part of the worker does not run here, or the machine has no time for it.
@@ -118,10 +119,10 @@ struct Sums {
 impl Sums {
     fn findings(&self) -> Findings {
         let Self { nobody, alone, four, whole, small, presets } = self;
-        // Thousandths of a core for a million pixels a second are ns a pixel.
+        // Thousandths of a core for a million pixels a second equal ns per pixel.
         let pixels = f64::from(CANVAS.width) * f64::from(CANVAS.height) * f64::from(FPS) / 1e6;
         let a_pixel = |millicores: f64| (millicores / pixels).max(0.01);
-        // A decoder's thread decodes and scales: how the time divides is known from doing each alone.
+        // A decoder's thread decodes and scales. The measured costs of each alone say how the time divides.
         let (decode, scale_whole) = whole.split(alone.decode, false);
         let (decode_small, scale_small) = small.split(four.decode / 4.0, true);
         let both = |of: fn(&Usage) -> f64| ((of(alone) + of(four)) / 2.0 - of(nobody)).max(0.0);

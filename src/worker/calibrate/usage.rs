@@ -1,24 +1,24 @@
-//! CPU time of this process's threads (proc(5), schedstat).
+//! CPU accounting of this process's threads (proc(5), schedstat).
 
 use std::{collections::HashMap, fs, io, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Names of the threads that stand for the front: their time is not the worker's.
+/// Name prefix of the threads that act as the front: their time is not the worker's.
 pub const READER: &str = "as-front-in";
 pub const FEEDER: &str = "as-front-out";
 /// Name of the thread that is a worker's main one, which reads its link.
 pub const ROOM: &str = "as-room";
 
-/// What a room used, thousandths of a core.
+/// CPU use of a room, thousandths of a core.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Usage {
-    /// Decoders' threads, all together.
+    /// The decoders' threads together.
     pub decode: f64,
     pub stage: f64,
     /// The link's reader and the sound.
     pub taking_in: f64,
-    /// The encoders above all.
+    /// Everything else, mainly the encoders.
     pub rest: f64,
 }
 
@@ -28,7 +28,7 @@ pub fn of_process() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// CPU time of each thread at one moment, ns, with its name, and of the whole process.
+/// CPU time of each thread by name, and of the whole process, at one moment, ns.
 #[derive(Debug)]
 pub struct Account {
     threads: HashMap<String, (String, u64)>,
@@ -40,7 +40,7 @@ impl Account {
         let mut threads = HashMap::new();
         for task in fs::read_dir("/proc/self/task")? {
             let task = task?;
-            // A thread may end while it is looked at.
+            // A thread may end during the look.
             let Ok(name) = fs::read_to_string(task.path().join("comm")) else { continue };
             let stat = fs::read_to_string(task.path().join("schedstat"))?;
             let ns = stat.split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
@@ -49,7 +49,7 @@ impl Account {
         Ok(Self { threads, whole: of_process() })
     }
 
-    /// What was used since an earlier one, `wall` ago.
+    /// CPU use since an earlier account, `wall` ago.
     pub fn since(&self, earlier: &Self, wall: Duration) -> Usage {
         let millicores = |ns: f64| ns / wall.as_nanos().max(1) as f64 * 1000.0;
         let mut usage = Usage::default();

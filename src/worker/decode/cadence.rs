@@ -1,33 +1,34 @@
-//! PURE: when pictures are to be shown whose time stamps repeat or wander.
+//! PURE. Frame pacing: when pictures are shown whose timestamps repeat or wander.
 //!
-//! Cameras and phones stamp pictures with the moment at which something got round to it: two alike and then none, or some ms to and fro. Of
-//! two pictures that are due at one tick only one is seen. So a picture that is stamped too early for the rate it comes at is shown when that
-//! rate has it; never earlier than its stamp, and never much later.
+//! Cameras and phones often stamp a picture with the moment at which their software handled it: two pictures have the
+//! same stamp and then none comes, or stamps are some ms off. Of two pictures that are due at one tick only one is
+//! seen. So a picture whose stamp is too early for the stream's rate is shown when the rate expects it; never earlier
+//! than its stamp, and never much later.
 
 use std::time::Duration;
 
 use tilecast_core::media::Timestamp;
 
-/// Steps that the rate is taken from, in two halves.
+/// Steps from which the rate is computed, in two halves.
 const STEPS: usize = 16;
 
-/// Longest step of a rate: what comes more seldom is shown when it is stamped.
+/// Longest step of a rate. A rarer picture is shown at its stamp.
 const LONGEST: Duration = Duration::from_millis(200);
 
-/// Pictures with less between them are every tick's or more, of which some may be left out.
+/// Pictures closer than this come at the rate of the ticks or faster, so some of them may be left out.
 const QUICK: Duration = Duration::from_millis(90);
 
-/// Most that a picture is held back beyond its stamp.
+/// Longest time that a picture is held back beyond its stamp.
 const MOST: Duration = Duration::from_millis(100);
 
-/// Share of what is held back that is taken back with each picture, so that the mean of the stamps is followed.
+/// Divisor of the held-back time that is taken back with each picture, so that the mean of the stamps is followed.
 const FOLLOW: i64 = 8;
 
-/// The pictures of one decoder, in the order in which they are shown.
+/// The pictures of one decoder, in presentation order.
 #[derive(Debug, Default)]
 pub struct Cadence {
     last: Option<Timestamp>,
-    /// When the last was to be shown.
+    /// The time at which the last picture was placed.
     placed: Timestamp,
     /// The newest stamps, oldest first in the ring.
     stamps: [Timestamp; STEPS],
@@ -35,7 +36,7 @@ pub struct Cadence {
 }
 
 impl Cadence {
-    /// When a picture with this stamp is to be shown, on the same time line.
+    /// The time at which a picture with this stamp is to be shown, on the same time line.
     pub fn place(&mut self, stamp: Timestamp) -> Timestamp {
         let apart = self.last.replace(stamp).map(|last| stamp.nanos() - last.nanos());
         let fits = apart.is_some_and(|apart| apart.abs() <= LONGEST.as_nanos() as i64);
@@ -54,15 +55,15 @@ impl Cadence {
         self.placed
     }
 
-    /// The mean step of the newest stamps, ns; `None` before there are enough. The shorter mean of two halves: a picture that is missing
-    /// makes one of them longer, and says nothing of the rate.
+    /// The mean step of the newest stamps, ns; `None` before there are enough. Of the means of two halves the shorter
+    /// one counts: a missing picture makes one half longer, and says nothing of the rate.
     fn step(&self, stamp: Timestamp) -> Option<i64> {
         let (oldest, middle) = (self.stamps[self.count % STEPS], self.stamps[(self.count + STEPS / 2) % STEPS]);
         let shorter = (middle.nanos() - oldest.nanos()).min(stamp.nanos() - middle.nanos());
         (self.count >= STEPS).then_some(shorter / (STEPS as i64 / 2)).filter(|step| *step > 0)
     }
 
-    /// Whether the last picture came so soon after the one before that the eye would hardly miss it.
+    /// True if the last picture came so soon after the one before that the eye would hardly miss it.
     pub fn is_quick(&self) -> bool {
         let Some(newest) = self.count.checked_sub(1) else { return false };
         let before = newest.checked_sub(1).map(|before| self.stamps[before % STEPS]);

@@ -1,4 +1,4 @@
-//! libavcodec's video decoders, opened the way a live tile needs them.
+//! Video decoders: libavcodec's, opened with the options that a live tile needs.
 
 use ff::ffi;
 use ffmpeg_next as ff;
@@ -9,16 +9,17 @@ use tilecast_core::media::{ColorSpace, Packet, Size, VideoCodec};
 /// Largest picture decoded, px: 4K. A stream that claims more is refused before anything is allocated for it.
 const MAX_PIXELS: i64 = 3840 * 2160;
 
-/// Longest side decoded, px: 4K on its side, with room for a wall of screens; bounds the scaler's tables.
+/// Longest side that is decoded, px: 4K in portrait, and wide enough for a wall of screens. It bounds the scaler's
+/// tables.
 const MAX_SIDE: u32 = 8192;
 
-/// Why there is no decoder.
+/// Why a decoder does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The installed FFmpeg was built without it.
+    /// The installed FFmpeg lacks the decoder.
     #[error("the FFmpeg installed here has no decoder {0}; install one that has, or have the sender use H.264")]
     Missing(&'static str),
-    /// It does not take the stream's configuration.
+    /// The decoder refuses the stream's configuration.
     #[error(transparent)]
     Refused(#[from] ff::Error),
 }
@@ -40,19 +41,20 @@ fn name(codec: VideoCodec) -> &'static str {
 }
 
 impl Decoder {
-    /// Opens a decoder; `config` is what the stream's configuration packet held, if it had one.
+    /// Opens a decoder; `config` is the content of the stream's configuration packet, if it has one.
     pub fn open(codec: VideoCodec, config: Option<&[u8]>) -> Result<Self, OpenError> {
         let name = name(codec);
         let decoder = ff::decoder::find_by_name(name).ok_or(OpenError::Missing(name))?;
         let mut context = ff::codec::Context::new_with_codec(decoder);
-        // One thread: there are many streams, and frame threads would each hold a picture back.
+        // One thread: there are many streams, and each frame thread would hold back a picture.
         context.set_threading(ff::threading::Config {
             kind: ff::threading::Type::Slice,
             count: 1,
             ..Default::default()
         });
         // SAFETY: the context is allocated, not yet open, and ours alone; these are plain fields meant to be set before
-        // opening. The extradata is allocated by libavcodec's allocator with the padding it asks for, and freed with the context.
+        // opening. The extradata is allocated by libavcodec's allocator with the padding it asks for, and freed with
+        // the context.
         unsafe {
             let raw = context.as_mut_ptr();
             (*raw).flags |= ffi::AV_CODEC_FLAG_LOW_DELAY as i32;
@@ -72,14 +74,15 @@ impl Decoder {
         Ok(Self { inner: context.decoder().open_as(decoder)?.video()?, codec })
     }
 
-    /// From the next packet on, leaves out the loop filter or not: a quarter to a third less work with H.264, H.265 and VP8.
-    /// The decoders of VP9 and AV1 always filter. [`super::loop_filter`] says when it is not seen.
+    /// From the next packet on, leaves the loop filter out, or not. Without it, H.264, H.265 and VP8 take a quarter to
+    /// a third less work. The decoders of VP9 and AV1 always filter. [`super::loop_filter`] says when the filter may be
+    /// left out.
     pub fn set_light(&mut self, light: bool) {
         let discard = if light { ff::Discard::All } else { ff::Discard::Default };
         self.inner.skip_loop_filter(discard);
     }
 
-    /// Hands over one packet.
+    /// Gives one packet to the decoder.
     pub fn send(&mut self, packet: &Packet) -> Result<(), ff::Error> {
         let mut coded = ff::Packet::copy(&packet.data);
         coded.set_pts(Some(packet.pts.nanos()));
@@ -104,11 +107,11 @@ impl Decoder {
 /// One decoded picture, still in the decoder's format and memory.
 pub struct Frame {
     inner: ff::frame::Video,
-    /// How it was coded.
+    /// The codec of the picture.
     pub codec: VideoCodec,
-    /// What is said of it beside the bitstream.
+    /// What the sender says beside the bitstream.
     pub aside: Aside,
-    /// Its feed is taken for one of high definition.
+    /// True if the feed counts as high definition.
     pub high: bool,
 }
 
@@ -117,27 +120,27 @@ impl Frame {
         Size { width: self.inner.width(), height: self.inner.height() }
     }
 
-    /// How much wider than high its pixels are; 1 where the stream does not say or says nonsense.
+    /// Pixel aspect ratio, width to height; 1 where the stream says nothing or an invalid value.
     pub fn aspect(&self) -> f64 {
         let ratio = self.inner.aspect_ratio();
         let value = f64::from(ratio.numerator()) / f64::from(ratio.denominator());
         if (0.1..=10.0).contains(&value) { value } else { 1.0 }
     }
 
-    /// Its time on the stream's line, ns; `None` if the decoder lost it.
+    /// Timestamp on the stream's time line, ns; `None` if the decoder lost it.
     pub fn pts(&self) -> Option<i64> {
         // SAFETY: reads a plain field of a frame we own.
         let pts = unsafe { (*self.inner.as_ptr()).best_effort_timestamp };
         (pts != ffi::AV_NOPTS_VALUE).then_some(pts)
     }
 
-    /// True when the decoder had to make parts of it up.
+    /// True when the decoder had to conceal parts of it.
     pub fn damaged(&self) -> bool {
         // SAFETY: as above.
         unsafe { (*self.inner.as_ptr()).decode_error_flags != 0 }
     }
 
-    /// True when it is of a size that can be scaled.
+    /// True when its size can be scaled.
     pub fn sane(&self) -> bool {
         let Size { width, height } = self.size();
         (2..=MAX_SIDE).contains(&width) && (2..=MAX_SIDE).contains(&height)
@@ -147,10 +150,11 @@ impl Frame {
         self.inner.format()
     }
 
-    /// What the bitstream says of its colours.
+    /// The colour description in the bitstream.
     pub fn color(&self) -> ColorSpace {
         if self.codec == VideoCodec::Vp8 {
-            // VP8 has no words for it. libav says BT.601 all the same, and takes the type of clamping for the range.
+            // VP8 cannot describe colours. libav says BT.601 all the same, and takes the type of clamping for the
+            // range.
             return ColorSpace::default();
         }
         let full_range = self.inner.color_range() == ff::color::Range::JPEG;
@@ -162,21 +166,21 @@ impl Frame {
         ColorSpace { primaries, transfer, matrix, full_range }
     }
 
-    /// Where its chroma lies.
+    /// Chroma siting of the picture.
     pub fn siting(&self) -> Siting {
         // SAFETY: reads a plain field of a frame we own.
         let location = unsafe { (*self.inner.as_ptr()).chroma_location as u32 };
-        // VP8 comes from browsers, and has no words for it.
+        // VP8 comes from browsers, and its bitstream has no field for this.
         let usual = if self.codec == VideoCodec::Vp8 { Siting::CENTER } else { Siting::LEFT };
         Siting::named(location).unwrap_or(usual)
     }
 
-    /// Bytes from row to row of a plane, and its rows; `None` for a plane it does not have.
+    /// A plane: bytes from row to row, and its rows; `None` for a plane that the picture lacks.
     pub fn plane(&self, index: usize) -> Option<(usize, &[u8])> {
         (index < self.inner.planes()).then(|| (self.inner.stride(index), self.inner.data(index)))
     }
 
-    /// The frame as libav knows it.
+    /// The frame in libav's own form.
     pub fn raw(&self) -> *const ffi::AVFrame {
         // SAFETY: the pointer is only handed out, not read.
         unsafe { self.inner.as_ptr() }

@@ -1,12 +1,13 @@
-//! PURE: what the samples of a picture mean, from all that is said of it.
+//! PURE. Colour space selection: the matrix and range of a picture, from everything that is said about it.
 //!
-//! The bitstream's word is first. Where it is silent of the matrix, what the sender says beside it counts; where that is silent too,
-//! the convention: VP8 is BT.601 (RFC 6386 §9.2), and so is what is smaller than high definition; the rest is BT.709.
-//! Primaries and curves stay as they are: those of BT.601 and BT.709 are meant for the same screens.
+//! The bitstream counts first. Where it does not name the matrix, the sender's description counts; where that is
+//! missing too, a convention: VP8 is BT.601 (RFC 6386 §9.2), and so is anything smaller than high definition; the rest
+//! is BT.709. Primaries and transfer functions are not converted: those of BT.601 and BT.709 are meant for the same
+//! screens.
 
 use tilecast_core::media::{ColorSpace, Size, VideoCodec, color::UNSPECIFIED};
 
-/// A matrix of red, green and blue: the shares of red and of blue in luma, ten-thousandths.
+/// A colour matrix: the shares of red and of blue in luma, ten-thousandths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Matrix {
     pub red: u16,
@@ -16,10 +17,10 @@ pub struct Matrix {
 impl Matrix {
     /// ITU-R BT.601.
     pub const BT601: Self = Self { red: 2990, blue: 1140 };
-    /// ITU-R BT.709, the stage's.
+    /// ITU-R BT.709, the stage's matrix.
     pub const BT709: Self = Self { red: 2126, blue: 722 };
 
-    /// Of a code point of H.273, if it has one of these.
+    /// The matrix of a code point of H.273, if it is one of these.
     fn of(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::BT709),
@@ -35,14 +36,14 @@ impl Matrix {
 /// How samples of luma and chroma are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meaning {
-    /// What they are made by.
+    /// The matrix that made them.
     pub matrix: Matrix,
-    /// They use all of 0 to 255.
+    /// Full range: samples use all of 0 to 255.
     pub full_range: bool,
 }
 
 impl Meaning {
-    /// Of a picture of which the bitstream and the sender say this; `high` by [`is_high`].
+    /// The meaning of a picture's samples from the bitstream (`coded`) and the sender (`told`); `high` by [`is_high`].
     pub fn of(coded: ColorSpace, told: ColorSpace, codec: VideoCodec, high: bool) -> Self {
         // VP8 has one matrix and no word for another (RFC 6386 §9.2), whatever its encoder was given.
         let silent = coded.matrix == UNSPECIFIED || codec == VideoCodec::Vp8;
@@ -55,7 +56,7 @@ impl Meaning {
     }
 }
 
-/// Whether pictures of this size are of high definition: beyond 576 lines, or as wide as 720 lines are.
+/// True if pictures of this size are high definition: more than 576 lines, or as wide as pictures of 720 lines.
 pub fn is_high(size: Size) -> bool {
     size.width.min(size.height) > 576 || size.width.max(size.height) >= 1280
 }
@@ -87,7 +88,7 @@ mod tests {
         assert_eq!(of(SILENT, SILENT, H264, true), (bt709, false));
         assert_eq!(of(SILENT, SILENT, H264, false), (bt601, false));
         assert_eq!(of(SILENT, SILENT, Vp8, true), (bt601, false));
-        // Code points that nobody has assigned say nothing.
+        // Unassigned code points say nothing.
         assert_eq!(of(said(200, false), said(77, true), H264, true), (bt709, false));
     }
 

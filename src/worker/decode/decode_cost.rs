@@ -1,4 +1,4 @@
-//! Decoding and scaling alone, as fast as they go, to know how a decoder's time divides.
+//! Decoder benchmark: decoding and scaling alone, as fast as possible, to divide a decoder's CPU time into both.
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -11,7 +11,7 @@ use tilecast_core::{
     media::{Codec, Packet, Role, Size},
 };
 
-/// CPU time that everything took, ns.
+/// Total CPU time, ns.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DecodeCost {
     decode: f64,
@@ -20,7 +20,7 @@ pub struct DecodeCost {
 }
 
 impl DecodeCost {
-    /// Divides what a decoder's thread used into decoding and scaling.
+    /// Divides the time of a decoder's thread into decoding and scaling.
     pub fn split(&self, used: f64, light: bool) -> (f64, f64) {
         let decode = if light { self.decode_light } else { self.decode };
         let share = decode / (decode + self.scale).max(1.0);
@@ -28,7 +28,7 @@ impl DecodeCost {
     }
 }
 
-/// Decodes a GOP of H.264, its configuration first, twice, and scales its pictures to `target`; `None` if it cannot.
+/// Decodes a GOP of H.264 twice, its configuration first, and scales its pictures to `target`; `None` on failure.
 pub fn cost_of_decoding(packets: &[Packet], target: Size) -> Option<DecodeCost> {
     let (decode, frames) = decode(packets, false)?;
     let (decode_light, _) = self::decode(packets, true)?;

@@ -1,29 +1,29 @@
-//! PURE: a plane at half its size both ways, each sample the mean of four.
+//! PURE. Downscaling by two: a plane at half its size in both directions, each sample the mean of four.
 //!
-//! A camera of twice the tile's size is the commonest case there is (720p in a grid of four), and this is what area scaling
-//! comes to there, at a third of swscale's cost.
+//! A camera of twice the tile's size is the most common case (720p in a grid of four). The result equals area scaling,
+//! at a third of swscale's cost.
 
 /// Rows of samples that lie `stride` bytes apart.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
-    /// May end with its last row's last sample.
+    /// May end with the last sample of the last row.
     pub data: &'a [u8],
     /// Bytes from one row to the next.
     pub stride: usize,
 }
 
-/// Writes `height` rows of `width` samples to `out`, whose rows lie `out_stride` bytes apart, from twice as many of `source`.
-/// Rows that either side does not have are left out.
+/// Writes `height` rows of `width` samples to `out`, whose rows lie `out_stride` bytes apart, from twice as many of
+/// `source`. Rows that one side lacks are left out.
 pub fn halve(source: Rows<'_>, out: &mut [u8], out_stride: usize, width: usize, height: usize) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: this processor has AVX2, and nothing else is asked of the caller.
+        // SAFETY: this processor has AVX2, and nothing else is required of the caller.
         return unsafe { halve_wide(source, out, out_stride, width, height) };
     }
     halve_rows(source, out, out_stride, width, height);
 }
 
-/// The same code, for vectors of twice the length: a quarter less time.
+/// The same code, compiled for vectors of twice the length: a quarter less time.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn halve_wide(source: Rows<'_>, out: &mut [u8], out_stride: usize, width: usize, height: usize) {
@@ -40,7 +40,7 @@ fn halve_rows(source: Rows<'_>, out: &mut [u8], out_stride: usize, width: usize,
     }
 }
 
-/// Pairs are read as one number each, which is the form the compiler turns into vectors.
+/// Each pair is read as one number, the form that the compiler turns into vectors.
 #[inline(always)]
 fn halve_row(upper: &[[u8; 2]], lower: &[[u8; 2]], out: &mut [u8]) {
     for ((out, upper), lower) in out.iter_mut().zip(upper).zip(lower) {

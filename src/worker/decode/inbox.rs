@@ -1,4 +1,5 @@
-//! The packets on their way to one decoder: bounded, and when it falls behind, cut to the next keyframe.
+//! Decoder queue: the packets that wait for one decoder. It is bounded; when the decoder falls behind, the queue is cut
+//! to the next keyframe.
 
 use std::{
     collections::VecDeque,
@@ -10,42 +11,42 @@ use super::{Aside, scale::Targets};
 use crate::watch::Beat;
 use tilecast_core::media::{Packet, Role};
 
-/// Most bytes waiting: the largest GOP cache the front replays.
+/// Most bytes that wait: the largest GOP cache that the front replays.
 const MAX_BYTES: usize = tilecast_core::media::gop::MAX_BYTES + (1 << 20);
 
-/// Most packets waiting that are not of a replay: the longest playout delay, 1 s at 60 fps, and as much again while a long
-/// replay is decoded. A decoder that is further behind is too slow for its stream.
+/// Most waiting packets that are not from a replay: the longest playout delay, 1 s at 60 fps, and the same amount again
+/// while a long replay is decoded. A decoder that is further behind is too slow for its stream.
 const MAX_LIVE: usize = 150;
 
-/// Most packets waiting: the longest GOP cache and what is live behind it.
+/// Most packets that wait: the longest GOP cache, and the live packets behind it.
 const MAX_PACKETS: usize = tilecast_core::media::gop::MAX_PACKETS + MAX_LIVE;
 
-/// What a decoder has to do next.
+/// The next work of a decoder.
 #[derive(Debug)]
 pub enum Work {
     Packet {
-        /// From a GOP cache, late by design.
+        /// The packet is from a GOP cache and late by design.
         replay: bool,
-        /// What is said of its picture.
+        /// What the sender says of its picture.
         aside: Aside,
         packet: Packet,
-        /// The packet after it, if that is waiting already.
+        /// The packet after it, if it waits already.
         next: Option<Packet>,
     },
-    /// The tiles have new shapes: show the newest picture in them.
+    /// The tiles have new shapes: the newest picture is to be shown in them.
     Targets(Targets),
-    /// Nothing came for the time given.
+    /// Nothing came within the given time.
     Idle,
-    /// No more is to be done.
+    /// The queue is closed.
     Closed,
 }
 
-/// The queue. The link's reader puts in, the decoder's thread takes out.
+/// The queue. The link's reader puts packets in, the decoder's thread takes them out.
 #[derive(Debug)]
 pub struct Inbox {
     state: Mutex<State>,
     wake: Condvar,
-    /// What waits, and that the decoder goes on.
+    /// What waits, and the progress of the decoder.
     pub beat: Beat,
 }
 
@@ -62,14 +63,14 @@ pub(super) struct State {
     bytes: usize,
     live: usize,
     awaits_keyframe: bool,
-    /// Something was dropped for want of a keyframe since this was last asked.
+    /// True if something was dropped for want of a keyframe since the last call of `starves`.
     starved: bool,
     targets: Option<Targets>,
     closed: bool,
 }
 
 impl Inbox {
-    /// Empty; the first work is the targets.
+    /// An empty queue; the first work is the targets.
     pub fn new(targets: Targets) -> Self {
         let state = State {
             packets: VecDeque::new(),
@@ -88,8 +89,8 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a packet; never waits. When there is no room everything waiting is dropped, and what follows up to the next
-    /// keyframe: then it returns false, for a keyframe to be asked for.
+    /// Adds a packet; never waits. When the queue is full, everything in it is dropped, and every packet up to the next
+    /// keyframe. Then the result is false, so that the caller requests a keyframe.
     pub fn push(&self, replay: bool, aside: Aside, packet: Packet) -> bool {
         let mut state = self.lock();
         let whole = state.push(Waiting { replay, aside, packet });
@@ -99,7 +100,7 @@ impl Inbox {
         whole
     }
 
-    /// True when packets came and were dropped for want of a keyframe, since this was last asked.
+    /// True when packets were dropped for want of a keyframe since the last call.
     pub fn starves(&self) -> bool {
         std::mem::take(&mut self.lock().starved)
     }
@@ -110,13 +111,13 @@ impl Inbox {
         self.wake.notify_one();
     }
 
-    /// Ends the decoder after what it is doing now.
+    /// Ends the decoder after its current work.
     pub fn close(&self) {
         self.lock().closed = true;
         self.wake.notify_one();
     }
 
-    /// The next work; waits for it, at most `patience` if that is given.
+    /// The next work. Waits for it, at most `patience` if that is given.
     pub fn next(&self, patience: Option<Duration>) -> Work {
         let mut state = self.lock();
         loop {
@@ -154,11 +155,11 @@ impl State {
         self.packets.is_empty() && self.targets.is_none() && !self.closed
     }
 
-    /// False when what waited was dropped.
+    /// False when the waiting packets were dropped.
     fn push(&mut self, waiting: Waiting) -> bool {
         let packet = &waiting.packet;
         if packet.role == Role::Config {
-            // Only the latest matters if several come without a picture between them.
+            // If several configs come without a picture between them, only the latest matters.
             if let Some(last) = self.packets.back_mut().filter(|last| last.packet.role == Role::Config) {
                 self.bytes = self.bytes - last.packet.data.len() + packet.data.len();
                 last.packet = waiting.packet;

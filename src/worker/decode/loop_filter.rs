@@ -1,22 +1,23 @@
-//! PURE: when the loop filter may be left out.
+//! PURE. Loop filter (deblocking filter): when decoding may leave it out.
 //!
-//! A picture without it is a little off, and every picture that is predicted from it carries that on, up to the next
-//! keyframe. At tile size that is not seen within a few seconds (SSIM 0.98 after 1 s, 0.96 after 5 s of H.264) and plain to
-//! see later (0.92 after 20 s, 0.86 after 40 s). Senders by RTMP make a keyframe every few seconds; browsers only when asked.
+//! A picture that is decoded without the filter is slightly wrong, and every picture that is predicted from it keeps
+//! and adds to the error, up to the next keyframe. At tile size the error is invisible for a few seconds (SSIM 0.98
+//! after 1 s, 0.96 after 5 s of H.264) and visible later (0.92 after 20 s, 0.86 after 40 s). RTMP senders make a
+//! keyframe every few seconds; browsers make one only on request.
 
-/// Longest way between two keyframes over which the filter is left out, pictures: 5 s at 30 fps.
+/// Longest distance of two keyframes at which the filter is left out, pictures: 5 s at 30 fps.
 const SHORT: u32 = 150;
 
-/// How far into a replay of unknown length the filter is left out, pictures: 2 s at 30 fps, the usual GOP, whose pictures
-/// but the last are not seen at all.
+/// How far into a replay of unknown length the filter is left out, pictures: 2 s at 30 fps, the usual GOP. Of a replay
+/// only the last picture is seen.
 const REPLAYED: u32 = 60;
 
-/// Counts the pictures of one stream.
+/// The GOP lengths of one stream.
 #[derive(Debug)]
 pub struct LoopFilter {
-    /// Since the newest keyframe, which is number 0.
+    /// Pictures since the newest keyframe, which has number 0.
     since_key: u32,
-    /// True when the GOP before was short, which promises the same of this one.
+    /// True when the previous GOP was short; then this one is expected to be short.
     promised: bool,
 }
 
@@ -36,7 +37,8 @@ impl LoopFilter {
         }
     }
 
-    /// Whether the picture may go without, if it is shown in tiles that are small for it (`small`) or is one of a replay.
+    /// True if this picture may be decoded without the filter. `small`: all its tiles are small for it. `replay`: it
+    /// comes from a GOP cache.
     pub fn allows(&self, small: bool, replay: bool) -> bool {
         replay && self.since_key < REPLAYED || small && self.promised && self.since_key < SHORT
     }
@@ -46,7 +48,7 @@ impl LoopFilter {
 mod tests {
     use super::*;
 
-    /// How many of the pictures of GOPs so long go without.
+    /// How many pictures of GOPs of these lengths are decoded without the filter.
     fn left_out(gops: &[u32], replay: bool) -> Vec<u32> {
         let mut drift = LoopFilter::default();
         let count = |length: &u32| {

@@ -1,9 +1,9 @@
-//! Packets of one feed → pictures of its tiles' sizes.
+//! Video decoding: packets of one feed → pictures in the sizes of its tiles.
 //!
-//! Owns one thread per visible feed, its decoder and its scaler. Never decides what is visible and never touches the stage:
-//! pictures lie in [`Pictures`] until the tick takes them. A decoder ends by [`Decoding::leave`]; hostile or broken
-//! packets are counted, and cost at most the pictures up to the next keyframe. One that hangs or panics is noticed by
-//! [`Decoding::look`], and left alone.
+//! This folder owns one thread per visible feed, its decoder and its scaler. It never decides what is visible and never
+//! touches the stage: pictures wait in [`Pictures`] until the tick takes them. A decoder ends by [`Decoding::leave`].
+//! Hostile or broken packets are counted, and cost at most the pictures up to the next keyframe. [`Decoding::look`]
+//! detects a decoder that hangs or panicked; a thread that hangs is abandoned.
 
 mod cadence;
 mod codec;
@@ -19,7 +19,7 @@ mod scale;
 mod shrink;
 #[cfg(not(target_arch = "x86_64"))]
 mod shrink {
-    //! Elsewhere swscale does it all.
+    //! On other processors swscale does all of this.
 
     use super::{halve::Rows, siting::Shift};
 
@@ -68,51 +68,51 @@ use tilecast_core::{
     media::{ColorSpace, Packet, Timestamp},
 };
 
-/// A decoder that does not go on for so long, though packets wait and it neither runs nor waits for a CPU, hangs: by then its tile
-/// is a card.
+/// A decoder hangs if it makes no progress for this long although packets wait and its thread neither runs nor waits
+/// for a CPU. By then its tile shows a card.
 const HUNG: Duration = Duration::from_secs(2);
 
-/// One that does not go on for so long hangs whatever it does: no packet takes that long to decode.
+/// A decoder that makes no progress for this long hangs in any case: no packet takes so long to decode.
 const ENDLESS: Duration = Duration::from_secs(10);
 
-/// What the sender of a picture says beside the bitstream.
+/// What the sender says of a picture beside the bitstream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Aside {
-    /// How it is to be turned.
+    /// The display rotation.
     pub turn: Rotation,
-    /// How it is coloured, where the bitstream does not say.
+    /// The colours, where the bitstream does not say.
     pub color: ColorSpace,
 }
 
-/// What is known of one feed's picture, shared by the link's reader, the decoder and the tick.
+/// The state of one feed's video, shared by the link's reader, the decoder and the tick.
 #[derive(Debug)]
 pub struct FeedVideo {
     pub feed: Feed,
-    /// When its pictures are to be shown.
+    /// The jitter buffer: when its pictures are to be shown.
     pub playout: Arc<Mutex<Playout>>,
-    /// Those that are ready.
+    /// Finished pictures.
     pub pictures: Pictures,
     /// What became of them.
     pub counters: Counters,
-    /// Every other picture is decoded only, for a machine that is too slow for all.
+    /// True: every other picture is only decoded and not shown, on a machine that is too slow for all.
     pub halved: AtomicBool,
-    /// Whether its first picture was of high definition, by which colours are guessed of which nothing is said. A sender that changes
-    /// its size does not change its colours.
+    /// True if the feed's first picture was high definition; colours without a description are guessed by this. A
+    /// sender that changes its size does not change its colours.
     high: OnceLock<bool>,
-    /// Its pictures come often enough that their absence tells something.
+    /// True if pictures come so regularly that a pause tells something.
     pub steady: AtomicBool,
     trouble: Mutex<Option<String>>,
     /// Why none of its packets is decoded now.
     unusable: Mutex<Option<String>>,
 }
 
-/// Counted from the feed's start.
+/// Counters from the feed's start.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Width (upper half) and height of the newest picture, px.
     size: AtomicU64,
     pub decoded: AtomicU64,
-    /// Packets refused or damaged.
+    /// Packets that were refused or damaged.
     pub corrupt: AtomicU64,
     pub skipped: AtomicU64,
 }
@@ -142,22 +142,22 @@ impl FeedVideo {
         }
     }
 
-    /// Notes what is wrong with its stream, for the operator.
+    /// Notes a problem of its stream, for the operator.
     fn note(&self, trouble: String) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
     }
 
-    /// Notes why none of its packets is decoded now, or that they are.
+    /// Notes why none of its packets is decoded now; `None` when they are decoded.
     fn set_unusable(&self, why: Option<String>) {
         *self.unusable.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
-    /// Why none of its packets is decoded now, if that is so.
+    /// Why none of its packets is decoded now; `None` when they are decoded.
     pub fn unusable(&self) -> Option<String> {
         self.unusable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What was noted since last asked.
+    /// The problem that was noted since the last call.
     pub fn take_trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -166,7 +166,7 @@ impl FeedVideo {
 /// How a decoder was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
-    /// It does not go on.
+    /// It makes no progress.
     Hung,
     Panicked,
 }
@@ -199,23 +199,23 @@ impl Decoding {
         Ok(Self { inbox, video, number, thread, id, suspect: Suspect::new(clock.now()) })
     }
 
-    /// Hands over the feed's next video packet, and what is said of its picture. Never waits; false when packets were
-    /// dropped, and nothing decodes before the next keyframe.
+    /// Hands over the feed's next video packet and what its sender says of the picture. Never waits. False when packets
+    /// were dropped: then nothing can be decoded before the next keyframe.
     pub fn push(&self, replay: bool, aside: Aside, packet: Packet) -> bool {
         self.inbox.push(replay, aside, packet)
     }
 
-    /// True when packets came since this was last asked of which none decodes before the next keyframe.
+    /// True when packets came since the last call, and none of them can be decoded before the next keyframe.
     pub fn starves(&self) -> bool {
         self.inbox.starves()
     }
 
-    /// The tiles have new shapes.
+    /// Changes the shapes of the tiles.
     pub fn set_targets(&self, targets: Targets) {
         self.inbox.set_targets(targets);
     }
 
-    /// Whether it is lost.
+    /// Whether the decoder is lost.
     pub fn look(&mut self, now: Timestamp) -> Option<Lost> {
         if self.thread.is_finished() {
             return Some(Lost::Panicked);
@@ -226,7 +226,8 @@ impl Decoding {
         hung.then_some(Lost::Hung)
     }
 
-    /// Ends after what it is doing now, which is seen to by `leavers`; `hung` when it is known to do nothing any more.
+    /// Ends the decoder after its current work; `leavers` waits for the thread. `hung` is true when it is known to
+    /// hang.
     pub fn leave(self, leavers: &mut Leavers, hung: bool) {
         self.inbox.close();
         self.video.pictures.close(self.number);
@@ -242,7 +243,7 @@ fn name(video: &FeedVideo) -> String {
 mod tests {
     use super::*;
 
-    /// Looks on simulated time until it is lost, and how long that took, ms.
+    /// Looks on simulated time until the decoder is lost; also returns how long that took, ms.
     fn lost(decoding: &mut Decoding, begun: Timestamp) -> (Lost, u128) {
         let mut now = begun;
         loop {
@@ -260,7 +261,7 @@ mod tests {
         let video = Arc::new(FeedVideo::new(Feed(1)));
         let mut decoding = Decoding::start(video, Targets::from([]), clock).expect("a thread");
         let inbox = Arc::clone(&decoding.inbox);
-        // It waits for work before anything else.
+        // The thread waits for work before anything else.
         while effort(Threads::One(decoding.id.load(Ordering::Relaxed))).is_none_or(|effort| effort.runnable) {
             std::thread::yield_now();
         }
@@ -275,7 +276,7 @@ mod tests {
         drop(held);
         let mut leavers = Leavers::default();
         decoding.leave(&mut leavers, true);
-        // It came to, and so it ends.
+        // The thread came to, and so it ends.
         while leavers.sweep() > 0 {
             std::thread::yield_now();
         }

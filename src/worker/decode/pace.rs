@@ -1,16 +1,18 @@
-//! PURE: whether pictures come so often that their absence tells something.
+//! PURE. Frame rate detection: whether pictures come so regularly that a pause tells something.
 
 use std::time::Duration;
 
 use tilecast_core::media::Timestamp;
 
-/// Steps between pictures that are judged: of two slides in a second and then none for a while, most are long.
+/// Number of steps between pictures that are judged. With two slides in a second and a pause after them, most steps are
+/// long.
 const STEPS: usize = 5;
 
-/// A sender whose pictures are mostly closer than this has a rate; slides, a still screen and a picture a second have none that is missed.
+/// Longest usual step of a sender with a rate. Slides, a still screen or one picture a second have no rate that is
+/// missed.
 const SELDOM: Duration = Duration::from_millis(700);
 
-/// Steps between the newest pictures of one feed, on its sender's clock, so that a replay tells them as well.
+/// Steps between the newest pictures of one feed, on its sender's clock, so that a replay counts too.
 #[derive(Debug, Default)]
 pub struct Pace {
     last: Option<Timestamp>,
@@ -19,7 +21,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// The next picture, by its decoding time.
+    /// Takes in the next picture, by its decoding time.
     pub fn came(&mut self, dts: Timestamp) {
         if let Some(last) = self.last.replace(dts) {
             self.steps[self.count % STEPS] = dts.since(last);
@@ -27,7 +29,7 @@ impl Pace {
         }
     }
 
-    /// Whether there is a rate: not before there were some pictures.
+    /// True if there is a rate; false before the first few pictures.
     pub fn is_steady(&self) -> bool {
         let close = self.steps.iter().filter(|step| **step < SELDOM).count();
         self.count >= STEPS && close > STEPS / 2

@@ -1,4 +1,4 @@
-//! Finished tiles of one feed between its decoder and the tick.
+//! Picture queue: finished tiles of one feed between its decoder and the tick.
 
 use std::{
     collections::VecDeque,
@@ -9,17 +9,18 @@ use std::{
 use crate::{clock::Clock, i420::Picture, playout::Playout};
 use tilecast_core::media::Timestamp;
 
-/// Most pictures waiting for their time. The decoder waits beyond it: packets are a hundredth of their pictures' size, so
-/// a long playout delay is kept in packets.
+/// Most pictures that wait for their time. When the queue is full the decoder waits: packets have a hundredth of their
+/// pictures' size, so a long playout delay is kept in packets.
 const MAX_AHEAD: usize = 4;
 
-/// A picture due later than this is shown at once: its time line has jumped, and waiting for it would freeze the tile.
+/// A picture that is due later than this is shown at once: its time line has jumped, and waiting for it would freeze
+/// the tile.
 const MAX_WAIT: Duration = Duration::from_secs(3);
 
-/// How often a decoder that waits shows that it is well.
+/// How often a waiting decoder shows that it is alive.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// The queue. The decoder puts in, the tick takes out.
+/// The queue. The decoder puts pictures in, the tick takes them out.
 #[derive(Debug, Default)]
 pub struct Pictures {
     state: Mutex<State>,
@@ -29,39 +30,39 @@ pub struct Pictures {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Waiting>,
-    /// The decoder whose pictures are taken, if any are: they are counted, so that one that was given up adds nothing.
+    /// The decoder whose pictures are accepted. Decoders are numbered, so that an abandoned one adds nothing.
     decoder: Option<Decoder>,
     decoders: u64,
 }
 
-/// Which of a feed's decoders one is, counted from the first.
+/// The number of a feed's decoder, counted from the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decoder(u64);
 
 #[derive(Debug)]
 struct Waiting {
-    /// When it is to be shown, on the feed's time line; `None` for at once.
+    /// Presentation time on the feed's time line; `None` for at once.
     pts: Option<Timestamp>,
     /// When it was put in.
     ready: Timestamp,
     pictures: Vec<Picture>,
 }
 
-/// A picture taken for a tick.
+/// A picture that was taken for a tick.
 #[derive(Debug)]
 pub struct Taken {
-    /// The newest that was due, in the sizes that the decoder was asked for.
+    /// The newest due picture, in the sizes that the decoder was asked for.
     pub pictures: Vec<Picture>,
     /// How long it was both due and ready.
     pub waited: Duration,
-    /// How long ago it and those it passed over were due, ns, on average.
+    /// How long ago it and the skipped ones were due, ns, on average.
     pub late: i64,
-    /// Older ones it passed over.
+    /// Number of older pictures that were skipped.
     pub passed: u64,
 }
 
 impl Waiting {
-    /// When it is to be shown; `now` or before for at once.
+    /// When the picture is to be shown; `now` or earlier for at once.
     fn due(&self, playout: &Mutex<Playout>, now: Timestamp) -> Timestamp {
         let playout = playout.lock().unwrap_or_else(PoisonError::into_inner);
         let due = self.pts.and_then(|pts| playout.due(pts));
@@ -75,8 +76,9 @@ impl Pictures {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a picture, in all its sizes, that is to be shown at `pts`, or at once. Waits while the queue is full of pictures that are still to
-    /// be shown, and calls `waits` from time to time; returns how many gave way because a newer one is due already.
+    /// Adds a picture, in all its sizes, to be shown at `pts` or at once. Waits while the queue is full of pictures
+    /// that are not due yet, and calls `waits` from time to time. Returns how many pictures were dropped because a
+    /// newer one is due already.
     pub fn push(
         &self,
         decoder: Decoder,
@@ -105,7 +107,7 @@ impl Pictures {
         gave_way
     }
 
-    /// Takes the pictures of the feed's next decoder, which it calls by what is returned, and of no other.
+    /// Accepts the pictures of the feed's next decoder, and of no other. Returns that decoder's number.
     pub fn open(&self) -> Decoder {
         let mut state = self.lock();
         state.decoders += 1;
@@ -116,7 +118,7 @@ impl Pictures {
         decoder
     }
 
-    /// Takes no more pictures of that decoder: drops what is queued and ends the waiting of [`Pictures::push`].
+    /// Accepts no more pictures of that decoder: drops the queued ones and ends a waiting [`Pictures::push`].
     pub fn close(&self, decoder: Decoder) {
         let mut state = self.lock();
         if state.decoder == Some(decoder) {
@@ -133,7 +135,7 @@ impl Pictures {
             return None;
         }
         let taken = state.waiting.iter().take_while(|waiting| waiting.due(playout, now) <= now).count();
-        // Also of those that are passed over: what begins with them is first seen now.
+        // Skipped pictures count too: what begins with them is first seen now.
         let late = state.waiting.iter().take(taken).map(|waiting| now.nanos() - waiting.due(playout, now).nanos());
         let late = late.sum::<i64>() / (taken as i64).max(1);
         let newest = state.waiting.drain(..taken).next_back()?;

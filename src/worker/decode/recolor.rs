@@ -1,30 +1,30 @@
-//! PURE: samples of any matrix and range → those of the stage, BT.709 of limited range, in place.
+//! PURE. Colour conversion in place: samples of any matrix and range → BT.709 of limited range, as the stage has them.
 //!
-//! Greys are greys under every matrix, so chroma follows from chroma alone, and luma moves by what its chroma says. At a tile's
-//! size that is a tenth of what decoding the picture costs.
+//! Greys are equal under every matrix, so new chroma follows from chroma alone, and luma changes by an amount that
+//! depends on its chroma. At a tile's size this takes a tenth of the time of decoding the picture.
 
 use super::color::{Matrix, Meaning};
 use tilecast_core::{draw::Surface, layout::fit::Area};
 
-/// One, in numbers of fixed point: products with samples fit 32 bits.
+/// Fraction bits of fixed-point numbers: products with samples fit 32 bits.
 const BITS: u32 = 14;
 const ONE: f64 = (1 << BITS) as f64;
 const HALF: i32 = 1 << (BITS - 1);
 
-/// What becomes of the pictures of one kind.
+/// A conversion from one kind of samples.
 pub struct Recolor {
-    /// Luma of a sample of luma, and of none.
+    /// Luma of one step of luma, and of zero.
     luma: (i32, i32),
-    /// Luma of a step of blue's difference and of red's.
+    /// Luma of one step of blue's difference and of red's.
     moves: [i32; 2],
-    /// Each chroma of a step of either.
+    /// Each chroma of one step of either.
     chroma: [[i32; 2]; 2],
-    /// By how much the luma of a row moves, for each sample of chroma and one beyond.
+    /// The change of luma in a row, for each sample of chroma and one beyond.
     line: Vec<i32>,
 }
 
 impl Recolor {
-    /// For samples that mean this; `None` where they are the stage's already.
+    /// The conversion for these samples; `None` if they need none.
     pub fn of(meaning: Meaning) -> Option<Self> {
         if meaning == (Meaning { matrix: Matrix::BT709, full_range: false }) {
             return None;
@@ -52,17 +52,17 @@ impl Recolor {
         })
     }
 
-    /// Changes an area of I420, whose numbers are even. Rows that are not there are left out.
+    /// Converts an area of I420, whose numbers are even. Missing rows are left out.
     pub fn run(&mut self, surface: &mut Surface<'_>, area: Area) {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: this processor has AVX2, and nothing else is asked of the caller.
+            // SAFETY: this processor has AVX2, and nothing else is required of the caller.
             return unsafe { self.run_wide(surface, area) };
         }
         self.run_rows(surface, area);
     }
 
-    /// The same code, for vectors of twice the length.
+    /// The same code, compiled for vectors of twice the length.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
     fn run_wide(&mut self, surface: &mut Surface<'_>, area: Area) {
@@ -103,7 +103,7 @@ impl Recolor {
         }
     }
 
-    /// Chroma lies on every other sample of luma; between two of it their mean counts.
+    /// Chroma lies on every other sample of luma; between two chroma samples their mean counts.
     #[inline(always)]
     fn luma_row(&self, luma: &mut [u8]) {
         let (pairs, _) = luma.as_chunks_mut::<2>();
@@ -130,7 +130,7 @@ mod tests {
         media::Size,
     };
 
-    /// A colour as samples that mean this.
+    /// A colour as samples of this meaning.
     fn coded(color: [f64; 3], meaning: Meaning) -> [u8; 3] {
         let (red, blue) = (f64::from(meaning.matrix.red) / 1e4, f64::from(meaning.matrix.blue) / 1e4);
         let [r, g, b] = color.map(|part| part / 255.0);

@@ -1,4 +1,4 @@
-//! PURE: pictures that come lying on their side.
+//! PURE. Display rotation: turning pictures of a camera that was held on its side.
 
 use crate::i420::{Plane, Planes};
 use tilecast_core::{
@@ -6,11 +6,11 @@ use tilecast_core::{
     media::Size,
 };
 
-/// Samples on a side of the squares that are turned one after the other: source and target of one stay in the first-level
-/// cache whatever the picture's width.
+/// Side of the squares that are turned one after the other, samples: source and target of one square stay in the
+/// first-level cache whatever the picture's width.
 const SQUARE: usize = 32;
 
-/// Quarter turns clockwise that stand a picture upright.
+/// Quarter turns clockwise that make a picture upright.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rotation {
     #[default]
@@ -21,7 +21,7 @@ pub enum Rotation {
 }
 
 impl Rotation {
-    /// So many quarters clockwise.
+    /// A rotation by this many quarter turns clockwise, modulo 4.
     pub fn quarters(count: u8) -> Self {
         match count % 4 {
             0 => Self::None,
@@ -31,7 +31,7 @@ impl Rotation {
         }
     }
 
-    /// A picture's size after the turn; before it, of a size after it.
+    /// A picture's size after the turn; equally, the size before it from the size after it.
     pub fn size(self, size: Size) -> Size {
         match self {
             Self::None | Self::Half => size,
@@ -39,7 +39,7 @@ impl Rotation {
         }
     }
 
-    /// What is wanted of the picture as it lies, when this is wanted of it upright.
+    /// The wish for the picture before the turn, from the wish for the upright picture.
     pub fn wish(self, wish: Wish) -> Wish {
         let Focus { x, y } = wish.focus;
         let Crop { x: left, y: top, width, height } = wish.crop;
@@ -53,7 +53,7 @@ impl Rotation {
         Wish { focus: Focus { x: focus.0, y: focus.1 }, crop, ..wish }
     }
 
-    /// Turns a picture; `to` is of the turned size.
+    /// Turns a picture; `to` has the turned size.
     pub fn apply(self, from: &mut Planes, to: &mut Planes) {
         for index in 0..3 {
             self.plane(&from.plane(index), &mut to.plane(index));

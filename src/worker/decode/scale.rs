@@ -1,4 +1,5 @@
-//! Any decoded picture → the I420 tile, in one pass: by swscale, or by [`halve`] or [`Shrink`] where that is all there is to do.
+//! Scaling: any decoded picture → the I420 tile, in one pass: by swscale, or by [`halve`] or [`Shrink`] where nothing
+//! else is needed.
 
 use std::ptr;
 
@@ -33,7 +34,7 @@ pub enum ScaleError {
     Buffer(#[from] gstreamer::glib::BoolError),
 }
 
-/// What a scaler was built for.
+/// The properties that a scaler was built for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Key {
     picture: Size,
@@ -45,21 +46,21 @@ struct Key {
     target: Target,
 }
 
-/// What all tiles of a participant ask for: the first copy's, the second's, …
+/// The requests of all tiles of a participant: the first copy's, the second's, …
 pub type Targets = std::sync::Arc<[Target]>;
 
-/// What a tile asks for.
+/// The request of one tile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Target {
     /// px, even
     pub size: Size,
-    /// What of the picture is seen, and how it meets the tile.
+    /// Which part of the picture is seen, and how it is fitted to the tile.
     pub wish: Wish,
-    /// Of the bars, if there are any.
+    /// Colour of the bars.
     pub background: Color,
 }
 
-/// Scales the pictures of one decoder. Builds its tables when a size changes, and not again.
+/// Scales the pictures of one decoder. It builds its tables only when a size changes.
 #[derive(Default)]
 pub struct Scaler {
     ready: Option<Ready>,
@@ -68,11 +69,11 @@ pub struct Scaler {
 struct Ready {
     key: Key,
     method: Method,
-    /// Done last, when there is least of it.
+    /// Colour conversion, done last, when the picture is smallest.
     recolor: Option<Recolor>,
     plan: Plan,
     pool: Pool,
-    /// Of tiles that lie on their side still: turning a tile is less work than turning a picture.
+    /// Buffers of tiles before rotation: turning a tile is less work than turning a picture.
     lying: Option<Pool>,
 }
 
@@ -91,7 +92,7 @@ impl Scaler {
 impl Ready {
     fn new(key: Key, before: Option<Self>) -> Result<Self, ScaleError> {
         let (target, turn) = (key.target, key.turn);
-        // Everything up to the turn is done as the picture lies.
+        // Everything before the rotation works on the picture as it lies.
         let plan = plan(key.picture, key.aspect, turn.size(target.size), turn.wish(target.wish));
         let method = Method::of(&key, plan)?;
         let recolor = key.meaning.and_then(Recolor::of);
@@ -105,7 +106,8 @@ impl Ready {
         Ok(Self { key, method, recolor, plan, pool, lying })
     }
 
-    /// What of a finished tile is not bars, upright. A picture lies in the middle of its bars, whichever way it is turned.
+    /// The part of a finished tile that is not bars, upright. A picture lies in the middle of its bars, whichever way
+    /// it is turned.
     fn seen(&self) -> Rect {
         let Self { key, plan, .. } = self;
         let Rect { x, y, width, height } = plan.seen(key.turn.size(key.target.size), key.target.wish.fit);
@@ -129,7 +131,7 @@ impl Ready {
             if let Some(recolor) = recolor {
                 recolor.run(&mut planes.surface(), plan.target);
             }
-            // Only now: swscale's widest stores reach beyond the picture.
+            // The bars are painted after scaling: swscale's widest stores reach beyond the picture.
             if bars && !blurred {
                 planes.fill_around((x, y), size, key.target.background);
             }
@@ -155,9 +157,9 @@ impl Ready {
 
 /// How pictures of one kind become tiles.
 enum Method {
-    /// The whole picture has the tile's format and twice its size. Chroma is moved as well.
+    /// The whole picture has the tile's format and twice its size. Chroma is shifted as well.
     Halve(Box<Shrink>),
-    /// What is seen has the tile's format and is larger: luma, and either plane of chroma.
+    /// The visible part has the tile's format and is larger: one for luma, one for both planes of chroma.
     Shrink(Box<[Shrink; 2]>),
     Scale(Context),
 }
@@ -193,10 +195,10 @@ fn halve_planes(chroma: &mut Shrink, frame: &Frame, planes: &mut Planes) -> Resu
     Ok(())
 }
 
-/// For luma and for chroma, if the plan makes both smaller.
+/// One for luma and one for chroma, if the plan makes both smaller.
 fn shrinks(key: &Key, plan: Plan) -> Option<Box<[Shrink; 2]>> {
     let (from, to) = (plan.source.size, plan.target.size);
-    // As large as it is, swscale copies it.
+    // swscale only copies a picture of the same size.
     if from == to {
         return None;
     }
@@ -227,7 +229,7 @@ fn shrink_planes(both: &mut [Shrink; 2], frame: &Frame, plan: &Plan, planes: &mu
 impl Key {
     fn of(frame: &Frame, target: Target) -> Self {
         let (picture, aspect) = (frame.size(), frame.aspect());
-        // Formats whose name alone says full range. swscale would convert them by itself.
+        // Formats whose name says full range. swscale would convert them by itself.
         let (format, named) = match frame.format() {
             Pixel::YUVJ420P => (Pixel::YUV420P, true),
             Pixel::YUVJ422P => (Pixel::YUV422P, true),
@@ -238,19 +240,19 @@ impl Key {
         };
         let coded = ColorSpace { full_range: named || frame.color().full_range, ..frame.color() };
         let meaning = Meaning::of(coded, frame.aside.color, frame.codec, frame.high);
-        // What is no luma and chroma becomes that of the stage by swscale.
+        // swscale converts formats other than luma and chroma to the stage's colours.
         let meaning = (!is_rgb(format)).then_some(meaning);
         Self { picture, aspect, format, meaning, siting: frame.siting(), turn: frame.aside.turn, target }
     }
 }
 
-/// For swscale: nothing is said of where chroma lies.
+/// swscale's value for "chroma position unknown".
 const UNSAID: i64 = -513;
 
-/// An `SwsContext` and what cropping needs to know of the source format. Stays on the thread that made it.
+/// An `SwsContext`, and the properties of the source format that cropping needs. It stays on the thread that made it.
 struct Context {
     sws: ptr::NonNull<ffi::SwsContext>,
-    /// For each source plane: bytes a sample, and how often it is halved across and down.
+    /// For each source plane: bytes per sample, and how often it is halved across and down.
     planes: Vec<(usize, u32, u32)>,
 }
 
@@ -260,7 +262,7 @@ impl Context {
         let planes = source_planes(key.format).ok_or(ScaleError::Format(key.format))?;
         let (source, target) = (plan.source.size, plan.target.size);
         let pixels = |format: ffi::AVPixelFormat| format as i64;
-        // In 256ths of the distance of two samples of luma; of planes as large as luma's nothing is said.
+        // In 256ths of the distance of two luma samples. For planes as large as luma's the position is unknown.
         let place = |place: Place, halved: bool| if halved { 128 * (place + 1) } else { UNSAID };
         let halved = planes.get(1).map_or((false, false), |(_, across, down)| (*across == 1, *down == 1));
         let lies = Siting::before(key.turn);
@@ -271,15 +273,16 @@ impl Context {
             (c"dstw", i64::from(target.width)),
             (c"dsth", i64::from(target.height)),
             (c"dst_format", pixels(ffi::AVPixelFormat::AV_PIX_FMT_YUV420P)),
-            // Area is the quickest of the good ones when shrinking, and is bilinear when growing.
+            // Area is the fastest of the good methods when shrinking, and is bilinear when growing.
             (c"sws_flags", i64::from(ffi::SWS_AREA)),
             (c"src_h_chr_pos", place(key.siting.across, halved.0)),
             (c"src_v_chr_pos", place(key.siting.down, halved.1)),
             (c"dst_h_chr_pos", place(lies.across, true)),
             (c"dst_v_chr_pos", place(lies.down, true)),
         ];
-        // SAFETY: the context is allocated and ours alone; options are set before it is initialised, as libswscale wants them. Sizes are
-        // positive and bounded (Frame::sane, the scene's check); null filters are allowed. The coefficient tables are static.
+        // SAFETY: the context is allocated and ours alone; options are set before it is initialised, as libswscale
+        // wants them. Sizes are positive and bounded (Frame::sane, the scene's check); null filters are allowed. The
+        // coefficient tables are static.
         unsafe {
             let sws = ptr::NonNull::new(ffi::sws_alloc_context()).ok_or(ScaleError::Format(key.format))?;
             let made = Self { sws, planes };
@@ -291,7 +294,7 @@ impl Context {
             if ffi::sws_init_context(sws.as_ptr(), ptr::null_mut(), ptr::null_mut()) < 0 {
                 return Err(unsupported);
             }
-            // The same on both sides: nothing is converted but red, green and blue.
+            // The same on both sides: only red, green and blue are converted.
             let (matrix, one) = (ffi::sws_getCoefficients(ffi::SWS_CS_ITU709), 1 << 16);
             ffi::sws_setColorspaceDetails(sws.as_ptr(), matrix, 0, matrix, 0, 0, one, one);
             Ok(made)
@@ -320,8 +323,8 @@ impl Context {
             out[index] = plane.data[at..].as_mut_ptr();
             out_strides[index] = plane.stride as i32;
         }
-        // SAFETY: source planes as argued above; the target area lies inside the tile, whose rows and end are padded for
-        // swscale's widest stores. swscale reads and writes nothing beyond the sizes it was built for.
+        // SAFETY: source planes as argued above; the target area lies inside the tile, whose rows and end are padded
+        // for swscale's widest stores. swscale reads and writes nothing beyond the sizes it was built for.
         let rows = unsafe {
             ffi::sws_scale(
                 self.sws.as_ptr(),
@@ -351,7 +354,7 @@ fn is_rgb(format: Pixel) -> bool {
     descriptor.is_some_and(|descriptor| descriptor.flags & ffi::AV_PIX_FMT_FLAG_RGB as u64 != 0)
 }
 
-/// Bytes a sample and halvings of each plane, or `None` for formats without plain planes.
+/// Bytes per sample and halvings of each plane; `None` for formats without plain planes.
 fn source_planes(format: Pixel) -> Option<Vec<(usize, u32, u32)>> {
     // SAFETY: descriptors are static tables of libavutil.
     let descriptor = unsafe { format.descriptor()?.as_ptr().as_ref()? };

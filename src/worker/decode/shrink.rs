@@ -1,31 +1,33 @@
-//! PURE: a plane made smaller, each sample the mean of what it covers.
+//! PURE. Downscaling (area averaging): a plane made smaller, each sample the mean of the samples that it covers.
 //!
-//! Most tiles are smaller than the pictures in them, by whatever a layout comes to. This is what swscale's area scaling gives there, in
-//! a third to two thirds of its time: rows are put together first, so that only those of the tile are gone through column by column.
+//! Most tiles are smaller than their pictures, by ratios that depend on the layout. The result equals swscale's area
+//! scaling, in a third to two thirds of its time: rows are summed first, so that only the tile's rows are processed
+//! column by column.
 
 use std::{arch::x86_64::*, array};
 
 use super::{halve::Rows, siting::Shift};
 
-/// Most rows or columns that one sample covers: up to seven to one.
+/// Most rows or columns that one sample covers: ratios up to seven to one.
 const MOST: usize = 8;
 
-/// Columns that one sample of two that share a vector covers at most: up to three to one.
+/// Most columns that one of two samples in a vector covers: ratios up to three to one.
 const FEW: usize = 4;
 
-/// Widest plane taken, samples; a power of two, which spares a check at each column.
+/// Widest plane, samples; a power of two, which saves a bounds check at each column.
 const WIDEST: usize = 4096;
 
-/// What the weights of rows add up to: a sum of samples fits 16 bits.
+/// Sum of the weights of rows: a sum of samples fits 16 bits.
 const ROWS_ONE: usize = 1 << 8;
 
-/// What the weights of columns add up to.
+/// Sum of the weights of columns.
 const COLUMNS_ONE: usize = 1 << 14;
 
 /// Bits that a sample has gained in the end: those of both weights, less the one that the line's sign takes.
 const GAINED: i32 = (ROWS_ONE * COLUMNS_ONE).ilog2() as i32 - 1;
 
-/// A row of the tile before its columns are put together, 15 bits a sample, and as many as a vector reaches beyond the last.
+/// A row of the tile before its columns are summed: 15 bits per sample, and as many extra samples as a vector reaches
+/// beyond the last.
 type Line = [i16; WIDEST + MOST];
 
 /// Shrinks planes of one size to another.
@@ -37,25 +39,25 @@ pub struct Shrink {
     out_width: usize,
 }
 
-/// What one sample covers across or down.
+/// The samples that one result sample covers, across or down.
 #[derive(Debug, Clone, Copy, Default)]
 struct Span {
     first: usize,
     count: usize,
-    /// Of which `count` count; they add up to a given number, so that what is flat stays as it is.
+    /// Weights, of which `count` count. They have a fixed sum, so that a flat area stays as it is.
     weights: [u16; MOST],
 }
 
-/// For each eight samples of a row of the tile where they come from.
+/// For each eight samples of a row of the tile: where they come from.
 enum Columns {
     Few(Vec<Pairs>),
     Many(Vec<Singles>),
 }
 
-/// Each vector makes two samples that are neighbours. Vectors stand in the order in which their sums come out right.
+/// Each vector makes two neighbouring samples. Vectors are ordered so that their sums come out in the right order.
 struct Pairs {
     starts: [u16; 4],
-    /// Which bytes of what lies there both are made of.
+    /// The bytes that both samples are made of.
     picks: [Half; 4],
     weights: [Half; 4],
 }
@@ -70,8 +72,8 @@ struct Singles {
 type Half = [i64; 2];
 
 impl Shrink {
-    /// From planes of `from` samples across and down to `to`, moved so; `None` if swscale is to do it: where planes grow, shrink to less than a
-    /// seventh or are too wide, and on processors without AVX2.
+    /// A scaler from planes of `from` samples across and down to `to`, with this shift. `None` if swscale is to do it:
+    /// for planes that grow, shrink to less than a seventh or are too wide, and on processors without AVX2.
     pub fn new(from: (usize, usize), to: (usize, usize), (across, down): (Shift, Shift)) -> Option<Self> {
         if !std::arch::is_x86_feature_detected!("avx2") || from.0 > WIDEST {
             return None;
@@ -86,9 +88,9 @@ impl Shrink {
         Some(Self { width: from.0, rows, columns, line: Box::new([0; WIDEST + MOST]), out_width: to.0 })
     }
 
-    /// Writes a plane to `out`, whose rows lie `out_stride` bytes apart. Rows that either side does not have are left out.
+    /// Writes a plane to `out`, whose rows lie `out_stride` bytes apart. Rows that one side lacks are left out.
     pub fn run(&mut self, source: Rows<'_>, out: &mut [u8], out_stride: usize) {
-        // SAFETY: `new` found AVX2, and nothing else is asked of the caller.
+        // SAFETY: `new` found AVX2, and nothing else is required of the caller.
         unsafe { self.run_wide(source, out, out_stride) }
     }
 
@@ -107,18 +109,18 @@ impl Shrink {
     }
 }
 
-/// What each of `to` samples covers of `from`; `None` if that is less than one or more than [`MOST`].
+/// The samples of `from` that each of `to` samples covers; `None` if that is fewer than one or more than [`MOST`].
 fn spans((from, to): (usize, usize), shift: Shift, one: usize) -> Option<Vec<Span>> {
     if from < to || to == 0 {
         return None;
     }
-    // Places are counted in parts of a sample, of which four times `to` make one.
+    // Positions are counted in fractions of a sample, of which `4 * to` make one.
     let (sample, width, one) = (4 * to as i64, 4 * from as i64, one as i64);
     let moved = shift.to * from as i64 - shift.from * to as i64;
     let last = from as i64 - 1;
     let span = |at: i64| {
         let (begin, end) = (at * width + moved, (at + 1) * width + moved);
-        // What lies beyond the plane is like its edge.
+        // Beyond the plane, the edge sample is repeated.
         let first = begin.div_euclid(sample).clamp(0, last);
         let beyond = (end + sample - 1).div_euclid(sample).clamp(first + 1, last + 1);
         let count = (beyond - first) as usize;
@@ -137,7 +139,7 @@ fn spans((from, to): (usize, usize), shift: Shift, one: usize) -> Option<Vec<Spa
 }
 
 impl Span {
-    /// Puts its rows together; `None` if one of them is not there.
+    /// Sums its rows; `None` if one of them is missing.
     #[inline(always)]
     fn rows(&self, source: Rows<'_>, line: &mut [i16]) -> Option<()> {
         match self.count {
@@ -217,7 +219,7 @@ impl Singles {
     }
 }
 
-/// Fills a row with what is made of each group, eight samples and the rest of the last.
+/// Fills a row with the results of each group: eight samples, and the rest of the last.
 #[inline(always)]
 fn by_eight<G>(out: &mut [u8], groups: &[G], samples: impl Fn(&G) -> [u8; 8]) {
     let (whole, rest) = out.as_chunks_mut();
@@ -262,7 +264,7 @@ fn rounded(sums: __m256i) -> [u8; 8] {
 mod tests {
     use super::*;
 
-    /// The mean of what a sample covers, in the plainest way.
+    /// The mean of the covered samples, computed in the simplest way.
     fn mean(source: Rows<'_>, from: (usize, usize), to: (usize, usize), at: (usize, usize)) -> f64 {
         let covered = |from: usize, to: usize, at: usize| {
             let (begin, end) = (at as f64 * from as f64 / to as f64, (at + 1) as f64 * from as f64 / to as f64);
@@ -280,7 +282,7 @@ mod tests {
         sum * (to.0 * to.1) as f64 / (from.0 * from.1) as f64
     }
 
-    /// Shrinks noise, and says how far off the worst sample is; what lies beside the tile must stay.
+    /// Shrinks noise and returns the largest error; what lies beside the tile must stay unchanged.
     fn worst(from: (usize, usize), to: (usize, usize)) -> Option<f64> {
         let (stride, out_stride) = (from.0 + 3, to.0 + 5);
         let noise = (0..stride * from.1 - 3).map(|at| ((at as u32).wrapping_mul(2_654_435_761) >> 24) as u8);
@@ -300,7 +302,7 @@ mod tests {
 
     const STILL: (Shift, Shift) = (Shift { from: 0, to: 0 }, Shift { from: 0, to: 0 });
 
-    /// Only where this code is used at all.
+    /// True on a processor for which this code is used.
     fn has_avx2() -> bool {
         std::arch::is_x86_feature_detected!("avx2")
     }
@@ -332,7 +334,7 @@ mod tests {
             [(320, 160, (-1, -1)), (320, 160, (0, -1)), (320, 213, (-1, -1)), (320, 92, (-1, 1)), (320, 320, (0, -1))]
         {
             let shift = Shift { from: shift.0, to: shift.1 };
-            // Luma's grid; half a px from the middle of two of it.
+            // Luma's grid; half a px from the middle of two luma samples.
             let place = |at: usize, shift: i64| 2.0 * at as f64 + 0.5 + shift as f64 / 2.0;
             let row: Vec<u8> = (0..width).map(|at| (20.0 + place(at, shift.from) / 3.2).round() as u8).collect();
             let mut out = vec![0; to];

@@ -1,10 +1,12 @@
-//! PURE: where samples of chroma lie among those of luma.
+//! PURE. Chroma siting: where samples of chroma lie among those of luma.
 //!
-//! Scaling as if they lay in the middle moves colours by up to half a px against what they belong to: H.264 has them on the left.
+//! Scaling as if they lay in the middle would move colours by up to half a px against the picture: H.264 has them on
+//! the left.
 
 use super::rotation::Rotation;
 
-/// A place between two samples of luma, in halves of their distance from the middle: −1 on the first, 0 in the middle, 1 on the second.
+/// A position between two luma samples, in halves of their distance from the middle: −1 on the first, 0 in the middle,
+/// 1 on the second.
 pub type Place = i64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +18,12 @@ pub struct Siting {
 }
 
 impl Siting {
-    /// On every other sample of luma, between two rows: the stage's, and H.264's where nothing is said (ITU-T H.264 figure E-1).
+    /// On every other luma sample, between two rows: the stage's siting, and H.264's default (ITU-T H.264 figure E-1).
     pub const LEFT: Self = Self { across: -1, down: 0 };
-    /// Among four samples of luma, as browsers make them.
+    /// In the middle of four luma samples, as browsers make them.
     pub const CENTER: Self = Self { across: 0, down: 0 };
 
-    /// What libav calls so (`AVChromaLocation`), if it is told.
+    /// The siting of a value of libav (`AVChromaLocation`), if it names one.
     pub fn named(location: u32) -> Option<Self> {
         let (across, down) = match location {
             1 => (-1, 0),
@@ -35,7 +37,7 @@ impl Siting {
         Some(Self { across, down })
     }
 
-    /// Where it must be in a picture that is turned afterwards, to be the stage's then.
+    /// The siting that a picture must have before a rotation so that it has the stage's after it.
     pub fn before(turn: Rotation) -> Self {
         let (across, down) = match turn {
             Rotation::None => (-1, 0),
@@ -47,7 +49,7 @@ impl Siting {
     }
 }
 
-/// From where and to where chroma goes in one direction.
+/// The position of chroma before and after scaling, in one direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shift {
     pub from: Place,

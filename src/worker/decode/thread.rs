@@ -1,4 +1,4 @@
-//! The decoder's thread: packet by packet, and which pictures are worth scaling.
+//! Decoder thread: decodes packet by packet, and chooses the pictures that are worth scaling.
 
 use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
@@ -18,35 +18,36 @@ use super::{
 use crate::clock::Clock;
 use tilecast_core::media::{Codec, Packet, Role, Size, Timestamp, VideoCodec};
 
-/// How long a burst may pause before its newest picture is shown: longer than the front takes from one cached packet to the
-/// next, shorter than a viewer sees.
+/// Pause within a burst after which its newest picture is shown: longer than the front takes from one cached packet to
+/// the next, shorter than a viewer notices.
 const BURST_PAUSE: Duration = Duration::from_millis(15);
 
 /// A decoder that is behind still shows a picture this often.
 const MAX_UNSHOWN: Duration = Duration::from_millis(100);
 
-/// Refusals in a row after which the decoder is opened afresh: one second at 30 fps.
+/// Refusals in a row after which the decoder is opened again: one second at 30 fps.
 const MAX_REFUSALS: u32 = 30;
 
-/// One feed's decoder, and what it is in the middle of.
+/// One feed's decoder, and the state of its work.
 pub struct Thread {
     inbox: Arc<Inbox>,
     video: Arc<FeedVideo>,
-    /// Which of the feed's decoders it is.
+    /// The decoder's number within its feed.
     number: pictures::Decoder,
     clock: Clock,
     decoder: Option<(VideoCodec, Decoder)>,
     config: Option<Packet>,
-    /// One for each target.
+    /// One scaler for each target.
     scalers: Vec<Scaler>,
     targets: Targets,
     refusals: u32,
-    /// It may stand that none of the packets is decoded.
+    /// True if `unusable` may be noted in the feed, so that it must be cleared.
     unusable: bool,
     drift: LoopFilter,
-    /// Decoded but not scaled, since a newer one is about to come.
+    /// A picture that is decoded but not scaled, since a newer one is about to come.
     held: Option<Held>,
-    /// The newest scaled, kept for a change of the tile's shape. It is the decoder's reference picture anyway.
+    /// The newest scaled picture, kept for a change of the tile's shape. The decoder holds it as a reference picture
+    /// anyway.
     newest: Option<Frame>,
     published: Timestamp,
     /// The last picture was left out, so this one is not.
@@ -60,7 +61,7 @@ struct Held {
 }
 
 impl Thread {
-    /// Nothing open yet.
+    /// No decoder is open yet.
     pub fn new(inbox: Arc<Inbox>, video: Arc<FeedVideo>, number: pictures::Decoder, clock: Clock) -> Self {
         Self {
             inbox,
@@ -72,7 +73,7 @@ impl Thread {
             scalers: Vec::new(),
             targets: Targets::from([]),
             refusals: 0,
-            // The decoder before may have said so.
+            // The decoder before may have noted it.
             unusable: true,
             drift: LoopFilter::default(),
             held: None,
@@ -127,7 +128,8 @@ impl Thread {
         while let Some((_, decoder)) = &mut self.decoder {
             match decoder.receive() {
                 Ok(Some(mut frame)) => {
-                    // Whoever turns pictures sends them in the order in which they are shown, so it is this packet's.
+                    // A sender that rotates pictures sends them in presentation order, so this is the packet's own
+                    // rotation.
                     frame.aside = aside;
                     self.decoded(frame, replay, next.as_ref());
                 }
@@ -195,7 +197,7 @@ impl Thread {
         frame.high = *self.video.high.get_or_init(|| is_high(size));
         let now = self.clock.now();
         let behind = next.is_some_and(|next| self.is_past(next.pts, now)) && now.since(self.published) < MAX_UNSHOWN;
-        // The end of a replay: its newest picture is to be seen until this one's time comes.
+        // The end of a replay: its newest picture is shown until this picture's time comes.
         if !replay && self.held.as_ref().is_some_and(|held| held.replay) {
             self.publish_held();
         }

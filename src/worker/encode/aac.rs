@@ -1,4 +1,4 @@
-//! The program's mix to AAC: FFmpeg's encoder, called where the mix is made.
+//! AAC encoder of the program's mix: FFmpeg's, called on the sound thread.
 
 use bytes::Bytes;
 use ff::{
@@ -20,26 +20,28 @@ use tilecast_core::{
 /// Samples in one frame (ISO/IEC 14496-3, AAC-LC).
 const FRAME: usize = 1024;
 
-/// Samples by which the first packet decodes to what came before the sound: one frame of overlap.
+/// Encoder delay: samples before the sound that the first packet decodes to, one frame of overlap.
 const PRIMING: i64 = 1024;
 
-/// The AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1): AAC-LC, 48 kHz, two channels, and that there is no SBR.
+/// The AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1): AAC-LC, 48 kHz, two channels, explicitly without SBR.
 const CONFIG: &[u8] = &[0x11, 0x90, 0x56, 0xE5, 0x00];
 
-/// Of the encoder's two ways to share out its bits, `fast` takes a third to a half of the work of the default, `twoloop`, and
-/// does better at it: noise 4 dB lower on film and 14 dB on speech at 128 kbit/s, and on speech still lower at 32.
+/// The encoder's bit allocation. `fast` takes a third to a half of the work of the default, `twoloop`, and sounds
+/// better: at 128 kbit/s its noise is 4 dB lower on film and 14 dB lower on speech, and on speech it is lower at 32
+/// kbit/s too.
 const CODER: (&str, &str) = ("aac_coder", "fast");
 
-/// No temporal noise shaping: what FFmpeg's saves costs more than it gains, 0.8 dB on speech and nothing on film, and work.
+/// No temporal noise shaping: FFmpeg's costs work and more bits than it saves, 0.8 dB on speech and nothing gained on
+/// film.
 const NO_TNS: (&str, &str) = ("aac_tns", "0");
 
-/// Why there is no encoder.
+/// Why the encoder does not work.
 #[derive(Debug, thiserror::Error)]
 pub enum AacError {
-    /// The installed FFmpeg was built without it.
+    /// The installed FFmpeg lacks the encoder.
     #[error("the FFmpeg installed here has no AAC encoder; install one that has")]
     Missing,
-    /// It did at start or while running.
+    /// FFmpeg's error, at start or while running.
     #[error("the AAC encoder failed and is started anew: {0}")]
     Failed(#[from] ff::Error),
 }
@@ -51,17 +53,17 @@ pub struct AacEncoder {
     tonal: Tonal,
     /// Size of the last packet, bits.
     last: usize,
-    /// Samples of a frame that is not whole yet, left and right.
+    /// Samples of an incomplete frame, left and right.
     waiting: [Vec<f32>; 2],
     count: i64,
-    /// Index of the first sample given to the encoder, from room time zero.
+    /// Index of the first sample given to the encoder, counted from room time zero.
     begin: i64,
     sink: Sink,
 }
 
 impl AacEncoder {
-    /// Opens it. The first sample pushed has index `begin`, counted from room time zero; packets go to `sink`, the
-    /// AudioSpecificConfig first.
+    /// Opens the encoder. The first sample pushed has index `begin`, counted from room time zero. Packets go to `sink`,
+    /// the AudioSpecificConfig first.
     pub fn start(settings: &AudioSettings, begin: i64, sink: Sink) -> Result<Self, AacError> {
         let codec = encoder::find(Id::AAC).ok_or(AacError::Missing)?;
         let mut encoder = Context::new_with_codec(codec).encoder().audio()?;
@@ -78,7 +80,7 @@ impl AacEncoder {
         Ok(aac)
     }
 
-    /// Encodes the next block, in less than 1 ms. After an error this encoder is of no more use.
+    /// Encodes the next block, in less than 1 ms. After an error this encoder is useless.
     pub fn push(&mut self, block: &Block) -> Result<(), AacError> {
         for [left, right] in block {
             self.waiting[0].push(*left);
@@ -126,7 +128,7 @@ impl AacEncoder {
             let at = self.begin - PRIMING + self.count * FRAME as i64;
             self.count += 1;
             self.last = 8 * packet.size();
-            // Program time begins at zero, and what is before it is the priming's silence.
+            // Program time begins at zero; earlier packets are the silence of the encoder delay.
             if let Some(data) = packet.data().filter(|_| at >= 0) {
                 self.send(Role::Key, at, Bytes::copy_from_slice(data));
             }

@@ -1,7 +1,7 @@
-//! The program's encoders: composed frames and mixed sound in, program packets out.
+//! Encoders of the program: composed frames and mixed sound in, program packets out.
 //!
-//! Owns the encoder pipelines of `pipelines/video` and `pipelines/audio`, whose callbacks copy and send, nothing else, and
-//! FFmpeg's AAC. An encoder ends by `finish`, which sends what it still holds.
+//! This folder owns the encoder pipelines of `pipelines/video` and `pipelines/audio`, and FFmpeg's AAC. The callbacks
+//! of the pipelines copy and send, and do nothing else. An encoder ends by `finish`, which sends what it still holds.
 
 mod aac;
 mod opus;

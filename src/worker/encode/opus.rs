@@ -1,4 +1,5 @@
-//! A mix to Opus for one listener: the GStreamer leg of `pipelines/audio/opus.launch`, whose packets are stamped here.
+//! Opus encoder of a mix for one listener: the GStreamer pipeline of `pipelines/audio/opus.launch`. Its packets get
+//! their timestamps here.
 
 use std::{
     sync::{
@@ -26,41 +27,42 @@ use tilecast_core::{
     media::{AudioCodec, Codec, Packet, Role, Timestamp},
 };
 
-/// Samples in one packet, 20 ms: what browsers send and expect.
+/// Samples in one packet, 20 ms: the packets that browsers send and expect.
 const FRAME: i64 = 960;
 
-/// Most that an OpusHead may say its encoder runs ahead, samples: 80 ms (RFC 7845 §4.2).
+/// Largest pre-skip that is accepted from an OpusHead, samples: 80 ms (RFC 7845 §4.2).
 const MAX_PRE_SKIP: i64 = 3840;
 
-/// Where an OpusHead says so (RFC 7845 §5.1), bytes.
+/// Bytes of the pre-skip in an OpusHead (RFC 7845 §5.1).
 const PRE_SKIP: std::ops::Range<usize> = 10..12;
 
-/// Most that is spent on a mix, kbit/s: there stereo music is not told from what went in.
+/// Highest rate of a mix, kbit/s: at this rate, stereo music cannot be told from the original.
 const MAX_KBPS: u32 = 96;
 
-/// Blocks the encoder may leave lying before it is asked whether it is stuck: 1 s. It needs 20 ms.
+/// Blocks that may wait before the encoder is suspected of being stuck: 1 s. The encoder needs 20 ms.
 const MAX_WAITING: u64 = RATE as u64 / BLOCK as u64;
 
-/// It is stuck if it sends nothing for so long while that many lie: a burst after a pause is encoded in milliseconds.
+/// The encoder is stuck if it sends nothing for this long while that many blocks wait: it encodes a burst after a pause
+/// within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Longest wait for the encoder's last packets.
 const FINISH: Duration = Duration::from_secs(1);
 
-/// Why there is no encoder.
+/// Why the encoder does not work.
 #[derive(Debug, thiserror::Error)]
 pub enum OpusEncoderError {
     #[error("the Opus encoder's launch text: {0}")]
     Launch(#[from] LaunchError),
-    /// Does not parse, or elements are missing on this machine.
+    /// The launch text does not parse, or elements are missing on this machine.
     #[error(
         "the Opus encoder's launch text does not build: {0}; check pipelines/audio/opus.launch and the plugins it names"
     )]
     Build(#[from] gst::glib::Error),
-    /// No `appsrc name=in` or `appsink name=out`.
+    /// The launch text lacks `appsrc name=in` or `appsink name=out`.
     #[error("the Opus encoder's launch text has no element called {0}")]
     Missing(&'static str),
-    /// It did at start or while running.
+    /// GStreamer's error, at start or while running.
     #[error("the Opus encoder failed and is started anew: {0}")]
     Failed(String),
 }
@@ -70,30 +72,30 @@ pub struct OpusEncoder {
     input: gst_app::AppSrc,
     fault: pipeline::Fault,
     ended: Receiver<()>,
-    /// Index of the next sample, from room time zero.
+    /// Index of the next sample, counted from room time zero.
     next: i64,
     ending: bool,
-    /// Packets that it has sent.
+    /// Packets that the encoder has sent.
     sent: Arc<AtomicI64>,
-    /// Since when too many blocks lie, and what it had sent by then.
+    /// Since when too many blocks wait, and how many packets had been sent by then.
     behind: Option<(Instant, i64)>,
-    /// It takes no more sound: its thread hangs, and whoever waited for that would too.
+    /// True once the encoder hangs: it gets no more sound, since waiting for it would hang too.
     stuck: bool,
 }
 
-/// What the encoder's packets need besides their bytes.
+/// What the timestamps of packets are computed from.
 struct Stamper {
-    /// Packets so far; nobody else counts them.
+    /// Packets so far; no other code counts them.
     sent: Arc<AtomicI64>,
-    /// Index of the first sample given to the encoder, from room time zero.
+    /// Index of the first sample given to the encoder, counted from room time zero.
     begin: i64,
     listener: u32,
     sink: Sink,
 }
 
 impl OpusEncoder {
-    /// Builds and starts it for the listener with that number. The first sample pushed has index `begin`, counted from room
-    /// time zero; packets go to `sink`.
+    /// Builds and starts the encoder for the listener with that number. The first sample pushed has index `begin`,
+    /// counted from room time zero. Packets go to `sink`.
     pub fn start(
         text: &str,
         settings: &AudioSettings,
@@ -128,7 +130,7 @@ impl OpusEncoder {
         Ok(encoder)
     }
 
-    /// Encodes the next block. Never waits; after an error this encoder is of no more use.
+    /// Encodes the next block. Never waits. After an error this encoder is useless.
     pub fn push(&mut self, block: &Block) -> Result<(), OpusEncoderError> {
         if let Some(fault) = self.fault() {
             return Err(OpusEncoderError::Failed(fault));
@@ -149,18 +151,18 @@ impl OpusEncoder {
         Ok(())
     }
 
-    /// No block follows: the encoder is to send what it still holds. Does not wait for it.
+    /// Announces that no block follows: the encoder is to send what it still holds. Does not wait for that.
     pub fn end(&mut self) {
-        // One that has failed holds nothing.
+        // A failed encoder holds nothing.
         self.ending |= self.input.end_of_stream().is_ok();
     }
 
-    /// True once it has sent all, after [`OpusEncoder::end`].
+    /// True once everything is sent, after [`OpusEncoder::end`].
     pub fn has_ended(&self) -> bool {
         !self.ending || self.ended.try_recv().is_ok()
     }
 
-    /// Sends what the encoder still holds, at most a second, then ends it.
+    /// Sends what the encoder still holds, for at most a second, then ends it.
     pub fn finish(mut self) {
         if !self.ending {
             self.end();
@@ -170,7 +172,7 @@ impl OpusEncoder {
         }
     }
 
-    /// Whether it sends nothing although more lies before it than it could be working on.
+    /// True if the encoder sends nothing although more blocks wait than it can be working on.
     fn hangs(&mut self) -> bool {
         if self.input.current_level_buffers() <= MAX_WAITING {
             self.behind = None;
@@ -214,7 +216,7 @@ impl Stamper {
         let ahead = sample.caps().and_then(pre_skip).unwrap_or_default();
         let at = self.begin - ahead + self.sent.fetch_add(1, Ordering::Relaxed) * FRAME;
         let Some(data) = sample.buffer().and_then(|buffer| buffer.map_readable().ok()) else { return };
-        // Program time begins at zero, and what is before it is silence.
+        // Program time begins at zero; earlier packets are silence.
         if at < 0 {
             return;
         }
@@ -224,7 +226,7 @@ impl Stamper {
     }
 }
 
-/// How many samples the encoder runs ahead: the pre-skip of the OpusHead, which is the first of the stream's headers.
+/// Encoder delay in samples: the pre-skip of the OpusHead, the first of the stream's headers.
 fn pre_skip(caps: &gst::CapsRef) -> Option<i64> {
     let headers = caps.structure(0)?.get::<gst::Array>("streamheader").ok()?;
     let head = headers.first()?.get::<gst::Buffer>().ok()?;

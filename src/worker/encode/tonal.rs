@@ -1,74 +1,77 @@
-//! PURE: keeps loud tones out of the AAC encoder's one trap.
+//! PURE. Tone protection of the AAC encoder: loud tones are kept out of the one case in which FFmpeg's encoder
+//! distorts.
 //!
-//! FFmpeg's `fast` coder spends all bits of a frame on finer steps. A lone loud tone (a whistle, a test tone, a ringing
-//! telephone) needs few bits, and the steps become so fine that its largest coefficient no longer fits into a quantised value,
-//! 8191 at most (ISO/IEC 14496-3 §4.6.3), and is clipped: at −1 dBFS that is 16 to 27 % of distortion. Three things keep the
-//! steps coarse. Each is there only while there is a loud tone, so that speech, film and music come out as they would.
+//! FFmpeg's `fast` coder spends all bits of a frame on finer steps. A single loud tone (a whistle, a test tone, a
+//! ringing telephone) needs few bits. Then the steps become so fine that the tone's largest coefficient no longer fits
+//! into a quantised value, 8191 at most (ISO/IEC 14496-3 §4.6.3), and is clipped: at −1 dBFS the distortion is 16 to 27
+//! %. Three measures keep the steps coarse. Each applies only during a loud tone, so that speech, film and music are
+//! unchanged.
 //!
-//! - *Dither*: noise 57 dB below the tone, which hides it, gives the bits something to describe.
-//! - *Fewer bits*: more than 128 kbit/s are too many even so.
-//! - *A brake*: the encoder's own rate control cannot spend its bits in silence or on a quiet tone, and so
-//!   comes to believe that everything is affordable. It is stopped for one frame as a loud tone begins; else it would take 100
-//!   to 200 ms to come back.
+//! - *Dither*: noise 57 dB below the tone, which masks it, gives the bits something to describe.
+//! - *Fewer bits*: more than 128 kbit/s are too many even with dither.
+//! - *A brake*: the encoder's rate control cannot spend its bits in silence or on a quiet tone, and concludes that
+//!   every precision is affordable. The brake stops it for one frame as a loud tone begins; without it the rate control
+//!   would need 100 to 200 ms to adapt.
 
-/// Mean square from which on a frame is loud, −12 dBFS; a sine of −9 dBFS has that. A single line of the spectrum below is
-/// never clipped.
+/// Mean square from which on a frame is loud, −12 dBFS; a sine of −9 dBFS has that. A single spectral line below this
+/// is never clipped.
 const LOUD: f32 = 0.063;
 
-/// Part of [`LOUD`] at which it is loud no more, 6 dB below, so that a tone at the border is not treated now so, now so.
+/// Factor of [`LOUD`] below which a loud frame is no longer loud, 6 dB: hysteresis for a tone at the threshold.
 const STILL_LOUD: f32 = 0.25;
 
-/// Crest factor (peak over root mean square) up to which a loud frame can be a tone. A sine has 1.4, two of equal strength 2;
-/// speech is seldom below 3.
+/// Highest crest factor (peak over root mean square) of a loud frame that can be a tone. A sine has 1.4, two sines of
+/// equal strength have 2; speech is rarely below 3.
 const TONE_CREST: f32 = 2.6;
 
-/// The same of a quarter of a frame, 5 ms, in which the tone of a frame that only ends with it is already alone.
+/// The same for a quarter of a frame, 5 ms: at the end of the frame in which a tone begins, the tone is already alone.
 const PURE_CREST: f32 = 1.6;
 
-/// Amplitude of the dither as a part of each sample. Evenly distributed, its power is 57 dB below the sound's. Twice
-/// as little no longer helps at −3 dBFS, twice as much is 0.3 % of distortion.
+/// Amplitude of the dither as a share of each sample. The noise is evenly distributed, and its power is 57 dB below the
+/// sound's. Half of it no longer helps at −3 dBFS; twice as much is 0.3 % of distortion.
 const DITHER: f32 = 0.002_5;
 
 /// Highest rate for a tone with its dither, bit/s.
 const MOST: u32 = 128_000;
 
-/// Highest rate for the first frames of a tone, bit/s, and how many those are: until the rate control is where it belongs.
+/// Highest rate for the first frames of a tone, bit/s, and the number of those frames: until the rate control has
+/// adapted.
 const FIRST: u32 = 64_000;
 const FIRST_FRAMES: u32 = 4;
 
-/// Frames for which the rate stays low after a tone: what is still in the encoder when the tone ends.
+/// Frames for which the rate stays low after a tone: the frames that are still in the encoder when the tone ends.
 const HOLD: u32 = 3;
 
-/// How many times louder than the two frames before it a frame is in which a tone begins.
+/// Factor by which the frame in which a tone begins is louder than the two frames before it.
 const RISE: f32 = 3.0;
 
-/// Mean square up to which a frame counts as quiet, −30 dBFS: that little never needs all its bits.
+/// Mean square up to which a frame counts as quiet, −30 dBFS: such a frame never needs all its bits.
 const QUIET: f32 = 0.001;
 
-/// The brake: a rate that would give this part of the last packet's bits. Each of the five attempts that the rate control makes
-/// at a frame goes halfway (in decibels) towards it, 250 times less in all.
+/// The brake: a rate that would give this share of the last packet's bits. The rate control makes five attempts at a
+/// frame; each goes halfway (in decibels) towards this rate, 250 times less in all.
 const BRAKE: f32 = 0.11;
 
-/// Watches one encoder's input.
+/// Watches the input of one encoder.
 #[derive(Debug)]
 pub struct Tonal {
     loud: bool,
     /// Mean squares of the two frames before.
     before: [f32; 2],
-    /// Frames for which the rate stays low.
+    /// Frames for which the rate still stays low.
     hold: u32,
-    /// Frames for which it is to be as low as at a beginning.
+    /// Frames for which the rate still stays as low as at a beginning.
     first: u32,
     random: u32,
 }
 
-/// How loud a frame is.
+/// Loudness measures of a frame.
 struct Loudness {
     /// Mean square of the louder channel.
     square: f32,
     /// Peak over root mean square.
     crest: f32,
-    /// The same of the loudest quarter.
+    /// The crest factor of the loudest quarter.
     pure: f32,
 }
 
@@ -79,9 +82,9 @@ impl Default for Tonal {
 }
 
 impl Tonal {
-    /// Looks at the next frame, left and right, full scale 1.0, and dithers it if it needs that. Returns the rate at which the
-    /// encoder is to take it, bit/s, of at most `rate`; `last` is the size of the packet before, bits, and `usual` what it has at
-    /// that rate.
+    /// Examines the next frame, left and right, full scale 1.0, and adds dither if the frame needs it. Returns the
+    /// encoder's rate for this frame, bit/s, at most `rate`. `last` is the size of the packet before, in bits; `usual`
+    /// is the size at `rate`.
     pub fn next(&mut self, frame: &mut [Vec<f32>; 2], rate: u32, last: usize, usual: usize) -> u32 {
         let Loudness { square, crest, pure } = loudness(frame);
         self.loud = square > LOUD * if self.loud { STILL_LOUD } else { 1.0 };
@@ -114,7 +117,7 @@ impl Tonal {
         rate.min(most)
     }
 
-    /// The same noise left and right: what has no side channel must not get one.
+    /// The same noise left and right: a signal without a side channel must not get one.
     fn dither(&mut self, [left, right]: &mut [Vec<f32>; 2]) {
         for (left, right) in left.iter_mut().zip(right) {
             // Marsaglia's xorshift.
@@ -153,7 +156,7 @@ mod tests {
 
     const RATE: u32 = 192_000;
 
-    /// The rates for frames made of `sample`, and whether each was dithered.
+    /// The rates for frames made of `sample`, and whether each frame was dithered.
     fn rates(sample: impl Fn(usize) -> f32) -> Vec<(u32, bool)> {
         let mut tonal = Tonal::default();
         let rates = (0..40).map(|n| {

@@ -1,4 +1,4 @@
-//! The video encoder: one pipeline, `appsrc` → encoder → `appsink`.
+//! Video encoder: one pipeline, `appsrc` → encoder → `appsink`.
 
 use std::{
     collections::VecDeque,
@@ -23,30 +23,32 @@ use tilecast_core::{
     media::{Codec, Packet, Role, Timestamp, VideoCodec},
 };
 
-/// Frames that may wait for the encoder. With the one it works on the program is two frames behind; a third is not composed.
+/// Frames that may wait for the encoder. With the frame in work, the program is two frames behind; a third is not
+/// composed.
 const MAX_WAITING: u64 = 2;
 
-/// Longest it may keep a frame: 4K at the slowest preset takes about 2 s. Then it is stuck or mute, and another worker does better.
+/// Longest time that the encoder may keep a frame: 4K at the slowest preset takes about 2 s. Beyond it the encoder is
+/// stuck or gives no output, and a new worker is better.
 const STUCK: Duration = Duration::from_secs(10);
 
-/// Longest the encoder may take to give up what it holds at the end: of a worker that ends, most of what it may take.
+/// Longest time for the encoder to send what it holds at the end. This is most of the time that a worker has to end.
 const FINISH: Duration = Duration::from_secs(1);
 
-/// Encoding times kept until the next report, a bound for when nobody asks: a minute at 60 fps.
+/// Most encoding times that are kept until the next report, in case nobody asks: a minute at 60 fps.
 const MAX_TIMES: usize = 3600;
 
-/// Why there is no encoder.
+/// Why the encoder does not work.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     #[error("the video encoder's launch text: {0}")]
     Launch(#[from] LaunchError),
-    /// Does not parse, or elements are missing on this machine.
+    /// The launch text does not parse, or elements are missing on this machine.
     #[error("the video encoder's launch text does not build: {0}")]
     Build(#[from] gst::glib::Error),
-    /// No `appsrc name=in`, `appsink name=out` or `name=encoder`.
+    /// The launch text lacks `appsrc name=in`, `appsink name=out` or `name=encoder`.
     #[error("the video encoder's launch text has no element called {0}")]
     Missing(&'static str),
-    /// It did at start or while running.
+    /// GStreamer's error, at start or while running.
     #[error("the video encoder failed: {0}")]
     Failed(String),
 }
@@ -63,7 +65,7 @@ pub struct Video {
     pulse: Arc<Heartbeat>,
 }
 
-/// What the appsink's callback and the tick both know.
+/// State that the appsink's callback and the tick share.
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
@@ -84,13 +86,13 @@ struct State {
     pending: VecDeque<(Timestamp, Timestamp)>,
     times: Vec<Duration>,
     config: Bytes,
-    /// It gives H.264 in a form the program cannot carry.
+    /// The encoder's H.264 has a form that the program cannot carry.
     unusable: bool,
     last_dts: Option<Timestamp>,
 }
 
 impl Video {
-    /// Builds and starts it.
+    /// Builds and starts the encoder.
     pub fn start(
         text: &str,
         canvas: &Canvas,
@@ -130,7 +132,7 @@ impl Video {
         Ok(Self { pipeline, input, output, encoder, rate, fault, shared, pulse })
     }
 
-    /// True while another frame would only wait; an error when that has gone on for too long, or its output is of no use.
+    /// True while another frame would only wait. An error when that has lasted for too long, or the output is unusable.
     pub fn is_behind(&self, now: Timestamp) -> Result<bool, EncodeError> {
         let behind = self.input.current_level_buffers() >= MAX_WAITING;
         if let Some(fault) = self.take_fault() {
@@ -168,7 +170,7 @@ impl Video {
         Ok(())
     }
 
-    /// Target rate from the next frame on, kbit/s. Left alone if the launch text has no placeholder for it.
+    /// Sets the target rate from the next frame on, kbit/s. Ignored if the launch text has no placeholder for it.
     pub fn set_bitrate(&self, kbps: u32) {
         let Some((property, units)) = &self.rate else { return };
         let value = kbps.saturating_mul(*units);
@@ -180,7 +182,7 @@ impl Video {
         }
     }
 
-    /// The next frame is to be a keyframe.
+    /// Makes the next frame a keyframe.
     pub fn force_keyframe(&self) {
         let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
         if !self.output.send_event(event) {
@@ -193,7 +195,7 @@ impl Video {
         std::mem::take(&mut self.shared.lock().times)
     }
 
-    /// Has what the encoder still holds sent. No frame can follow.
+    /// Makes the encoder send what it still holds. No frame can follow.
     pub fn finish(&self) {
         if self.input.end_of_stream().is_ok() {
             let waited = self.shared.ended.wait_timeout_while(self.shared.lock(), FINISH, |state| !state.ended);
@@ -204,16 +206,17 @@ impl Video {
 
 impl Drop for Video {
     fn drop(&mut self) {
-        // What it did not finish is nobody's any more; the next one begins with nothing.
+        // Unfinished frames belong to nobody now; the next encoder begins with nothing.
         self.pulse.encoder.waits(0);
         pipeline::end(&self.pipeline);
     }
 }
 
-/// Pixels a second that one thread encodes in time with x264's quicker presets, with half its time to spare: 720p at 30 fps.
+/// Pixels a second that one thread encodes in time with x264's faster presets, with half of its time to spare: 720p at
+/// 30 fps.
 const PIXELS_PER_THREAD: u64 = 1280 * 720 * 30;
 
-/// As few threads as keep up: slices of one frame cost 8 % more CPU than the frame whole, and a little quality.
+/// As few threads as keep up: a frame in slices costs 8 % more CPU than the whole frame, and some quality.
 fn threads(canvas: &Canvas) -> u64 {
     let pixels = u64::from(canvas.width) * u64::from(canvas.height) * u64::from(canvas.fps);
     pixels.div_ceil(PIXELS_PER_THREAD).clamp(1, process::cores() as u64)
@@ -247,7 +250,7 @@ impl State {
             return;
         }
         let Some((pts, dts)) = self.times_of(sample, buffer) else { return };
-        // Whatever left the encoder is no longer in it, and neither is what it dropped before.
+        // A frame that left the encoder is no longer in it, and neither are frames that it dropped before.
         while let Some((frame, handed)) = self.pending.front().copied().filter(|(frame, _)| *frame <= pts) {
             self.pending.pop_front();
             if frame == pts && self.times.len() < MAX_TIMES {
@@ -262,7 +265,7 @@ impl State {
         out.send(&FromWorker::Program(Packet { codec, role, pts, dts, data }));
     }
 
-    /// The encoder's `avcC`, when it is new or has changed.
+    /// Sends the encoder's `avcC` when it is new or has changed.
     fn send_config(&mut self, sample: &gst::Sample, out: &Out) {
         let caps = sample.caps().and_then(|caps| caps.structure(0));
         let Some(config) = caps.and_then(|caps| caps.get::<gst::Buffer>("codec_data").ok()) else { return };
@@ -277,7 +280,7 @@ impl State {
         out.send(&FromWorker::Program(Packet { codec, role: Role::Config, pts: time, dts: time, data }));
     }
 
-    /// Program time of a packet. Encoders shift their segment, so it is running time that counts; dts never falls.
+    /// Program time of a packet. Encoders shift their segment, so running time counts; dts never falls.
     fn times_of(&mut self, sample: &gst::Sample, buffer: &gst::BufferRef) -> Option<(Timestamp, Timestamp)> {
         let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
         let running = |time: gst::ClockTime| {

@@ -1,14 +1,14 @@
-//! The clock on simulated time and bad networks.
+//! The playout clock (jitter buffer) on simulated time and bad networks.
 
 use super::*;
 
 const MS: i64 = 1_000_000;
 
-/// A sender on simulated time, and what its receiver makes of it.
+/// A sender on simulated time, and its receiver's clock.
 struct Feed {
     playout: Playout,
     random: u64,
-    /// What the network adds to every packet, ns.
+    /// Delay of the network for every packet, ns.
     base: i64,
 }
 
@@ -17,13 +17,13 @@ impl Feed {
         Self { playout: Playout::new(), random: 1, base: 700 * MS }
     }
 
-    /// Even in `0..limit`, the same in every run.
+    /// Evenly distributed in `0..limit`, the same in every run.
     fn random(&mut self, limit: i64) -> i64 {
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.random >> 33) as i64 * limit / (1 << 31)
     }
 
-    /// Sends what was captured at `captured` with up to `jitter` ns of extra journey, and returns how late it came, ns.
+    /// Sends media captured at `captured` with up to `jitter` ns of extra transit, and returns how late it came, ns.
     fn send(&mut self, track: Track, captured: i64, jitter: i64) -> i64 {
         let now = captured + self.base + self.random(jitter.max(1));
         self.deliver(track, captured / MS * MS, now)
@@ -76,7 +76,7 @@ fn a_stall_as_a_sender_begins_leaves_no_delay() {
         feed.send(Track::Video, frame(n), 2 * MS);
         feed.send(Track::Audio, frame(n), 20 * MS);
     };
-    // Twice it stands still, and then all that it owes comes in one burst.
+    // The network stands still twice, and then everything comes in one burst.
     for (from, stalled, till) in [(0, 6, 24), (24, 30, 42)] {
         (from..stalled).for_each(|n| both(&mut feed, n));
         for track in [Track::Video, Track::Audio] {
@@ -183,7 +183,7 @@ fn a_clock_set_anew_anchors_anew_at_once() {
         }
         for n in 400..500 {
             let now = frame(n) + feed.base;
-            // Sound learns of it three frames later.
+            // Sound follows three frames later.
             let late = feed.deliver(Track::Video, frame(n) + jump, now);
             assert!(late.abs() < 5 * MS, "{jump}, frame {n}: {late}");
             feed.deliver(Track::Audio, frame(n) + if n < 403 { 0 } else { jump }, now);

@@ -1,4 +1,5 @@
-//! Packets of one feed to samples of the mix: decoder, then resampler, both FFmpeg's; Opus has its own ([`super::opus`]).
+//! Audio decoding and resampling: packets of one feed to samples of the mix, by FFmpeg; Opus has its own decoder
+//! ([`super::opus`]).
 
 use ff::{
     ChannelLayout,
@@ -16,18 +17,18 @@ use super::{
 };
 use tilecast_core::media::{AudioCodec, Timestamp};
 
-/// Longest decoder configuration taken, bytes: an AudioSpecificConfig with every field a meeting's device sets is under
-/// 64.
+/// Longest decoder configuration that is accepted, bytes: an AudioSpecificConfig with every field that a meeting's
+/// device sets is shorter than 64.
 pub const MAX_CONFIG: usize = 1024;
 
-/// Most channels and the range of rates taken; what lies outside is a broken header, not a microphone.
+/// Most channels, and the range of sample rates. Values outside come from a broken header, not from a microphone.
 const MAX_CHANNELS: u16 = 8;
 const RATES: std::ops::RangeInclusive<u32> = 7_350..=96_000;
 
 /// Rate of G.711, Hz.
 const TELEPHONE_RATE: i32 = 8000;
 
-/// Room in the resampler's output for what it held back, samples.
+/// Extra space in the resampler's output for samples that it held back.
 const RESAMPLER_SLACK: usize = 1024;
 
 /// Why a packet gave no sound.
@@ -36,10 +37,10 @@ pub enum DecodeError {
     /// The configuration is longer than [`MAX_CONFIG`].
     #[error("a decoder configuration of {0} bytes; it must be at most {MAX_CONFIG}")]
     Config(usize),
-    /// AAC came before its configuration.
+    /// An AAC packet came before its configuration.
     #[error("AAC without its AudioSpecificConfig: the sender must send the sequence header first")]
     NoConfig,
-    /// A frame of this many channels at this rate.
+    /// A frame with an unusable number of channels or sample rate.
     #[error("{channels} channels at {rate} Hz: send 1 to {MAX_CHANNELS} channels at 8 to 96 kHz")]
     Shape {
         /// Channels of the frame.
@@ -50,19 +51,19 @@ pub enum DecodeError {
     /// An Opus packet that cannot be decoded.
     #[error(transparent)]
     Opus(#[from] OpusError),
-    /// The library refuses it.
+    /// The library's error.
     #[error("the decoder refuses it: {0}")]
     Library(#[from] ff::Error),
 }
 
 /// A decoder of one feed's sound.
 pub enum Decoder {
-    /// One or two channels of Opus.
+    /// Opus with one or two channels.
     Opus(Opus),
     Other(Box<Other>),
 }
 
-/// One of FFmpeg's decoders with the resampler its frames need.
+/// One of FFmpeg's decoders, with the resampler that its frames need.
 pub struct Other {
     decoder: decoder::Audio,
     frame: frame::Audio,
@@ -78,7 +79,8 @@ struct Resampler {
 }
 
 impl Decoder {
-    /// Opens a decoder; `config` is the codec's own (AudioSpecificConfig for AAC, OpusHead for Opus), if it came.
+    /// Opens a decoder; `config` is the codec's own configuration (AudioSpecificConfig for AAC, OpusHead for Opus), if
+    /// one came.
     pub fn open(codec: AudioCodec, config: Option<&[u8]>) -> Result<Self, DecodeError> {
         if codec == AudioCodec::Opus && opus::takes(config) {
             return Ok(Self::Opus(Opus::open(config)?));
@@ -86,7 +88,7 @@ impl Decoder {
         Ok(Self::Other(Box::new(Other::open(codec, config)?)))
     }
 
-    /// Decodes one packet and hands each frame's samples to `sink` with the presentation time of the first.
+    /// Decodes one packet and hands each frame's samples to `sink`, with the presentation time of the first sample.
     pub fn decode(
         &mut self,
         pts: Timestamp,
@@ -99,8 +101,8 @@ impl Decoder {
         }
     }
 
-    /// Length of the sound that a packet held which could not be decoded, most likely, samples of the mix; `None` when the
-    /// decoder itself makes up for it at the next.
+    /// Probable length of a packet's sound that could not be decoded, samples of the mix; `None` when the decoder
+    /// itself conceals the loss with the next packet.
     pub fn lost(&self) -> Option<usize> {
         match self {
             Self::Opus(_) => None,
@@ -108,7 +110,7 @@ impl Decoder {
         }
     }
 
-    /// True while the sender has said that there is nothing to be heard and need not send.
+    /// True while the sender has announced silence and need not send (DTX).
     pub fn rests(&self) -> bool {
         matches!(self, Self::Opus(opus) if opus.rests())
     }
@@ -188,7 +190,8 @@ impl Resampler {
         input.format == frame.format() && input.channel_layout == frame.channel_layout() && input.rate == frame.rate()
     }
 
-    /// The frame's samples, and the time of the first: what the resampler still held comes before the frame.
+    /// Gives the frame's samples and the time of the first. Samples that the resampler still held come before the
+    /// frame.
     fn run(&mut self, frame: &frame::Audio, at: Timestamp) -> Result<(Timestamp, Vec<Stereo>), DecodeError> {
         let held = self.context.delay().map_or(0, |delay| delay.input);
         let needed = (frame.samples() + held.max(0) as usize) * RATE as usize / frame.rate() as usize + RESAMPLER_SLACK;
@@ -219,8 +222,8 @@ fn output_layout(frame: &frame::Audio) -> ChannelLayout {
 
 /// Says what no byte of G.711 does: one channel at 8 kHz.
 fn set_telephone(context: &mut Context) {
-    // SAFETY: the context is owned and not yet open; its rate and its layout are plain fields that its user sets before. The
-    // layout is a valid one, which the call frees, and the new one owns no memory.
+    // SAFETY: the context is owned and not yet open; its rate and its layout are plain fields that its user sets
+    // before. The layout is a valid one, which the call frees, and the new one owns no memory.
     unsafe {
         let context = context.as_mut_ptr();
         (*context).sample_rate = TELEPHONE_RATE;

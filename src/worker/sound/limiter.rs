@@ -1,62 +1,66 @@
-//! Keeps the mix below full scale, unheard.
+//! Limiter: keeps the mix below full scale, inaudibly.
 //!
-//! The sound comes out [`AHEAD`] later than it went in, so the gain is down before a peak comes, and its ramp is no step. Two
-//! reductions are made, and the larger one holds. The *short* one is held for [`HOLD`] after a peak, which is longer than
-//! the half wave of the deepest voice and so does not bend it, and then let go at once: a clap does not silence who speaks
-//! beside it. Where loud sound lasts, letting go between its peaks would be heard as roughness; the *long* one stays at the
-//! highest of them.
+//! The output is [`AHEAD`] later than the input (look-ahead), so that the gain falls before a peak comes, by a ramp
+//! without a step. There are two gain reductions, and the larger one applies. The *short* one is held for [`HOLD`]
+//! after a peak and then released at once. The hold is longer than a half wave of the deepest voice, so the wave keeps
+//! its shape; the quick release means that a clap does not silence a speaker beside it. Where loud sound lasts,
+//! releasing between its peaks would be heard as roughness. There the *long* reduction stays at the level of the
+//! highest peaks.
 
 use super::{Block, RATE, Stereo};
 
-/// Peak up to which nothing is touched: −1 dBFS, which leaves the encoder room for its ripple.
+/// Peak below which nothing is changed: −1 dBFS, which leaves the encoder headroom for its ripple.
 pub const THRESHOLD: f32 = 0.891_250_9;
 
-/// Samples over which a peak is measured, 1.25 ms. The gain is a straight line from one to the next.
+/// Samples over which a peak is measured, 1.25 ms. The gain is a straight line from one piece to the next.
 const PIECE: usize = 60;
 
-/// Samples by which the sound is delayed, 5 ms, and the length of the ramp down: shorter ones click, longer ones only delay.
+/// Look-ahead in samples, 5 ms, which is also the length of the ramp down. A shorter ramp clicks; a longer one only
+/// adds delay.
 pub const AHEAD: usize = PIECES * PIECE;
 const PIECES: usize = 4;
 
-/// Pieces for which a reduction is held, 40 ms: a wave of 50 Hz has a peak every 10 ms, 20 ms if its halves differ.
+/// Pieces for which a reduction is held, 40 ms: a wave of 50 Hz has a peak every 10 ms, or every 20 ms if its halves
+/// differ.
 const HOLD: usize = 32;
 
-/// How quickly the short reduction is let go after that: time constant, 8 ms. Of 6 dB 1 dB is left 15 ms later.
+/// Release of the short reduction: time constant, 8 ms. Of 6 dB, 1 dB is left 15 ms later.
 const RELEASE: f32 = 8.0;
 
-/// How quickly sound comes to count as loud for long, and no longer: time constant, 300 ms. With what it is held for, a clap
-/// of 10 ms has a share of a sixth.
+/// Time constant of "loud sound lasts", 300 ms, rising and falling. Together with the hold, a clap of 10 ms has a share
+/// of a sixth.
 const LASTING: f32 = 300.0;
 
-/// Shares of the time from which the long reduction begins, and is whole.
+/// Shares of loud time at which the long reduction begins, and at which it is complete.
 const LASTS: std::ops::Range<f32> = 0.4..0.8;
 
-/// How quickly the long reduction falls while loud sound lasts: time constant, 60 s. Voices that beat slowly do not move it.
+/// Release of the long reduction while loud sound lasts: time constant, 60 s. The slow beating of voices does not move
+/// it.
 const LONG_RELEASE: f32 = 60_000.0;
 
-/// A reduction below this, dB, is none.
+/// A reduction below this, dB, counts as none.
 const NOTHING: f32 = 0.001;
 
-/// Pieces that decide about one: those within the hold, itself and those ahead.
+/// Pieces that decide about one piece: those within the hold, itself and those ahead.
 const SEEN: usize = HOLD + PIECES + 1;
 
-/// A limiter with look-ahead. What stays below [`THRESHOLD`] passes unchanged but late by [`AHEAD`].
+/// A limiter with look-ahead. Sound below [`THRESHOLD`] passes unchanged, [`AHEAD`] later.
 #[derive(Debug)]
 pub struct Limiter {
-    /// What comes out next.
+    /// The delayed samples.
     delayed: [Stereo; AHEAD],
-    /// Reduction that each of the last pieces needs, dB, in a ring.
+    /// The reduction that each of the last pieces needs, dB, in a ring.
     needed: [f32; SEEN],
-    /// Gains of the last pieces, in a ring; their mean is where the line goes.
+    /// Gains of the last pieces, in a ring; their mean is the target of the line.
     gains: [f32; PIECES],
-    /// Pieces so far, modulo what both rings are long.
+    /// Pieces so far, modulo the length of both rings.
     place: usize,
-    /// Where the line stands.
+    /// The present gain.
     gain: f32,
     /// Reductions, dB.
     short: f32,
     long: f32,
-    /// Share of the last [`LASTING`] with any.
+    /// Share of the last [`LASTING`] with a reduction.
     lasting: f32,
 }
 
@@ -80,7 +84,7 @@ impl Limiter {
         }
     }
 
-    /// Limits a block, which becomes the one [`AHEAD`] before. No sample reaches full scale.
+    /// Limits a block, and replaces it by the block of [`AHEAD`] before. No sample reaches full scale.
     pub fn limit(&mut self, block: &mut Block) {
         let mut peaks = [0.0; BLOCK_PIECES];
         for (peak, piece) in peaks.iter_mut().zip(block.chunks(PIECE)) {
@@ -102,9 +106,9 @@ impl Limiter {
         }
     }
 
-    /// Takes the peak of the newest piece; returns where the gain is to be at the end of the one that comes out.
+    /// Takes in the peak of the newest piece. Returns the gain at the end of the piece that comes out.
     fn step(&mut self, peak: f32) -> f32 {
-        // Time constants in ms, of pieces.
+        // Time constants in ms, converted to pieces.
         let share = |constant: f32| 1.0 - (-1e3 * PIECE as f32 / RATE as f32 / constant).exp();
         self.needed[self.place % SEEN] = 20.0 * (peak.max(THRESHOLD) / THRESHOLD).log10();
         let held = self.needed.iter().copied().fold(0.0, f32::max);
@@ -133,7 +137,7 @@ mod tests {
     use super::*;
     use crate::sound::BLOCK;
 
-    /// A second of `wave` through it, each sample at its place.
+    /// A second of `wave` through the limiter, each sample at its place.
     fn limited(wave: impl Fn(usize) -> f32) -> Vec<f32> {
         let mut limiter = Limiter::new();
         let blocks = (0..RATE as usize * 2 / BLOCK).flat_map(|n| {
@@ -148,7 +152,7 @@ mod tests {
         (f64::from(hertz) * std::f64::consts::TAU * at as f64 / f64::from(RATE)).sin() as f32
     }
 
-    /// What of the last half second is none of the tones, as a part of it: each is taken out in turn until nothing of them is
+    /// The share of the last half second that is not the tones. Each tone is removed in turn until nothing of them is
     /// left.
     fn rest(out: &[f32], tones: &[f32]) -> f32 {
         let mut left: Vec<f64> = out[out.len() - RATE as usize / 2..].iter().map(|s| f64::from(*s)).collect();

@@ -1,4 +1,4 @@
-//! Those who listen by Opus: an encoder for each, while they do.
+//! Opus listeners: one encoder for each listener, started and ended as the list of listeners changes.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -10,10 +10,10 @@ use tilecast_core::{
     media::Timestamp,
 };
 
-/// Blocks that an encoder gets in which to send its last packets: 1 s, of which it needs a hundredth.
+/// Blocks for an encoder to send its last packets: 1 s, of which it needs a hundredth.
 const MAX_LEAVING: u32 = 100;
 
-/// A list that is not one.
+/// Why a list of listeners is refused.
 #[derive(Debug, thiserror::Error)]
 #[error("the list of listeners is refused: at most {MAX_LISTENERS}, each number once")]
 pub struct ListError;
@@ -29,16 +29,16 @@ struct OpusMix {
 }
 
 enum State {
-    /// No encoder runs; not before this is one to be started.
+    /// No encoder runs; none is started before this time.
     Silent(Timestamp),
     /// The encoder, and how many blocks it got.
     Heard(OpusEncoder, u64),
-    /// Nobody wants it any more; blocks since then.
+    /// The listener is gone; the encoder, and the blocks since then.
     Leaving(OpusEncoder, u32),
 }
 
 impl Listeners {
-    /// Replaces the list. Whoever keeps number and mix is heard without a break; a refused list changes nothing.
+    /// Replaces the list. A listener who keeps number and mix is heard without a break. A refused list changes nothing.
     pub fn set(&mut self, list: Vec<Listener>) -> Result<(), ListError> {
         let ids: HashSet<u32> = list.iter().map(|listener| listener.id).collect();
         if list.len() > MAX_LISTENERS || ids.len() != list.len() {
@@ -50,7 +50,7 @@ impl Listeners {
                 State::Leaving(..) if goes => state,
                 State::Silent(_) | State::Heard(..) if stays => state,
                 State::Heard(encoder, _) if goes => State::Leaving(encoder, 0),
-                // Its number has a new mix now, which it must not be heard beside.
+                // This number has a new mix, which must not play at the same time as the old one.
                 _ => continue,
             };
             self.ears.push(OpusMix { listener, state });
@@ -63,7 +63,8 @@ impl Listeners {
         Ok(())
     }
 
-    /// The next block does not follow on the last: whoever is heard gets a new encoder, whoever leaves has left.
+    /// The next block does not follow the last one: every listener gets a new encoder, and the leaving ones are
+    /// dropped.
     pub fn restart(&mut self) {
         self.ears.retain_mut(|ear| {
             let stays = !matches!(ear.state, State::Leaving(..));
@@ -72,13 +73,13 @@ impl Listeners {
         });
     }
 
-    /// For whom there must be a mix without them.
+    /// Participants who need a mix-minus.
     pub fn left_out(&self) -> BTreeSet<ParticipantId> {
         self.ears.iter().filter_map(|ear| ear.listener.without.clone()).collect()
     }
 
-    /// Gives each its next block, which `heard` knows. `start` makes an encoder that begins with this block; of the
-    /// missing encoders one is started with each block, so that the program's sound never waits for many.
+    /// Gives each encoder its next block, which `heard` knows. `start` makes an encoder that begins with this block. At
+    /// most one missing encoder is started per block, so that the program's sound never waits for many.
     pub fn push<'a>(
         &mut self,
         heard: impl Fn(&Listener) -> Option<&'a Block>,
@@ -127,8 +128,8 @@ impl Listeners {
 }
 
 impl OpusMix {
-    /// Encodes a block; false once it has left. An encoder begins and ends in the middle of what is said, so the first
-    /// block fades in and the last one out.
+    /// Encodes a block; false once the listener has left. An encoder begins and ends in the middle of speech, so the
+    /// first block fades in and the last one fades out.
     fn push(&mut self, block: &Block) -> Result<bool, OpusEncoderError> {
         match &mut self.state {
             State::Silent(_) => {}
@@ -144,7 +145,7 @@ impl OpusMix {
                 match blocks {
                     1 => encoder.push(&faded(block, |share| 1.0 - share))?,
                     2 => {
-                        // The encoder looks ahead: without silence behind it the fade would not be sent whole.
+                        // The encoder looks ahead: without silence behind it, the fade would not be sent completely.
                         encoder.push(&[[0.0; 2]; BLOCK])?;
                         encoder.end();
                     }

@@ -1,12 +1,12 @@
-//! Measures loudness.
+//! Level meter: loudness of a block of sound.
 
 use super::Stereo;
 use tilecast_core::media::Levels;
 
-/// Sums kept side by side, which is the form the compiler turns into vectors.
+/// Partial sums, the form that the compiler turns into vectors.
 const LANES: usize = 8;
 
-/// Gathers samples until they are read as one figure.
+/// Accumulates samples until the levels are read.
 #[derive(Debug, Default)]
 pub struct Meter {
     squares: f64,

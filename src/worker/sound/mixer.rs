@@ -1,4 +1,4 @@
-//! Everyone's sound into one, and into as many mixes without somebody as are wanted.
+//! Audio mixer: the program mix, and one mix-minus (N-1 mix) for each participant who needs one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,13 +23,13 @@ use tilecast_core::{
 /// Blocks from one level report to the next: 100 ms.
 const LEVEL_BLOCKS: u32 = RATE / BLOCK as u32 / 10;
 
-/// Most feeds held; what a room may have at once, with as many again about to be forgotten.
+/// Most feeds: those of a full room, and as many again that are about to be forgotten.
 const MAX_FEEDS: usize = 128;
 
-/// Gain beyond this, dB, is taken as this: no microphone needs more, and a wrong sign must not hurt.
+/// Largest gain, dB; a higher value is limited to this. No microphone needs more, and a wrong sign must not hurt.
 const MAX_GAIN_DB: f32 = 30.0;
 
-/// All feeds, mixed block by block. No clock, no thread: the program time of a block is an argument.
+/// All feeds, mixed block by block. There is no clock and no thread: the program time of a block is an argument.
 pub struct Mixer {
     voices: BTreeMap<Feed, Voice>,
     minus: BTreeMap<ParticipantId, Minus>,
@@ -42,9 +42,9 @@ pub struct Mixer {
 
 /// The mix without one participant.
 struct Minus {
-    /// What is left out of this block.
+    /// The participant's own sound in this block.
     own: Block,
-    /// The rest, after its own limiter: what one person hears must not duck because of another.
+    /// The mix without it, after its own limiter: one listener's mix must not duck because of another's.
     mix: Block,
     limiter: Limiter,
 }
@@ -76,13 +76,13 @@ impl Mixer {
         }
     }
 
-    /// Who is heard, and how loud, from the next block on. Feeds of nobody fade away.
+    /// Who is heard, and how loud, from the next block on. A feed without a participant fades out.
     pub fn participants(&mut self, participants: Vec<Participant>) {
         self.participants = participants;
         self.voices.iter_mut().for_each(|(feed, voice)| place(*feed, voice, &self.participants));
     }
 
-    /// For whom there are to be mixes without them, from the next block on.
+    /// The participants for whom a mix-minus is made, from the next block on.
     pub fn leave_out(&mut self, who: BTreeSet<ParticipantId>) {
         self.minus.retain(|id, _| who.contains(id));
         for id in who {
@@ -90,12 +90,12 @@ impl Mixer {
         }
     }
 
-    /// The last block without this participant, if it was asked for by [`Mixer::leave_out`].
+    /// The last block without this participant, if [`Mixer::leave_out`] asked for it.
     pub fn without(&self, id: &ParticipantId) -> Option<&Block> {
         self.minus.get(id).map(|minus| &minus.mix)
     }
 
-    /// Takes a packet of a feed; anything but sound is ignored. A fault is returned once per feed.
+    /// Takes in a packet of a feed; ignores anything but sound. A fault is returned once per feed.
     pub fn packet(
         &mut self,
         feed: Feed,
@@ -116,18 +116,18 @@ impl Mixer {
         Some(Report::Fault { feed: Some(feed), text: format!("sound that cannot be decoded: {error}") })
     }
 
-    /// Lets a feed fade away, for good.
+    /// Fades a feed out, permanently.
     pub fn forget(&mut self, feed: Feed) {
         if let Some(voice) = self.voices.get_mut(&feed) {
             voice.leave();
         }
     }
 
-    /// Mixes the block that begins at program time `at`. Every tenth comes with a report of levels.
+    /// Mixes the block that begins at program time `at`. Every tenth block comes with a report of levels.
     pub fn block(&mut self, at: Timestamp) -> (Block, Option<Report>) {
         let mut mix = SILENCE;
         self.minus.values_mut().for_each(|minus| minus.own = SILENCE);
-        // The limiters give back what they were given by so much earlier.
+        // The limiters return what they received this much earlier.
         let at = at + time_of(AHEAD as i64).since(Timestamp::ZERO);
         for voice in self.voices.values_mut() {
             let share = voice.block(at, &self.sinc);
@@ -156,7 +156,7 @@ impl Mixer {
         Report::Levels { participants: heard.collect(), program: self.meter.take() }
     }
 
-    /// The feeds of which no sound is decoded now, and why.
+    /// The feeds whose sound is not decoded now, and the reason.
     pub fn troubles(&self) -> impl Iterator<Item = (Feed, String)> {
         self.voices.iter().filter_map(|(feed, voice)| Some((*feed, voice.trouble()?.to_owned())))
     }

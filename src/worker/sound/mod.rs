@@ -1,10 +1,10 @@
-//! The program's sound: every feed decoded, read at its playout clock's pace, mixed in float, measured, and encoded
+//! Sound (audio mixing): every feed is decoded, read at its playout clock's pace, mixed in float, measured, and encoded
 //! once.
 //!
-//! One thread does it all, every 20 ms: [`decode`] to 48 kHz, [`timeline`] by media time, [`reader`] against drift,
-//! [`voice`] for gain, [`ear`] for who speaks, [`mixer`] and [`limiter`] for the sum, [`AacEncoder`] and,
-//! while somebody listens (`listeners`), [`OpusEncoder`]. It never waits for a participant: what is not there is silence, and
-//! nobody waits for it. It stops when [`Sound::end`] is called or the [`Sound`] is dropped, and finishes its encoder.
+//! One thread does all of this every 20 ms: [`decode`] to 48 kHz, [`timeline`] by media time, [`reader`] against clock
+//! drift, [`voice`] for gain, [`vad`] for voice activity, [`mixer`] and [`limiter`] for the sum, [`AacEncoder`] and,
+//! for listeners (`listeners`), [`OpusEncoder`]. The thread never waits for a participant: missing sound is silence. It
+//! stops when [`Sound::end`] is called or the [`Sound`] is dropped, and finishes its encoder.
 
 mod amplitude;
 pub mod decode;
@@ -49,7 +49,7 @@ use tilecast_core::{
 /// Samples a second in the mix.
 pub const RATE: u32 = 48_000;
 
-/// Samples in a block of the mix: 10 ms, half the shortest codec frame, so that mixing adds little to the wait for it.
+/// Samples in a block of the mix: 10 ms, half of the shortest codec frame, so that mixing adds little delay.
 pub const BLOCK: usize = RATE as usize / 100;
 
 /// A sample of the mix, left and right, full scale 1.0.
@@ -58,11 +58,12 @@ pub type Stereo = [f32; 2];
 /// 10 ms of the mix.
 pub type Block = [Stereo; BLOCK];
 
-/// Sound of program time `t` is mixed this long after `t`, or one block later, and stamped `t`. The picture of `t` leaves at `t`; a player
-/// lines the two up by their stamps, so lips match whatever this is. A frame of AAC begins 21 ms before it is whole (43
-/// ms at 24 kHz) and leaves its encoder one frame later; RTMP senders hold it for the next picture besides: FFmpeg's
-/// comes up to 40 ms after the picture of its time. 80 ms has that in time without holding the picture, and is less
-/// than any player buffers; 5 ms more are the limiter's ([`limiter::AHEAD`]).
+/// Lag of the sound. Sound of program time `t` is mixed this long after `t`, or one block later, and stamped `t`. The
+/// picture of `t` leaves at `t`; a player synchronises both by their stamps, so lips match whatever the lag is. The lag
+/// must cover late sound: a frame of AAC begins 21 ms before it is complete (43 ms at 24 kHz) and leaves its encoder
+/// one frame later. RTMP senders also hold it for the next picture: FFmpeg's comes up to 40 ms after the picture of its
+/// time. 80 ms is enough for that without holding the picture, and is less than any player buffers. 5 ms more are the
+/// limiter's ([`limiter::AHEAD`]).
 pub const LAG: Duration = Duration::from_millis(85);
 
 /// Time from one attempt to start a broken encoder to the next.
@@ -71,27 +72,27 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Most packets waiting for the thread: 2 s of sixteen feeds with 8 ms frames. It empties the queue every 20 ms.
 const MAX_WAITING: usize = 4096;
 
-/// Most that waits for it at all: of what is no packet only the newest does, and one farewell of each feed.
+/// Most commands that wait: the packets, the newest of every other command, and one farewell of each feed.
 const MAX_COMMANDS: usize = MAX_WAITING + 1024;
 
-/// How long the thread may take to finish when nobody says so: its encoders take a second at most.
+/// Longest time for the thread to finish when the caller gives none: its encoders take a second at most.
 const END: Duration = Duration::from_millis(1200);
 
-/// Longest packet taken, bytes: AAC of eight channels has at most 6 KiB, and what waits is bounded with it.
+/// Longest packet that is accepted, bytes: AAC of eight channels has at most 6 KiB. The limit also bounds the queue.
 const MAX_PACKET: usize = 16 << 10;
 
 /// Dropped packets from one log line to the next: 10 s of one feed.
 const LOG_EVERY: u64 = 500;
 
-/// Where messages to the front go. It must not wait.
+/// The receiver of messages to the front. It must not wait.
 pub type Sink = Arc<dyn Fn(FromWorker) + Send + Sync>;
 
 /// Counters of one feed's sound, from its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SoundStats {
-    /// Times it ran dry.
+    /// Times it ran dry (underruns).
     pub underruns: u64,
-    /// Packets the decoder refused.
+    /// Packets that the decoder refused.
     pub corrupt: u64,
 }
 
@@ -115,12 +116,12 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Starts the program's encoder, whose first sample is number `begin`, counted from room time zero.
+    /// Starts the program's encoder, whose first sample has index `begin`, counted from room time zero.
     fn program(&self, begin: i64, sink: &Sink) -> Result<AacEncoder, AacError> {
         AacEncoder::start(&self.settings, begin, Arc::clone(sink))
     }
 
-    /// The same for a listener.
+    /// Starts a listener's encoder; arguments as for `program`.
     fn listener(&self, number: u32, begin: i64, sink: &Sink) -> Result<OpusEncoder, OpusEncoderError> {
         OpusEncoder::start(&self.opus, &self.settings, number, begin, Arc::clone(sink))
     }
@@ -136,7 +137,7 @@ enum Command {
 }
 
 impl Command {
-    /// Takes the place of an older command that it makes needless.
+    /// Replaces an older command that this one makes unnecessary.
     fn replaces(&mut self, older: &Self) -> bool {
         match (self, older) {
             (Self::Participants(_), Self::Participants(_))
@@ -148,11 +149,11 @@ impl Command {
     }
 }
 
-/// What the thread tells of the feeds.
+/// What the thread reports about the feeds.
 #[derive(Debug, Default)]
 struct Told {
     stats: BTreeMap<Feed, SoundStats>,
-    /// Why nothing of a feed's sound is decoded.
+    /// Why the sound of a feed is not decoded.
     troubles: BTreeMap<Feed, String>,
 }
 
@@ -173,8 +174,8 @@ pub struct Sound {
 }
 
 impl Sound {
-    /// Starts the program's encoder and the thread. Packets and reports go to `sink`, sound from now on, on the time line
-    /// of `clock`.
+    /// Starts the program's encoder and the thread. Packets and reports go to `sink`, with sound from now on, on the
+    /// time line of `clock`.
     pub fn start(clock: Clock, recipe: Recipe, sink: Sink, pulse: Arc<Heartbeat>) -> Result<Self, SoundError> {
         let begin = block_at(clock.now());
         let encoder = recipe.program(begin, &sink)?;
@@ -187,18 +188,19 @@ impl Sound {
         Ok(Self { commands, stats, dropped: AtomicU64::new(0), thread: Some(thread) })
     }
 
-    /// Everyone in the room now; replaces the list before.
+    /// Everyone in the room; replaces the previous list.
     pub fn participants(&self, participants: &[Participant]) {
         self.control(Command::Participants(participants.to_vec()));
     }
 
-    /// Every mix that somebody listens to as Opus; replaces the list before.
+    /// Every mix that is encoded as Opus for a listener; replaces the previous list.
     pub fn listeners(&self, listeners: Vec<Listener>) {
         self.control(Command::Listeners(listeners));
     }
 
-    /// One packet of a feed, sound or config of sound; others are ignored. `playout` is the feed's clock, to which the
-    /// caller has reported the arrival unless it is a replay. Never waits: beyond the bounds the packet is dropped.
+    /// One packet of a feed: sound, or config of sound; others are ignored. `playout` is the feed's playout clock, to
+    /// which the caller has reported the arrival unless the packet is a replay. Never waits: beyond the bounds the
+    /// packet is dropped.
     pub fn packet(&self, feed: Feed, replay: bool, packet: Packet, playout: &Arc<Mutex<Playout>>) {
         let playout = Arc::clone(playout);
         let fits = packet.data.len() <= MAX_PACKET;
@@ -214,32 +216,32 @@ impl Sound {
         }
     }
 
-    /// The feed has ended: it fades within 20 ms and is forgotten.
+    /// The feed has ended: it fades out within 20 ms and is forgotten.
     pub fn forget(&self, feed: Feed) {
         self.control(Command::Forget(feed));
     }
 
-    /// Counters of a feed, at most 100 ms old; zero for one that never sent sound.
+    /// Counters of a feed, at most 100 ms old; zero for a feed that never sent sound.
     pub fn stats(&self, feed: Feed) -> SoundStats {
         lock(&self.stats).stats.get(&feed).copied().unwrap_or_default()
     }
 
-    /// Why nothing of a feed's sound is decoded now, if that is so.
+    /// Why the feed's sound is not decoded now; `None` if it is.
     pub fn trouble(&self, feed: Feed) -> Option<String> {
         lock(&self.stats).troubles.get(&feed).cloned()
     }
 
-    /// False once the thread has ended by itself, which is a defect: the worker should end too.
+    /// False once the thread has ended by itself. That is a defect: the worker should end too.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Tells the thread to finish what is in the encoder, and to end.
+    /// Tells the thread to finish the encoder's content and end.
     pub fn end(&self) {
         self.control(Command::Stop);
     }
 
-    /// Waits for its end, at most until then.
+    /// Waits for its end, at most until the deadline.
     pub fn join(mut self, deadline: Instant) {
         self.join_by(deadline);
     }
@@ -251,7 +253,7 @@ impl Sound {
         }
     }
 
-    /// Control is not lost: there is room for as much of it as there can be.
+    /// Control commands are never lost: the queue has space for all there can be.
     fn control(&self, command: Command) {
         if self.commands.put_newest(command, Command::replaces).is_err() {
             tracing::error!("the sound thread does not take what it is told");
@@ -266,7 +268,7 @@ impl Drop for Sound {
     }
 }
 
-/// First sample of the block that a program time is in.
+/// First sample of the block at this program time.
 fn block_at(time: Timestamp) -> i64 {
     time.nanos() / 10_000_000 * BLOCK as i64
 }

@@ -1,8 +1,8 @@
-//! Opus packets to samples of the mix, and the sound of packets that never came.
+//! Opus decoding with packet loss concealment and in-band FEC.
 //!
-//! A packet that was lost shows in the timestamps of the next one. The last of several is then made from the copy that the
-//! next one carries of it, if it carries one (in-band FEC, RFC 6716 §2.1.7), the others from what was heard before. Nothing
-//! waits for this: what arrives is decoded when it arrives.
+//! A lost packet shows in the timestamps of the next one. The last of several lost packets is decoded from the copy in
+//! the next packet, if it carries one (in-band FEC, RFC 6716 §2.1.7). The others are concealed from the sound before
+//! them. Nothing waits for this: a packet is decoded when it arrives.
 
 use opusic_c::{Channels, Decoder, ErrorCode, SampleRate};
 
@@ -12,27 +12,27 @@ use tilecast_core::media::Timestamp;
 /// Most sound in one packet, samples: 120 ms (RFC 6716 §2.1.4).
 const MAX_PACKET: usize = RATE as usize * 120 / 1000;
 
-/// Most sound made up in one go, samples: four packets of 20 ms. Beyond it libopus goes over to noise, and a longer hole is
-/// honest silence. It also bounds the work that one packet with an odd timestamp can cause.
+/// Longest sound that is concealed at once, samples: four packets of 20 ms. Beyond it libopus changes to noise, and a
+/// longer hole is silence instead. The limit also bounds the work that one packet with an odd timestamp can cause.
 const MAX_CONCEALED: usize = RATE as usize * 80 / 1000;
 
-/// Sound is coded in pieces of this many samples: 2.5 ms.
+/// Granularity of Opus: sound is coded in pieces of this many samples, 2.5 ms.
 const PIECE: usize = RATE as usize / 400;
 
-/// A packet this far behind the sound before it, samples, does not come late: the sender's clock was set back. 1 s.
+/// If a packet is this far behind the sound before it, samples, it is not late: the sender's clock was set back. 1 s.
 const SET_BACK: i64 = RATE as i64;
 
-/// Packets up to this length, bytes, say that the sender rests: a header, and nothing worth coding (RFC 6716 §2.1.9).
+/// Packets up to this length, bytes, announce silence (DTX): a header, and nothing worth coding (RFC 6716 §2.1.9).
 const REST: usize = 2;
 
-/// Where an OpusHead tells the output gain and the mapping family (RFC 7845 §5.1), bytes.
+/// Bytes of the output gain and the mapping family in an OpusHead (RFC 7845 §5.1).
 const HEAD_GAIN: std::ops::Range<usize> = 16..18;
 const HEAD_FAMILY: usize = 18;
 
 /// Why an Opus packet gave no sound.
 #[derive(Debug, thiserror::Error)]
 pub enum OpusError {
-    /// Not a packet, or libopus cannot.
+    /// The bytes are no packet, or libopus cannot decode it.
     #[error("the Opus decoder refuses it: {0:?}")]
     Refused(ErrorCode),
 }
@@ -45,20 +45,20 @@ impl From<ErrorCode> for OpusError {
 
 pub struct Opus {
     decoder: Decoder,
-    /// Presentation time after the last sound decoded.
+    /// Presentation time after the last decoded sound.
     next: Option<Timestamp>,
     rests: bool,
     values: Vec<f32>,
     samples: Vec<Stereo>,
 }
 
-/// True if the stream is of one or two channels, as far as its OpusHead tells; without one it is.
+/// True if the stream has one or two channels, as far as its OpusHead says. A stream without one has.
 pub fn takes(head: Option<&[u8]>) -> bool {
     head.and_then(|head| head.get(HEAD_FAMILY)).is_none_or(|family| *family == 0)
 }
 
 impl Opus {
-    /// Opens a decoder; `head` is the OpusHead, if it came.
+    /// Opens a decoder; `head` is the OpusHead, if one came.
     pub fn open(head: Option<&[u8]>) -> Result<Self, OpusError> {
         let mut decoder = Decoder::new(Channels::Stereo, SampleRate::Hz48000)?;
         if let Some(gain) = head.and_then(|head| head.get(HEAD_GAIN)?.first_chunk().copied()) {
@@ -68,8 +68,8 @@ impl Opus {
         Ok(Self { decoder, next: None, rests: false, values, samples })
     }
 
-    /// Decodes one packet, after what came between it and the one before, and hands the samples to `sink` with the
-    /// presentation time of the first. A packet whose time has been filled already is ignored.
+    /// Decodes one packet after filling the gap to the packet before, and hands the samples to `sink` with the
+    /// presentation time of the first. A packet whose time is filled already is ignored.
     pub fn decode(
         &mut self,
         pts: Timestamp,
@@ -78,7 +78,7 @@ impl Opus {
     ) -> Result<(), OpusError> {
         let length = self.decoder.get_nb_samples(data)?;
         let missing = self.next.map_or(0, |next| samples_between(next, pts));
-        // Senders and gateways round timestamps; half a packet is more than any of them does, and less than a packet.
+        // Senders and gateways round timestamps, by less than half a packet. A lost packet shifts them by a whole one.
         let half = (length / 2) as i64;
         if (-SET_BACK..-half).contains(&missing) {
             return Ok(());
@@ -93,7 +93,7 @@ impl Opus {
         Ok(())
     }
 
-    /// True when the last packet said that the sender rests.
+    /// True when the last packet announced silence (DTX).
     pub fn rests(&self) -> bool {
         self.rests
     }
@@ -112,7 +112,7 @@ impl Opus {
         if guessed > 0 {
             let guessed = self.run(&[], guessed.min(MAX_CONCEALED), false)?;
             sink(next, guessed);
-            // Whatever becomes of the packet itself, this is laid.
+            // Whatever happens to the packet itself, this sound is placed.
             self.next = Some(after(next, self.samples.len()));
         }
         if copied > 0 {
@@ -123,7 +123,8 @@ impl Opus {
         Ok(())
     }
 
-    /// Runs the decoder for `length` samples: of `data`, of the copy in it of the packet before, or of nothing.
+    /// Runs the decoder for `length` samples: from `data`, from the copy of the packet before in `data`, or without
+    /// data.
     fn run(&mut self, data: &[u8], length: usize, copy: bool) -> Result<&[Stereo], OpusError> {
         let values = &mut self.values[..2 * length.min(MAX_PACKET)];
         let decoded = self.decoder.decode_float_to_slice(data, values, copy)?;

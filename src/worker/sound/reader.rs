@@ -1,4 +1,5 @@
-//! Reads a timeline at the feed's own rate, so that sound neither runs dry nor piles up when its clock drifts.
+//! Clock drift compensation (adaptive resampling): reads a timeline at the feed's own rate, so that sound neither runs
+//! dry nor piles up.
 
 use super::{
     BLOCK, Block, RATE, Stereo,
@@ -6,48 +7,51 @@ use super::{
     timeline::{FADE, Timeline},
 };
 
-/// Furthest the reading rate goes from 1 as a rule: a twelfth of a semitone, heard by nobody. Crystals are off by 0.02 % at most,
-/// so nearly all of it is there to follow the playout clock's slews.
+/// Largest usual deviation of the reading rate from 1: a twelfth of a semitone, which nobody hears. Crystals are off by
+/// 0.02 % at most, so nearly all of this range serves to follow the playout clock's slews.
 const MAX_CORRECTION: f64 = 0.005;
 
-/// How quickly an error is corrected, samples: 2 s. A clock 100 ppm off settles 0.2 ms away, and the 1 ms rounding of
-/// RTMP bends the pitch by less than 0.05 %.
+/// Time constant of the correction, samples: 2 s. With a clock 100 ppm off, the error settles at 0.2 ms; RTMP's
+/// rounding to 1 ms changes the pitch by less than 0.05 %.
 const CORRECTION: f64 = 2.0 * RATE as f64;
 
-/// An error up to this is left alone, samples: 2 ms, which nobody sees on lips, and a crystal's 20 ppm take 100 s to. While it is,
-/// samples are read as they lie, or all by one filter. What is corrected is so down to the second figure, 0.2 ms.
+/// An error up to this is not corrected, samples: 2 ms, which nobody sees on lips. A crystal's 20 ppm take 100 s to
+/// reach it. Meanwhile samples are read as they lie, or all by one filter. A correction goes on down to the second
+/// figure, 0.2 ms.
 const SLACK: f64 = 0.002 * RATE as f64;
 const SETTLED: f64 = 0.000_2 * RATE as f64;
 
-/// An error from this on is corrected twice as quickly, samples: 40 ms is where lips are seen to be off (ITU-R BT.1359).
+/// From this error on, the correction is twice as quick, samples: 40 ms is where lips are seen to be off (ITU-R
+/// BT.1359).
 const SEEN: f64 = 0.040 * RATE as f64;
 
-/// An error from this on is made good at once in a pause of speech, where nobody hears it, samples: 5 ms.
+/// From this error on, a pause of speech is used to correct it at once, inaudibly, samples: 5 ms.
 const PAUSED: f64 = 0.005 * RATE as f64;
 
-/// An error beyond this is jumped over, samples: 120 ms, more than what a camera's stamps stray or a picture's longer journey adds.
-/// Less takes 12 s at most, and as a rule the next pause.
+/// A larger error is jumped over, samples: 120 ms, more than stray stamps of a camera or a picture's longer transit
+/// add. A smaller one takes 12 s at most, and usually ends at the next pause.
 const JUMP: f64 = 0.12 * RATE as f64;
 
-/// How much less power than the loudest a pause has, 25 dB, and the power of one whatever was before, −60 dBFS.
+/// Power of a pause relative to the loudest block, −25 dB, and the power below which sound is a pause in any case, −60
+/// dBFS.
 const PAUSE: f32 = 0.003;
 const SILENCE: f32 = 1e-6;
 
-/// Part of its power that the loudest loses in a block: 25 dB in 6 s.
+/// Share of its power that the loudest block loses per block: 25 dB in 6 s.
 const FORGET: f32 = 0.01;
 
 /// Samples that must be there before sound begins or resumes, 20 ms: with less it would stutter while the playout clock
-/// makes room. The clock's allowance for sound leaves that much at every packet's arrival.
+/// raises its delay. The clock's allowance for sound leaves this much at every packet's arrival.
 const CUSHION: f64 = 2.0 * BLOCK as f64;
 
-/// Samples kept behind the place: what the filter and a fade look back at, and how far the place may go back.
+/// Samples kept behind the reading position: for the filter, for a fade, and for a jump back.
 const KEPT: i64 = (TAPS + FADE) as i64 + JUMP as i64;
 
-/// A place in a timeline that moves on with every block.
+/// A reading position in a timeline that advances with every block.
 #[derive(Debug, Default)]
 pub struct Reader {
     place: Option<Place>,
-    /// Power of the loudest block, of late.
+    /// Power of the loudest recent block.
     loudest: f32,
     scratch: Vec<Stereo>,
 }
@@ -58,13 +62,13 @@ struct Place {
     index: f64,
     /// Envelope, 0 to 1: 0 is silence for want of samples.
     envelope: f32,
-    /// True from the first sound to the moment it runs dry.
+    /// True from the first sound until it runs dry.
     sounding: bool,
     /// True while an error is being corrected.
     correcting: bool,
 }
 
-/// What a block was.
+/// The content of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Read {
     /// Sound, at least in part.
@@ -77,7 +81,7 @@ pub enum Read {
 impl Reader {
     /// Reads the next block. `wanted` is the index that is due at its first sample.
     pub fn read(&mut self, timeline: &mut Timeline, wanted: f64, sinc: &Sinc, out: &mut Block) -> Read {
-        // On a sample, so that it need not be made out of those around it.
+        // On a whole sample, so that it need not be interpolated.
         let fresh = Place { index: wanted.round(), envelope: 0.0, sounding: false, correcting: false };
         let mut place = self.place.filter(|place| place.sounding).unwrap_or(fresh);
         let off = wanted - place.index;
@@ -105,12 +109,12 @@ impl Reader {
         read
     }
 
-    /// True from the first sound to the moment it runs dry.
+    /// True from the first sound until it runs dry.
     pub fn sounds(&self) -> bool {
         self.place.is_some_and(|place| place.sounding)
     }
 
-    /// True if everything between two places, and the block after each, is a pause of speech.
+    /// True if everything between two positions, and the block after each, is a pause of speech.
     fn pauses(&mut self, timeline: &Timeline, one: f64, other: f64) -> bool {
         let (from, to) = (one.min(other) as i64, one.max(other) as i64 + BLOCK as i64);
         if from < timeline.first() || to > timeline.next() {
@@ -126,8 +130,7 @@ impl Reader {
         let first = timeline.first() + (TAPS / 2) as i64;
         let base = place.index.floor() as i64 - (TAPS / 2 - 1) as i64;
         let end = place.index + rate * BLOCK as f64;
-        // How far the known samples reach to both sides of each place bounds the envelope, so a fade is over where they
-        // are.
+        // The known samples on both sides of each position bound the envelope, so that a fade is over where they end.
         let known = timeline.next() - (TAPS / 2) as i64;
         if !place.sounding && known as f64 - place.index < CUSHION {
             out.fill([0.0; 2]);
@@ -141,7 +144,7 @@ impl Reader {
             let reach = (known as f64 - index).min(index - first as f64);
             (before + 1.0 / FADE as f32).min((reach / FADE as f64).clamp(0.0, 1.0) as f32)
         };
-        // From here in whole numbers, parts of 2^32 of a sample: 48 000 conversions a second of every feed less.
+        // From here in integers, parts of 2^32 of a sample: this saves 48 000 conversions a second for every feed.
         let (mut at, step) = (fixed(place.index - place.index.floor()), fixed(rate));
         if step == 1 << 32 {
             sinc.shift(&self.scratch, at as u32, out);
@@ -171,7 +174,7 @@ impl Reader {
 
 /// Mean square of both channels.
 fn power(samples: &[Stereo]) -> f32 {
-    // Sums side by side, which is the form the compiler turns into vectors.
+    // Partial sums, the form that the compiler turns into vectors.
     let (chunks, rest) = samples.as_flattened().as_chunks::<8>();
     let mut sums = [0.0_f32; 8];
     for chunk in chunks {
@@ -181,7 +184,7 @@ fn power(samples: &[Stereo]) -> f32 {
     sum / (2 * samples.len()).max(1) as f32
 }
 
-/// What is not negative, in parts of 2^32.
+/// A value that is not negative, in parts of 2^32.
 fn fixed(value: f64) -> u64 {
     (value * (1u64 << 32) as f64) as u64
 }

@@ -1,4 +1,4 @@
-//! The sound thread.
+//! Sound thread: mixes and encodes every 20 ms.
 
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use tilecast_core::{
     media::Timestamp,
 };
 
-/// Blocks mixed in one turn after the machine stood still, so that commands are heard in between: 0.5 s.
+/// Most blocks mixed in one turn after the machine stood still, so that commands are handled in between: 0.5 s.
 const MAX_BLOCKS: usize = 50;
 
-/// Sound later than this is left out: whoever watches has gone on, and an encoder is not to be handed a long standstill at once.
+/// Sound that is later than this is left out: viewers have gone on, and an encoder must not receive a long standstill
+/// at once.
 const MAX_LATE: Duration = Duration::from_secs(1);
 
-/// Blocks that a turn waits for: half the wake-ups, of this thread and of the listeners' encoders, for sound that leaves 5 ms
+/// Blocks of one turn. Two blocks halve the wake-ups of this thread and of the listeners' encoders; sound leaves 5 ms
 /// later on average. No codec's frame is shorter than these 20 ms.
 const TURN_BLOCKS: i64 = 2;
 
@@ -42,7 +43,7 @@ impl Run {
         Self { clock, next: begin, mixer, encoder: Some(encoder), recipe, listeners, failed, sink, stats }
     }
 
-    /// Runs until told to stop or the owner is gone.
+    /// Runs until told to stop, or until the owner is gone.
     pub fn run(mut self, queue: &Mailbox<Command>, beat: &Beat) {
         loop {
             beat.beat();
@@ -66,7 +67,7 @@ impl Run {
     }
 
     fn obey(&mut self, queue: &Mailbox<Command>) -> bool {
-        // Bounded: what is put into the queue meanwhile waits for the next turn.
+        // Bounded: commands that come meanwhile wait for the next turn.
         for command in std::iter::from_fn(|| queue.try_next()).take(super::MAX_WAITING) {
             match command {
                 Command::Participants(participants) => self.mixer.participants(participants),
@@ -88,8 +89,8 @@ impl Run {
         true
     }
 
-    /// Goes on at the present if the last block is too long ago. Encoders count their packets' time from where they began,
-    /// so each begins anew.
+    /// Skips to the present if the last block is too long ago. Encoders count their packets' time from their start, so
+    /// each one is replaced.
     fn skip(&mut self) {
         let now = self.clock.now();
         let late = now.since(time_of(self.next) + LAG);

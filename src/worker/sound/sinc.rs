@@ -1,19 +1,21 @@
-//! Samples between samples: a windowed sinc.
+//! Fractional-delay interpolation: a windowed sinc filter gives the value between two samples.
 
 use wide::f32x4;
 
 use super::Stereo;
 
-/// Samples that one output sample is made of.
+/// Filter taps: samples that one output sample is made of.
 pub const TAPS: usize = 24;
 
-/// Places between two samples for which the filter is kept, a power of two; between those it is interpolated, 95 dB below the signal.
+/// Positions between two samples for which the filter is stored, a power of two. Between those it is interpolated, with
+/// an error 95 dB below the signal.
 const PHASES: usize = 256;
 
-/// Shape of the Kaiser window: with 24 taps, images 60 dB down and flat to 19 kHz (Kaiser, 1974).
+/// Shape of the Kaiser window: with 24 taps, images are 60 dB down and the response is flat to 19 kHz (Kaiser, 1974).
 const BETA: f64 = 6.0;
 
-/// Floats added and multiplied at once. Without being told, the compiler keeps the order of sums and does one at a time.
+/// Floats that are added and multiplied at once. Without this hint the compiler keeps the order of sums and processes
+/// one at a time.
 const LANES: usize = 4;
 
 /// Vectors in a filter: each tap twice, for left and right, as samples lie in memory.
@@ -48,15 +50,15 @@ impl Sinc {
         Self { phases }
     }
 
-    /// The value `fraction`, in parts of 2^32, after `samples[TAPS / 2 - 1]`; `samples` holds at least [`TAPS`].
+    /// The value at `fraction`, in parts of 2^32, after `samples[TAPS / 2 - 1]`; `samples` holds at least [`TAPS`].
     pub fn at(&self, samples: &[Stereo], fraction: u32) -> Stereo {
         let (low, high, between) = self.around(fraction);
         let taps = low.iter().zip(high).map(|(low, high)| *low + (*high - *low) * between);
         sum(taps, samples)
     }
 
-    /// The values `fraction`, in parts of 2^32, after `samples[TAPS / 2 - 1]` and as many after it; `samples` holds at least
-    /// [`TAPS`] more.
+    /// The values at `fraction`, in parts of 2^32, after `samples[TAPS / 2 - 1]` and after the following ones, one for
+    /// each of `out`; `samples` holds at least [`TAPS`] more.
     pub fn shift(&self, samples: &[Stereo], fraction: u32, out: &mut [Stereo]) {
         if fraction == 0 {
             return out.copy_from_slice(&samples[TAPS / 2 - 1..][..out.len()]);
@@ -68,7 +70,7 @@ impl Sinc {
         }
     }
 
-    /// The filters before and after a place between samples, and how far it is from the first to the second.
+    /// The stored filters before and after a position, and how far the position is from the first to the second.
     fn around(&self, fraction: u32) -> (&[f32x4; VECTORS], &[f32x4; VECTORS], f32x4) {
         const REST: u32 = u32::BITS - PHASES.ilog2();
         let phase = (fraction >> REST) as usize;

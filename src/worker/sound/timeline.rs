@@ -1,34 +1,35 @@
-//! One feed's decoded sound, laid on its media time.
+//! Sample buffer by media time: one feed's decoded sound, placed on its media time line.
 
 use std::collections::VecDeque;
 
 use super::{RATE, Stereo};
 use tilecast_core::media::Timestamp;
 
-/// Most sound kept of one feed, samples: the largest playout delay, a long GOP of early sound before slow video, and
-/// what is in the mixer, 3 s and 1.1 MB.
+/// Most sound that is kept of one feed, samples: the largest playout delay, early sound before a long GOP of slow
+/// video, and the mixer's part; 3 s and 1.1 MB.
 const MAX_SAMPLES: usize = 3 * RATE as usize;
 
-/// Timestamps may stray this far from the count of samples and still be the same run of sound, ns. RTMP rounds to 1 ms; senders
-/// that stamp sound by the picture's ticks stray by a whole one; cameras and phones stamp it when they come to it, or twice
-/// alike, up to 100 ms off. The run itself is moved by a few ms to and fro by stamps that are so far off.
+/// Largest deviation of timestamps from the sample count within one run of sound, ns. RTMP rounds to 1 ms. Senders that
+/// stamp sound by the picture's ticks are off by a whole one. Cameras and phones stamp sound when they handle it, or
+/// twice alike, up to 100 ms off. Such stamps move the run itself by a few ms.
 const STRAY: u64 = 140_000_000;
 
-/// Blocks at the beginning of a run whose time is not settled: two stamps that are 100 ms off in either direction are 200 ms apart.
+/// Blocks at the beginning of a run whose time is not settled: two stamps that are 100 ms off in opposite directions
+/// are 200 ms apart.
 const UNSETTLED: i64 = 16;
 
-/// A hole in the timestamps up to this long is laid as silence; beyond it a new run begins.
+/// A hole in the timestamps up to this long is filled with silence; a longer one begins a new run.
 const MAX_HOLE: i64 = 1_000_000_000;
 
-/// Blocks over which the deviation of timestamps is averaged, and the run moved accordingly. RTMP's rounding averages
-/// out to 10 µs, and 100 ms by chance to 4 ms; a sender whose samples come 200 ppm faster than its timestamps say is followed
-/// within 0.6 ms.
+/// Blocks over which the deviation of timestamps is averaged; the run moves by that average. RTMP's rounding averages
+/// out to 10 µs, and random 100 ms to 4 ms. A sender whose samples come 200 ppm faster than its timestamps say is
+/// followed within 0.6 ms.
 const FOLLOW: i64 = 128;
 
-/// Fade at the edges of a hole, samples: 5 ms is short, and no click.
+/// Fade at the edges of a hole, samples: 5 ms is short, and no click is heard.
 pub const FADE: usize = RATE as usize / 200;
 
-/// Samples in a row, each with an index that only rises, and the media time of index 0.
+/// Consecutive samples with rising indices, and the media time of index 0.
 #[derive(Debug, Default)]
 pub struct Timeline {
     samples: VecDeque<Stereo>,
@@ -36,16 +37,16 @@ pub struct Timeline {
     first: i64,
     /// Media time of index 0, ns; `None` before the first sample.
     zero: Option<i64>,
-    /// Blocks laid in this run, whose deviations were averaged.
+    /// Blocks of this run whose deviations were averaged.
     run: i64,
-    /// How much later than where it was laid the last block was stamped, ns.
+    /// How much later than its position the last block was stamped, ns.
     stray: i64,
-    /// True if it ends with the silence of lost sound.
+    /// True if the timeline ends with the silence of lost sound.
     lost: bool,
 }
 
 impl Timeline {
-    /// Lays decoded samples, the first of which has presentation time `pts`, after those before.
+    /// Appends decoded samples, the first of which has presentation time `pts`.
     pub fn push(&mut self, pts: Timestamp, samples: &[Stereo]) {
         let laid = Timestamp::from_units(self.next(), RATE).nanos();
         let zero = self.zero.unwrap_or(pts.nanos().saturating_sub(laid));
@@ -67,14 +68,14 @@ impl Timeline {
         self.append_faded(samples);
     }
 
-    /// Nothing is heard of it now: if its last block was stamped later than it lies, sound is missing before it, and the run
-    /// moves to its time all at once.
+    /// Called while nothing of this timeline is heard. If the last block's stamp is later than its position, sound is
+    /// missing before it, and the run moves to its time at once.
     pub fn settle(&mut self) {
         let late = std::mem::take(&mut self.stray).max(0);
         self.zero = self.zero.map(|zero| zero.saturating_add(late));
     }
 
-    /// Lays silence for sound that was lost, `count` samples of it.
+    /// Appends silence for lost sound, `count` samples.
     pub fn lose(&mut self, count: usize) {
         if self.zero.is_some() {
             self.fade_out();
@@ -124,7 +125,7 @@ impl Timeline {
         Some(since as f64 * f64::from(RATE) / 1e9)
     }
 
-    /// Copies the samples from index `from` into `out`, zeros where there are none.
+    /// Copies the samples from index `from` into `out`, with zeros where there are none.
     pub fn copy(&self, from: i64, out: &mut [Stereo]) {
         out.fill([0.0; 2]);
         let skip = usize::try_from(self.first.saturating_sub(from)).unwrap_or(0).min(out.len());
@@ -138,7 +139,7 @@ impl Timeline {
         }
     }
 
-    /// Lets go of everything before `index`.
+    /// Drops everything before `index`.
     pub fn release(&mut self, index: i64) {
         let count = usize::try_from(index.saturating_sub(self.first)).unwrap_or(0).min(self.samples.len());
         self.samples.drain(..count);

@@ -1,16 +1,16 @@
-//! Listens for speech in one participant's sound.
+//! VAD (voice activity detection): whether one participant's sound is speech.
 //!
-//! A small neural network ([`earshot`], in Rust) says of each 16 ms how likely it is speech. It is deaf to fans, streets,
-//! keyboards and coughs, but takes for speech what is made like it: a hum, a held note, the guests of a café. So a frame counts
-//! only if it stands out from the *background*, which is whatever sounds while nobody speaks, whatever stays level as no
-//! speech does, and speech that never takes a breath, as only a crowd's does.
+//! A small neural network ([`earshot`], in Rust) gives the probability of speech for each 16 ms. It ignores fans,
+//! streets, keyboards and coughs, but takes sounds that resemble speech for speech: a hum, a held note, the guests of a
+//! café. So a frame counts only if it stands out from the *background*. The background is what sounds while nobody
+//! speaks, what stays level as no speech does, and speech without a pause for breath, which only a crowd makes.
 
 use earshot::Detector;
 use wide::f32x4;
 
 use super::Stereo;
 
-/// Samples of the mix to one sample of the detector, which listens at 16 kHz.
+/// Decimation: samples of the mix per sample of the detector, which works at 16 kHz.
 const DECIMATION: usize = 3;
 
 /// Samples of a frame: 16 ms at 16 kHz.
@@ -19,68 +19,71 @@ const FRAME: usize = 256;
 /// Frames in a second.
 const FRAMES_PER_SECOND: f32 = 16_000.0 / FRAME as f32;
 
-/// Length of the filter before decimation: with a Blackman window flat to 5.5 kHz and 50 dB down at 9.5 kHz, so that what folds
-/// back falls where little of speech is.
+/// Length of the low pass before decimation: with a Blackman window it is flat to 5.5 kHz and 50 dB down at 9.5 kHz, so
+/// that aliases fall where speech has little energy.
 const TAPS: usize = 49;
 
-/// The same in vectors, of which the first begins with taps of nothing.
+/// The same in vectors; the first vector begins with zero taps.
 const VECTORS: usize = TAPS.div_ceil(4);
 
-/// Samples that one output sample reaches over.
+/// Samples that one output sample depends on.
 const REACH: usize = VECTORS * 4;
 
-/// Where that filter has lost half, Hz.
+/// Frequency at which the filter has lost half, Hz.
 const CUT: f64 = 7200.0;
 
-/// What the network calls speech from here on keeps a run of speech going.
+/// Probability from which on a run of speech goes on.
 const MAYBE: f32 = 0.5;
 
-/// And from here on it is taken for speech. At 0.5 fast typing in a silent room is; at 0.7 soft syllables are not.
+/// Probability from which on a frame is speech. At 0.5, fast typing in a silent room counts; at 0.7, soft syllables do
+/// not.
 const SPEECH: f32 = 0.6;
 
-/// Frames below [`MAYBE`] in a row that make a pause: 48 ms, shorter than any breath, longer than a doubt.
+/// Frames in a row below [`MAYBE`] that make a pause: 48 ms, shorter than any breath, longer than a momentary doubt.
 const PAUSE: u32 = 3;
 
-/// Frames below it that prove a crowd gone: 480 ms. Six people who talk at once do pause by chance, but never for long.
+/// Frames below [`MAYBE`] that prove that a crowd is gone: 480 ms. Six people who talk at once pause together by
+/// chance, but never for long.
 const GONE: u32 = 30;
 
-/// Speech that goes on this long without a pause, frames, is not one person's: 8 s. People were measured to take a breath every
-/// 6.4 s at the latest, six people at once none in 25 s.
+/// Frames of speech without a pause that one person cannot make: 8 s. In measurements, people took a breath every 6.4 s
+/// at the latest; six people at once made no pause in 25 s.
 const UNBROKEN: u32 = 8 * 1000 / 16;
 
-/// Frames over which a level must stay to be held, 224 ms, and how much it may move, dB: syllables come three to six a second and
-/// move it by ten. A tone that swells in is known before it could pass for 0.35 s of speech, which at its most sensitive takes the
-/// floor.
+/// Frames over which a level must stay to count as held, 224 ms, and how much it may move, dB. Syllables come three to
+/// six a second and move the level by ten. A tone that swells in is recognised before it could pass for 0.35 s of
+/// speech, which takes the floor at the highest sensitivity.
 const HELD: usize = 14;
 const HELD_DB: f32 = 3.0;
 
-/// Frames over which energy is smoothed: 48 ms, two periods of mains hum and more.
+/// Frames over which energy is smoothed: 48 ms, more than two periods of mains hum.
 const SMOOTH: usize = 3;
 
-/// How much speech stands out from something held, and from a crowd, dB. A crowd's own ups and downs reach 10 dB above where its
-/// level is taken to be. From noise the network itself tells speech, as long as that is not the quieter of the two.
+/// How much speech must stand out from a held sound, and from a crowd, dB. A crowd's own variation reaches 10 dB above
+/// its estimated level. The network itself distinguishes speech from noise, as long as speech is not the quieter of the
+/// two.
 const OVER_HELD_DB: f32 = 6.0;
 const OVER_CROWD_DB: f32 = 12.0;
 
-/// How quickly the background falls and rises, share of the way a frame: 160 ms and 0.8 s. It must not climb up the first
-/// syllable, of which the network is not sure yet.
+/// How quickly the background estimate falls and rises, share of the difference per frame: 160 ms and 0.8 s. It must
+/// not follow the first syllable, of which the network is not sure yet.
 const FALL: f32 = 0.1;
 const RISE: f32 = 0.02;
 
-/// How quickly a crowd's level may rise, dB a second: not into one person's long turn.
+/// How quickly a crowd's level may rise, dB a second: it must not follow one person's long turn.
 const CROWD_RISE_DB: f32 = 0.7;
 
-/// Below this nobody would hear it as speech, dBFS: the noise of good microphones.
+/// Level below which nothing counts as audible speech, dBFS: the noise of good microphones.
 const AUDIBLE_DBFS: f32 = -58.0;
 
-/// Gathers sound until it is read as one figure.
+/// Analyses sound until the result is read.
 pub struct Vad {
     taps: [f32x4; VECTORS],
-    /// Samples not decimated yet, mono, behind those that the filter still reaches.
+    /// Mono samples that are not decimated yet, after those that the filter still needs.
     samples: Vec<f32>,
     frame: Vec<i16>,
     detector: Box<Detector>,
-    /// Last sample in and out of the high pass.
+    /// Last input and output of the high pass.
     high_pass: (f32, f32),
     /// Energy of the last frames.
     energies: [f32; SMOOTH],
@@ -88,7 +91,7 @@ pub struct Vad {
     levels: [f32; HELD],
     frames: usize,
     background: Background,
-    /// Frames of speech since the last pause, and frames without since the last with.
+    /// Frames of speech since the last pause, and frames since the last speech.
     run: u32,
     pause: u32,
     counted: u32,
@@ -108,7 +111,7 @@ impl Background {
         dbfs
     }
 
-    /// What stands out from it, dBFS.
+    /// Level that speech must exceed, dBFS.
     fn threshold(self) -> f32 {
         match self {
             Self::Noise(dbfs) => dbfs,
@@ -119,7 +122,7 @@ impl Background {
     }
 }
 
-/// What an ear heard.
+/// The result of the detector.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Impression {
     /// Share of the time that was speech, 0 to 1.
@@ -166,7 +169,7 @@ fn taps() -> [f32x4; VECTORS] {
 }
 
 impl Vad {
-    /// Listens to more samples.
+    /// Takes in more samples.
     pub fn add(&mut self, samples: &[Stereo]) {
         self.samples.extend(samples.iter().map(|[left, right]| (left + right) / 2.0));
         let whole = (self.samples.len() + 1 - REACH) / DECIMATION;
@@ -177,7 +180,7 @@ impl Vad {
                 .zip(&self.taps)
                 .fold(f32x4::ZERO, |sums, (samples, taps)| sums + f32x4::new(*samples) * *taps);
             let sum = sums.reduce_add();
-            // Saturates, and what is no number becomes silence.
+            // Saturates; NaN becomes silence.
             self.frame.push((sum * 32_767.0) as i16);
             if self.frame.len() == FRAME {
                 self.listen();
@@ -187,7 +190,7 @@ impl Vad {
         self.samples.drain(..whole * DECIMATION);
     }
 
-    /// What it heard since the last call.
+    /// The result since the last call.
     pub fn take(&mut self) -> Impression {
         let speech = if self.counted == 0 { 0.0 } else { self.speech as f32 / self.counted as f32 };
         (self.counted, self.speech) = (0, 0);
@@ -211,7 +214,7 @@ impl Vad {
         self.speech += u32::from(likely >= SPEECH && dbfs >= self.background.threshold());
     }
 
-    /// The newest frame's level, smoothed, without what is below speech.
+    /// The newest frame's level, smoothed, without frequencies below speech.
     fn level(&mut self) -> f32 {
         let mut energy = 0.0;
         for sample in &self.frame {

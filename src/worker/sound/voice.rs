@@ -1,4 +1,4 @@
-//! One feed in the mix.
+//! One feed in the mix: decoder, timeline, gain and level.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,17 +22,18 @@ use tilecast_core::{
 /// A change of gain takes this long, samples: 20 ms, no click and no wait.
 const RAMP: usize = RATE as usize / 50;
 
-/// Packets refused in a row after which the decoder is opened anew: some states it does not leave by itself.
+/// Refused packets in a row after which the decoder is opened again: some decoder states do not end by themselves.
 const REOPEN_AFTER: u32 = 8;
 
-/// A feed whose last sound is older than this, in blocks of 10 ms, has none: 2 s, the age at which a picture goes too.
+/// A feed whose last sound is older than this, in blocks of 10 ms, counts as silent: 2 s, the age at which a picture
+/// goes too.
 const SILENT_AFTER: u32 = 200;
 
-/// A feed's decoder, its sound on its media time, and its place in the mix.
+/// A feed's decoder, its sound on its media time line, and its part in the mix.
 pub struct Voice {
-    /// Whose it is now; a feed nobody owns fades away.
+    /// The participant who has this feed now; a feed without one fades out.
     owner: Option<ParticipantId>,
-    /// Whose it is or was last: they do not hear it in their own mix, not even while it fades.
+    /// The present or last participant: this feed is left out of their own mix-minus, even while it fades.
     speaker: Option<ParticipantId>,
     playout: Arc<Mutex<Playout>>,
     codec: Option<AudioCodec>,
@@ -52,7 +53,7 @@ pub struct Voice {
     stats: SoundStats,
 }
 
-/// A gain on its way to another.
+/// A gain in transition.
 #[derive(Debug, Clone, Copy)]
 struct Ramp {
     now: f32,
@@ -105,17 +106,17 @@ impl Voice {
         }
     }
 
-    /// Whose it is now, if anybody's.
+    /// The participant who has this feed now, if any.
     pub fn owner(&self) -> Option<&ParticipantId> {
         self.owner.as_ref()
     }
 
-    /// Whose it is or was last.
+    /// The present or last participant.
     pub fn speaker(&self) -> Option<&ParticipantId> {
         self.speaker.as_ref()
     }
 
-    /// Gives it to somebody, or to nobody.
+    /// Assigns the feed to a participant, or to nobody.
     pub fn set_owner(&mut self, owner: Option<ParticipantId>) {
         if owner.is_some() {
             self.speaker.clone_from(&owner);
@@ -130,30 +131,30 @@ impl Voice {
         }
     }
 
-    /// Fades away, whatever gain is set from now on.
+    /// Fades out, whatever gain is set from now on.
     pub fn leave(&mut self) {
         self.gain.to(0.0);
         (self.leaving, self.owner) = (true, None);
     }
 
-    /// True once it has left and faded.
+    /// True once it has faded out after [`Voice::leave`].
     pub fn is_gone(&self) -> bool {
         self.leaving && self.gain.left == 0
     }
 
-    /// Takes a packet. An error is the first of its kind, worth telling; all are counted.
+    /// Takes in a packet. The first error of each kind is returned; all are counted.
     pub fn packet(&mut self, replay: bool, codec: AudioCodec, packet: Packet) -> Result<(), DecodeError> {
         if self.codec != Some(codec) {
             (self.codec, self.config, self.decoder) = (Some(codec), None, None);
         }
         if packet.role == Role::Config {
             if self.config.as_ref().is_none_or(|old| *old != packet.data) {
-                // A copy: the slice would hold on to everything that was read with it.
+                // A copy: the slice would keep the whole read buffer alive.
                 (self.config, self.decoder) = (Some(Bytes::copy_from_slice(&packet.data)), None);
             }
             return Ok(());
         }
-        // Once live packets came, a replay brings nothing that was not heard.
+        // After live packets, a replay brings nothing new.
         if replay && self.live {
             return Ok(());
         }
@@ -188,7 +189,7 @@ impl Voice {
         decoder.decode(packet.pts, &packet.data, |pts, samples| self.timeline.push(pts, samples))
     }
 
-    /// What is due in the block that begins at program time `at`, as loud as it is heard.
+    /// The sound of the block that begins at program time `at`, with its gain.
     pub fn block(&mut self, at: Timestamp, sinc: &Sinc) -> Block {
         let mut block = [[0.0; 2]; BLOCK];
         match self.read(at, sinc, &mut block) {
@@ -215,13 +216,13 @@ impl Voice {
         wanted.map_or(Read::Nothing, |wanted| self.reader.read(&mut self.timeline, wanted, sinc, block))
     }
 
-    /// What was heard since the last call, before gain; `None` if there is no sound.
+    /// Levels and speech since the last call, before gain; `None` if there is no sound.
     pub fn take_heard(&mut self) -> Option<Heard> {
         let (levels, Impression { speech, noise_dbfs }) = (self.meter.take(), self.ear.take());
         (self.silent < SILENT_AFTER).then_some(Heard { levels, speech, noise_dbfs })
     }
 
-    /// Why none of its packets is decoded now, if that is so.
+    /// Why none of its packets is decoded now; `None` if they are.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Finished pictures of uploads, for whoever paints them.
+//! Image store of the stage: finished pictures of uploads.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use tilecast_core::base::AssetHash;
 
-/// Most bytes of uploads kept: a dozen scenes of full-screen photographs. The front sends only what its templates name.
+/// Most bytes of uploads that are kept: a dozen scenes of full-screen photographs. The front sends only images that its
+/// templates name.
 const MAX_BYTES: usize = 64 << 20;
 
 /// Why an upload is not kept.
@@ -17,7 +18,7 @@ const MAX_BYTES: usize = 64 << 20;
 #[error("the images of this room's layouts take more than {} MiB together: use smaller files", MAX_BYTES >> 20)]
 pub struct TooMuch;
 
-/// The uploads; nothing for one that came and is not kept. Copies share them.
+/// The uploads; `None` for one that came and is not kept. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Assets(Arc<Mutex<HashMap<AssetHash, Option<Bytes>>>>);
 
@@ -27,7 +28,7 @@ impl Assets {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps one until it is forgotten.
+    /// Keeps an image until it is forgotten.
     pub fn keep(&self, hash: AssetHash, file: Bytes) -> Result<(), TooMuch> {
         let mut files = self.lock();
         let size = |(known, file): (&AssetHash, &Option<Bytes>)| {
@@ -35,7 +36,7 @@ impl Assets {
         };
         let others: usize = files.iter().map(size).sum();
         let fits = others + file.len() <= MAX_BYTES;
-        // A copy: the slice would hold on to everything that was read with it.
+        // A copy: the slice would keep the whole read buffer alive.
         files.insert(hash, fits.then(|| Bytes::copy_from_slice(&file)));
         if fits { Ok(()) } else { Err(TooMuch) }
     }
@@ -47,12 +48,12 @@ impl Assets {
         }
     }
 
-    /// The file of that hash.
+    /// The file with that hash.
     pub fn get(&self, hash: AssetHash) -> Option<Bytes> {
         self.lock().get(&hash).cloned().flatten()
     }
 
-    /// Whether it has come, kept or not. A scene may be ahead of its images.
+    /// True if it has come, kept or not. A scene may come before its images.
     pub fn has_come(&self, hash: AssetHash) -> bool {
         self.lock().contains_key(&hash)
     }

@@ -1,6 +1,6 @@
-//! What lies behind every tile: a colour or an image, and whatever of the scene at rest never changes and has nothing but that
-//! behind it. It is painted once and then costs what a plain background costs; only while one ground fades into another is there
-//! another picture every frame.
+//! Backdrop (background layer): a colour or an image behind every tile, with the parts of a scene at rest that never
+//! change and have nothing else behind them. It is painted once, and then costs as little as a plain background. Only
+//! while one backdrop fades into another does each frame need a new picture.
 
 use std::time::Duration;
 
@@ -19,24 +19,24 @@ use tilecast_core::{
 };
 
 pub struct BackdropLayer {
-    /// The newest that is all of one colour.
+    /// The newest backdrop of one colour.
     plain: (Color, Picture),
-    /// What the scene wants, as far as it is drawn.
+    /// The scene's backdrop, as far as it is drawn.
     wanted: Picture,
-    /// What was seen when that changed, and how it fades.
+    /// The backdrop that was visible before the change, and the course of the fade.
     from: Picture,
     course: Course,
-    /// What is seen now.
+    /// The visible backdrop.
     seen: Picture,
     still: bool,
-    /// From one frame to the next.
+    /// Time from one frame to the next.
     frame: Duration,
-    /// Of the pictures between two grounds.
+    /// Buffers of the pictures between two backdrops.
     between: Pool,
     baked: Option<Baked>,
 }
 
-/// A ground with more painted on it.
+/// A backdrop with more painted on it.
 struct Baked {
     bare: Picture,
     strokes: Vec<Stroke<'static>>,
@@ -60,7 +60,7 @@ impl BackdropLayer {
         })
     }
 
-    /// Becomes that of a scene: at once, or by and by. While its image is being drawn it stays what it is.
+    /// Changes to a scene's backdrop, at once or by a fade. While its image is being drawn the old one stays.
     pub fn become_like(
         &mut self,
         backdrop: &Backdrop,
@@ -77,7 +77,7 @@ impl BackdropLayer {
         self.still = self.course.is_over(now);
         self.seen = if self.still { self.wanted.clone() } else { self.mixed(self.course.eased(now))? };
         if self.still {
-            // Holds one picture, not two, until the next change.
+            // Keeps one picture, not two, until the next change.
             self.from = self.wanted.clone();
         }
         Ok(())
@@ -99,7 +99,7 @@ impl BackdropLayer {
         Some(self.plain.1.clone())
     }
 
-    /// So much of what is wanted over what was there.
+    /// The new backdrop over the old one; `part` is the share of the new one.
     fn mixed(&self, part: f64) -> Result<Picture, StageError> {
         let (under, over) = (look(&self.from)?, look(&self.wanted)?);
         let mixed = self.between.draw(|planes| {
@@ -109,8 +109,8 @@ impl BackdropLayer {
         mixed.map_err(|error| StageError::Resources(error.to_string()))
     }
 
-    /// As it lies under the layers of a scene. At rest, layers that can be painted on it for good move from the list onto it:
-    /// those of one colour with nothing but the ground behind them, such as shadows.
+    /// The backdrop under the layers of a scene. At rest, layers that can be painted on it permanently move from the
+    /// list onto it: layers of one colour with only the backdrop behind them, such as shadows.
     pub fn under(&mut self, layers: &mut Vec<Layer<'_>>, rests: bool) -> Result<Picture, StageError> {
         let (bare, rests) = (self.seen.clone(), rests && self.still);
         let mut strokes: Vec<Option<Stroke<'static>>> = Vec::new();
@@ -150,7 +150,7 @@ impl BackdropLayer {
     }
 }
 
-/// True of one and the same picture.
+/// True if both are the same picture in memory.
 fn is(a: &Picture, b: &Picture) -> bool {
     a.buffer.as_ptr() == b.buffer.as_ptr()
 }

@@ -1,4 +1,4 @@
-//! PURE: what a scene must be before any of its numbers reaches C.
+//! PURE. Scene validation: what must hold before any number of a scene reaches C code.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ pub enum SceneError {
     /// Odd, empty, or not wholly on the canvas.
     #[error("{whose} lies at {x},{y} with {width}x{height} px: it must be even and on the canvas", x = rect.x, y = rect.y, width = rect.width, height = rect.height)]
     Rect { whose: String, rect: Rect },
-    /// Two elements of one identity.
+    /// Two elements with the same identity.
     #[error("{0} is there twice")]
     Twice(String),
     /// A number out of range.
@@ -62,7 +62,7 @@ fn place(rect: Rect, radius: u32, opacity: f32, canvas: &Canvas, whose: impl Fn(
     if !fits(rect, canvas) {
         return Err(SceneError::Rect { whose: whose(), rect });
     }
-    // Not-a-number lies in no range.
+    // NaN lies in no range.
     if !(0.0..=1.0).contains(&opacity) {
         return Err(SceneError::Range { whose: whose(), what: "an opacity" });
     }
@@ -85,7 +85,7 @@ fn fits(rect: Rect, canvas: &Canvas) -> bool {
     span(rect.x, rect.width, canvas.width) && span(rect.y, rect.height, canvas.height)
 }
 
-/// Checks the canvas itself.
+/// True if the canvas itself is valid.
 pub fn canvas_is_sane(canvas: &Canvas) -> bool {
     let side = |length: u32, longest: u32| length.is_multiple_of(2) && (16..=longest).contains(&length);
     side(canvas.width, 3840) && side(canvas.height, 2160) && (1..=60).contains(&canvas.fps)

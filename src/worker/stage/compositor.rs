@@ -1,7 +1,7 @@
-//! GStreamer's compositor, driven by hand: one buffer to every pad, one composed frame out.
+//! Video compositor: GStreamer's, driven by hand. Each pad gets one buffer, and one composed frame comes out.
 //!
-//! Buffers are pushed on pads of our own, from the tick's thread: no `appsrc`, so no queue and no thread a tile. The
-//! compositor is not live; it waits for nothing but a buffer on each pad.
+//! Buffers are pushed on pads of our own, from the tick's thread: there is no `appsrc`, so a tile has no queue and no
+//! thread. The compositor is not live; it only waits for a buffer on each pad.
 
 use std::{
     sync::{
@@ -24,22 +24,22 @@ use tilecast_core::{
     media::{Rect, Size},
 };
 
-/// Longest a frame may take. Twice what 64 scaled tiles on a 4K canvas take on a loaded machine of two cores.
+/// Longest time for one frame: twice the time for 64 scaled tiles on a 4K canvas on a loaded machine of two cores.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Composed frames that may wait: the tick takes each before it feeds another.
+/// Composed frames that may wait: the tick takes each frame before it feeds the next.
 const MAX_FRAMES: usize = 2;
 
 /// Why the stage cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum CompositorError {
-    /// The launch text's placeholders.
+    /// A fault in the launch text's placeholders.
     #[error("pipelines/stage.launch: {0}")]
     Launch(#[from] LaunchError),
-    /// The launch text, or GStreamer without the plugins it needs.
+    /// The launch text is invalid, or GStreamer lacks plugins that it needs.
     #[error("pipelines/stage.launch does not build: {0}; is gstreamer1.0-plugins-base installed?")]
     Build(#[from] gst::glib::Error),
-    /// An element that the stage needs by name.
+    /// An element is missing that the stage needs by name.
     #[error("pipelines/stage.launch has no {kind} called {name}")]
     Missing {
         kind: &'static str,
@@ -48,7 +48,7 @@ pub enum CompositorError {
     },
     #[error("the compositor refused: {0}")]
     Refused(String),
-    /// No frame in time.
+    /// No frame came in time.
     #[error("the compositor gave no frame within {PATIENCE:?}")]
     Stalled,
 }
@@ -63,7 +63,7 @@ pub struct Compositor {
     pulse: Arc<Heartbeat>,
 }
 
-/// Where and how a pad's picture appears.
+/// Position and look of a pad's picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Appearance {
     /// px on the canvas
@@ -74,21 +74,22 @@ pub struct Appearance {
     pub alpha: f64,
 }
 
-/// One input of the compositor, for pictures of one size: videoaggregator takes the pictures of all inputs before it notices
-/// that one has changed its caps, and then wants another of each. Dropping it takes it out.
+/// One input of the compositor, for pictures of one size. A change of size needs another input: videoaggregator takes
+/// the pictures of all inputs before it notices that one has changed its caps, and then wants another picture of each.
+/// Dropping an input removes it.
 pub struct Input {
     source: gst::Pad,
     sink: gst::Pad,
     compositor: gst::Element,
     size: Size,
     appearance: Option<Appearance>,
-    /// What was fed last and before that. A pool takes a buffer back only when nobody shares its pixels, and the compositor
-    /// holds on to its share of one until it has the next.
+    /// The last two buffers. A pool takes a buffer back only when nobody shares its pixels, and the compositor holds
+    /// its share until it has the next buffer.
     fed: [Option<gst::Buffer>; 2],
 }
 
 impl Compositor {
-    /// Builds and starts it for a canvas of this size.
+    /// Builds and starts the compositor for a canvas of this size.
     pub fn start(text: &str, canvas: Size, pulse: Arc<Heartbeat>) -> Result<Self, CompositorError> {
         let values = [("width", Value::Number(canvas.width.into())), ("height", Value::Number(canvas.height.into()))];
         let description = launch::fill(text, &values)?;
@@ -103,8 +104,8 @@ impl Compositor {
         Ok(Self { pipeline, compositor, frames, frame: 0, fault, pulse })
     }
 
-    /// Another input for pictures of this size, which must be fed from the next frame on. All inputs of a frame must be there
-    /// before the first of them is fed: the compositor begins when every one it knows of has a picture.
+    /// Adds an input for pictures of this size, which must be fed from the next frame on. All inputs of a frame must
+    /// exist before the first of them is fed: the compositor starts when every input it knows has a picture.
     pub fn input(&self, size: Size) -> Result<Input, CompositorError> {
         let refused = |what: &str| CompositorError::Refused(what.to_owned());
         let sink = self.compositor.request_pad_simple("sink_%u").ok_or_else(|| refused("no more pads"))?;
@@ -117,7 +118,7 @@ impl Compositor {
         Ok(Input { source, sink, compositor: self.compositor.clone(), size, appearance: None, fed: [None, None] })
     }
 
-    /// The frame made of what every input was fed since the last one, used by nobody else. Every input must have been fed once.
+    /// The frame made of all inputs' last pictures. Nobody else uses it. Every input must have been fed once.
     pub fn compose(&mut self) -> Result<gst::Buffer, CompositorError> {
         self.frame += 1;
         self.pulse.compositor.waits(1);
@@ -138,7 +139,8 @@ impl Compositor {
     }
 }
 
-/// Takes every frame off on its way into the sink, which would hold on to it: nobody could paint on it then without copying it.
+/// Takes every frame before it enters the sink. The sink would keep a reference, and then painting on the frame would
+/// need a copy.
 fn take_frames(sink: &gst::Pad) -> Receiver<gst::Buffer> {
     let (frames, taken) = sync_channel(MAX_FRAMES);
     sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
@@ -158,7 +160,7 @@ impl Drop for Compositor {
 }
 
 impl Input {
-    /// Puts it in place; what does not change is not touched.
+    /// Sets the pad's properties; unchanged ones are not touched.
     pub fn appear(&mut self, appearance: Appearance) {
         let before = self.appearance.replace(appearance);
         let differs = |of: fn(&Appearance) -> i64| before.as_ref().is_none_or(|before| of(before) != of(&appearance));
@@ -175,7 +177,7 @@ impl Input {
             self.sink.set_property("height", appearance.rect.height as i32);
         }
         if differs(|a| a.z.into()) {
-            // 0 is the background's.
+            // 0 is the backdrop's.
             self.sink.set_property("zorder", appearance.z.saturating_add(1));
         }
         if before.is_none_or(|before| before.alpha != appearance.alpha) {
@@ -183,7 +185,7 @@ impl Input {
         }
     }
 
-    /// Puts it behind everything else, for good.
+    /// Puts the input behind everything else, permanently.
     pub fn lie_behind(&mut self, rect: Rect) {
         self.appear(Appearance { rect, z: 0, alpha: 1.0 });
         self.sink.set_property("zorder", 0u32);
@@ -194,11 +196,11 @@ impl Input {
         self.size
     }
 
-    /// Its picture for frame number `frame`, of its size.
+    /// Pushes the picture, of the input's size, for frame number `frame`.
     pub fn feed(&mut self, picture: &Picture, frame: u64) -> Result<(), CompositorError> {
         self.fed.swap(0, 1);
         self.fed[0] = Some(picture.buffer.clone());
-        // Shares the pixels; only the time is this frame's own.
+        // The buffer shares the pixels; only the timestamp is this frame's own.
         let mut buffer = picture.buffer.clone();
         let own = buffer.make_mut();
         own.set_pts(gst::ClockTime::from_seconds(frame));
@@ -228,7 +230,8 @@ mod tests {
         let text = launch::builtin("stage").expect("it is built in");
         let mut compositor =
             Compositor::start(text, Size { width: 64, height: 64 }, Arc::default()).expect("it starts");
-        // So large that the allocator never hands out the same memory again: what was written is seen in a used buffer alone.
+        // So large that the allocator never hands out the same memory again: old content is seen only in a reused
+        // buffer.
         let size = Size { width: 6000, height: 4000 };
         let pool = Pool::new(size).expect("a pool");
         let mut input = compositor.input(size).expect("an input");

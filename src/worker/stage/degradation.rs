@@ -1,38 +1,40 @@
-//! PURE: what a room does without while its machine is too slow for it, and when it has it back.
+//! PURE. Degradation ladder (load shedding): what a room does without while its machine is too slow, and when it gets
+//! it back.
 //!
-//! One step down after two bad seconds in a row, one step up after a calm while. A step up that turns out to be too early
-//! makes the next while longer, so that a machine that is a little too slow does not go up and down for ever.
+//! There is one step down after two bad seconds in a row, and one step up after a calm time. A step up that was too
+//! early makes the next calm time longer, so that a machine that is slightly too slow does not go up and down for ever.
 
 use std::time::Duration;
 
 use tilecast_core::media::Timestamp;
 
-/// What frames are counted over.
+/// Time over which frames are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Part of a window's frames that must be missed for it to be bad: one or two are a moment's disturbance.
+/// Share of missed frames that makes a window bad: one or two frames are a short disturbance.
 const BAD: f64 = 0.1;
 
-/// Bad windows in a row before a step down. Half a second of something else on the machine is none of the room's business.
+/// Bad windows in a row before a step down. Half a second of other load on the machine is no reason.
 const BAD_WINDOWS: u32 = 2;
 
 /// Time without a bad window before a step up, at first and at most.
 const CALM: Duration = Duration::from_secs(10);
 const LONGEST_CALM: Duration = Duration::from_secs(160);
 
-/// What is done without, the least missed first. The tile of whoever speaks is not touched before the program itself is.
+/// The steps, in the order in which they are taken: what viewers miss least comes first. A speaker's tile is not
+/// touched before the program itself is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Small tiles of those who do not speak move at half their rate.
+    /// Small tiles of people who do not speak move at half their rate.
     SmallTiles,
-    /// The program is encoded with the next quicker preset.
+    /// The program is encoded with the next faster preset.
     Preset,
-    /// The program has half its rate.
+    /// The program has half its frame rate.
     Rate,
 }
 
 impl Step {
-    /// What it means, for the operator.
+    /// The step in words, for the operator.
     pub fn says(self) -> &'static str {
         match self {
             Self::SmallTiles => "small tiles move at half their rate",
@@ -45,9 +47,9 @@ impl Step {
 /// A step that was taken.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Change {
-    /// Down: this is done without from now on, since so large a part of the frames was missed.
+    /// A step down: this is left out from now on, since this share of the frames was missed.
     Down(Step, f64),
-    /// Up: this is back.
+    /// A step up: this is back.
     Up(Step),
 }
 
@@ -55,7 +57,7 @@ pub enum Change {
 #[derive(Debug)]
 pub struct Degradation {
     steps: Vec<Step>,
-    /// How many of the steps are taken.
+    /// Number of steps that are taken.
     level: usize,
     window: Timestamp,
     made: u64,
@@ -64,24 +66,24 @@ pub struct Degradation {
     /// Since when no window was bad.
     calm: Timestamp,
     patience: Duration,
-    /// When a step was undone last.
+    /// When a step was last undone.
     climbed: Option<Timestamp>,
 }
 
 impl Degradation {
-    /// All of the steps, or all but the preset's, and none taken.
+    /// All steps, or all but the preset's; none is taken.
     pub fn new(preset: bool, now: Timestamp) -> Self {
         let mut steps = vec![Step::SmallTiles, Step::Preset, Step::Rate];
         steps.retain(|step| preset || *step != Step::Preset);
         Self { steps, level: 0, window: now, made: 0, missed: 0, bad: 0, calm: now, patience: CALM, climbed: None }
     }
 
-    /// How many steps are taken.
+    /// Number of steps that are taken.
     pub fn level(&self) -> usize {
         self.level
     }
 
-    /// Whether this one is.
+    /// True if this step is taken.
     pub fn has(&self, step: Step) -> bool {
         self.steps[..self.level].contains(&step)
     }
@@ -91,12 +93,12 @@ impl Degradation {
         self.made += 1;
     }
 
-    /// So many were not, though they were to be.
+    /// This many frames were due and not made.
     pub fn missed(&mut self, frames: u64) {
         self.missed += frames;
     }
 
-    /// What is to change, at most one step.
+    /// The change to make now, at most one step.
     pub fn judge(&mut self, now: Timestamp) -> Option<Change> {
         if now.since(self.window) < WINDOW {
             return None;
@@ -129,7 +131,7 @@ impl Degradation {
     fn up(&mut self, now: Timestamp) -> Option<Change> {
         self.calm = now;
         let Some(level) = self.level.checked_sub(1) else {
-            // Nothing was done without for a while: what was learnt of this machine is of the past.
+            // Nothing was left out for a while, so earlier experience with this machine no longer counts.
             self.patience = CALM;
             return None;
         };
@@ -139,7 +141,7 @@ impl Degradation {
     }
 }
 
-/// The next quicker of x264's presets; `None` for the quickest, and for what is no preset of x264's.
+/// The next faster preset of x264; `None` for the fastest, and for other presets.
 pub fn quicker(preset: &str) -> Option<&'static str> {
     const PRESETS: [&str; 10] =
         ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"];
@@ -151,7 +153,7 @@ pub fn quicker(preset: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// A room on simulated time: at each second a part of its 30 frames is missed.
+    /// A room on simulated time: in each second some of its 30 frames are missed.
     struct Run {
         degradation: Degradation,
         second: i64,

@@ -1,4 +1,4 @@
-//! Everything that takes longer to draw than a tick has time for, drawn on a thread of its own: cards, words, images.
+//! Drawing thread (render thread): draws cards, words and images, which take longer than a tick has time for.
 
 use std::{io, sync::Arc};
 
@@ -18,46 +18,46 @@ use tilecast_core::{
     media::{Size, Timestamp},
 };
 
-/// Things that may wait to be drawn: a card and a label for every tile, and every overlay, of a scene and of the one before.
+/// Most drawings that may wait: a card and a label for every tile, and every overlay, of a scene and of the one before.
 const MAX_WAITING: usize = 4 * MAX_TILES + 2 * MAX_OVERLAYS;
 
-/// What is to be drawn. The same subject always looks the same.
+/// A drawing that is wanted. Equal subjects look the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// Of somebody whose camera is off.
+    /// A participant's placeholder card.
     Card {
         name: String,
         /// px, even
         size: Size,
         background: Color,
-        /// What the tile makes needless.
+        /// The parts that the tile makes unnecessary.
         style: CardStyle,
     },
     /// A label or a caption.
     Words {
-        /// How it is set; its parts do not count.
+        /// The text style; its parts are not used.
         style: Text,
         said: String,
-        /// Before the words of a label; none of an overlay's.
+        /// Badges before the words of a label; `None` for an overlay.
         badges: Option<Vec<Badge>>,
-        /// What it has to fit in, px.
+        /// Space that the words must fit into, px.
         room: Size,
     },
     Image {
         asset: AssetHash,
-        /// How it meets its rectangle.
+        /// How the image is fitted to its rectangle.
         fit: Fit,
         /// px, even
         size: Size,
     },
-    /// An uploaded image behind everything.
+    /// An uploaded image as the backdrop.
     Backdrop {
         asset: AssetHash,
-        /// How it meets the canvas.
+        /// How the image is fitted to the canvas.
         fit: Fit,
-        /// Where the image is clear.
+        /// Colour where the image is transparent.
         color: Color,
-        /// Of the canvas, px.
+        /// Size of the canvas, px.
         size: Size,
     },
 }
@@ -80,19 +80,19 @@ impl Subject {
     }
 }
 
-/// What came of it.
+/// The result of a drawing.
 #[derive(Debug, Clone)]
 pub enum Drawn {
-    /// Opaque, for the compositor.
+    /// An opaque picture for the compositor.
     Picture(Picture),
-    /// To be painted over something.
+    /// A sheet with alpha, to be painted over something.
     Sheet(Arc<Sheet>),
     /// There is nothing to see.
     Nothing,
 }
 
 impl Drawn {
-    /// Memory it takes, bytes.
+    /// Memory of the result, bytes.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Picture(picture) => picture.size.width as usize * picture.size.height as usize * 3 / 2,
@@ -109,7 +109,7 @@ pub struct DrawThread {
 }
 
 impl DrawThread {
-    /// Starts the thread; `done` is called on it with whatever is finished.
+    /// Starts the thread; `done` is called on it with each result.
     pub fn start(
         assets: Assets,
         out: Out,
@@ -126,7 +126,7 @@ impl DrawThread {
         Ok(Self { assets: known, helper: Helper::start("artist", MAX_WAITING, now, begin)? })
     }
 
-    /// Asks for a drawing; false, to ask again later, when too many are waiting already or what it shows has not come yet.
+    /// Asks for a drawing. False when too many are waiting or the upload has not come yet; the caller asks again.
     pub fn ask(&self, subject: Subject) -> bool {
         if subject.asset().is_some_and(|asset| !self.assets.has_come(asset)) {
             return false;
@@ -134,7 +134,7 @@ impl DrawThread {
         self.helper.ask(subject)
     }
 
-    /// Looks after the thread: what it did not finish if it was lost, and what to tell the operator.
+    /// Checks the thread: what was lost with it, and what to tell the operator.
     pub fn look(&mut self, now: Timestamp) -> Option<(Option<Subject>, String)> {
         let (subject, how) = self.helper.look(now)?;
         let what = match &subject {
@@ -153,7 +153,7 @@ impl DrawThread {
 }
 
 struct Studio {
-    /// Loaded for the first words: looking for fonts takes longer than drawing.
+    /// Loaded for the first words: searching for fonts takes longer than drawing.
     fonts: Option<Fonts>,
     assets: Assets,
     out: Out,
@@ -216,7 +216,7 @@ impl Studio {
     }
 }
 
-/// One colour, nothing else.
+/// A picture of one colour.
 pub fn plain(size: Size, color: Color) -> Option<Picture> {
     picture(size, |planes| planes.fill(color))
 }

@@ -1,14 +1,15 @@
-//! What the drawing thread has drawn, kept for as long as it is shown and a while longer.
+//! Drawing cache (render cache): keeps drawings while they are shown, and for a while after.
 
 use std::collections::{HashMap, HashSet};
 
 use super::draw_thread::{DrawThread, Drawn, Subject};
 use tilecast_core::media::Timestamp;
 
-/// Most bytes of drawings kept: two dozen full-screen images at 720p, four at 4K, and everything else a scene can hold.
+/// Most bytes of drawings that are kept: two dozen full-screen images at 720p or four at 4K, and everything else a
+/// scene can hold.
 const MAX_BYTES: usize = 96 << 20;
 
-/// Drawings by what they show.
+/// Drawings by their subject.
 pub struct DrawingCache {
     draw_thread: DrawThread,
     kept: HashMap<Subject, Kept>,
@@ -21,7 +22,7 @@ pub struct DrawingCache {
 struct Kept {
     drawn: Drawn,
     used: u64,
-    /// Bytes that it would have taken when there was no room for it.
+    /// Bytes of the drawing that did not fit.
     refused: Option<usize>,
 }
 
@@ -34,7 +35,7 @@ impl DrawingCache {
         Self { draw_thread, kept: HashMap::new(), asked: HashSet::new(), bytes: 0, most, now: 0 }
     }
 
-    /// The drawing if it is there; else it is asked for.
+    /// The drawing if it is there; otherwise it is requested.
     pub fn get(&mut self, subject: &Subject) -> Option<Drawn> {
         if let Some(kept) = self.kept.get_mut(subject) {
             kept.used = self.now;
@@ -49,7 +50,7 @@ impl DrawingCache {
         None
     }
 
-    /// Takes what the drawing thread has finished. False if there is no room for it beside what is on the stage.
+    /// Adds a finished drawing. False if there is no space for it beside the visible ones.
     pub fn put(&mut self, subject: Subject, drawn: Drawn) -> bool {
         self.asked.remove(&subject);
         let bytes = drawn.bytes();
@@ -66,7 +67,8 @@ impl DrawingCache {
         self.now += 1;
     }
 
-    /// Looks after the drawing thread: what to tell the operator if a drawing was lost. It is not asked for again.
+    /// Checks the drawing thread: what to tell the operator if a drawing was lost. A lost drawing is not requested
+    /// again.
     pub fn look(&mut self, now: Timestamp) -> Option<String> {
         let (lost, text) = self.draw_thread.look(now)?;
         if let Some(subject) = lost {
@@ -75,7 +77,8 @@ impl DrawingCache {
         Some(text)
     }
 
-    /// Lets go of what has not been shown for longest, but of nothing that is shown. False if so many bytes do not fit then.
+    /// Drops the drawings that were not shown for longest, but no visible one. False if this many bytes still do not
+    /// fit.
     fn makes_room(&mut self, bytes: usize) -> bool {
         while self.bytes + bytes > self.most || self.kept.len() > MAX_KEPT {
             let unused = self.kept.iter().filter(|(_, kept)| kept.used + 1 < self.now);
@@ -90,10 +93,10 @@ impl DrawingCache {
     }
 }
 
-/// Most drawings kept, however small: every second of a clock is another.
+/// Most drawings that are kept, however small: each second of a clock is another drawing.
 const MAX_KEPT: usize = 1024;
 
-/// Ticks from one look for room for a drawing that did not fit to the next: about a second.
+/// Ticks between two checks for space for a drawing that did not fit: about a second.
 const LOOK_AGAIN: u64 = 32;
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! Everything that is painted over what the compositor made: round corners, lines, shadows, labels, overlays.
+//! Decorations (overlay painting): round corners, lines, shadows, labels and overlays are painted over the composed
+//! frame.
 //!
-//! The compositor copies pictures and knows neither transparency nor round corners; with pixel formats that it could do both
-//! in, it takes thirty times as long. So only the small rectangles where there is more to see than pictures are painted
-//! again, each from the ground up in the order of the scene, which keeps whatever lies over them in front of them.
+//! The compositor copies pictures and does neither transparency nor round corners; with pixel formats in which it
+//! could, it would take thirty times as long. So only the small rectangles with more than pictures are painted again,
+//! each from the backdrop up in the order of the scene. Everything that lies over a decoration stays in front of it.
 
 use std::sync::Arc;
 
@@ -21,22 +22,22 @@ use tilecast_core::{
     media::{Rect, Size},
 };
 
-/// Most rectangles painted one by one; of more, the whole canvas is painted instead: 64 tiles with four corners, four edges and
-/// a label each are fewer.
+/// Most rectangles that are painted one by one; beyond it, the whole canvas is painted. 64 tiles with four corners,
+/// four edges and a label each have fewer.
 const MAX_CLIPS: usize = 1024;
 
-/// A stroke, and whether the compositor has made all of it but its corners.
+/// A stroke. `composed` is true if the compositor has made all of it except its corners.
 pub struct Layer<'a> {
     pub stroke: Stroke<'a>,
     /// True for a participant's picture.
     pub composed: bool,
 }
 
-/// The pictures of a frame's tiles, held while they are looked at; none where there is nothing to paint.
+/// The pictures of a frame's tiles, mapped for reading; empty where there is nothing to paint.
 pub struct Faces(Vec<Option<Looked>>);
 
 impl Faces {
-    /// Looks at what the tiles show.
+    /// Maps the pictures of the tiles.
     pub fn look(placed: &[Placed<'_>], tiles: &Tiles) -> Result<Self, StageError> {
         if !placed.iter().any(is_dressed) {
             return Ok(Self(Vec::new()));
@@ -46,7 +47,7 @@ impl Faces {
         Ok(Self(placed.iter().map(face).collect::<Result<_, _>>()?))
     }
 
-    /// Everything in the scene, back to front, but for its ground.
+    /// Every layer of the scene, back to front, except the backdrop.
     pub fn layers<'a>(&'a self, placed: &[Placed<'_>], tiles: &'a Tiles, contents: &'a Contents) -> Vec<Layer<'a>> {
         let (mut layers, mut strokes) = (Vec::new(), Vec::new());
         for (placed, face) in placed.iter().zip(&self.0) {
@@ -67,12 +68,12 @@ impl Faces {
     }
 }
 
-/// Gives access to a picture.
+/// Maps a picture for reading.
 pub fn look(picture: &Picture) -> Result<Looked, StageError> {
     picture.look().ok_or_else(|| StageError::Resources("a picture cannot be read".to_owned()))
 }
 
-/// True if there is more to see of it than its picture in a rectangle.
+/// True if the tile has more than its picture in a rectangle.
 fn is_dressed(placed: &Placed<'_>) -> bool {
     placed.tile().is_none_or(|tile| {
         let lines = tile.border.is_some() || tile.highlight.is_some() || tile.shadow.is_some();
@@ -87,7 +88,7 @@ pub struct Painter {
 }
 
 impl Painter {
-    /// The composed frame with all of the layers over `ground` that the compositor cannot make.
+    /// The composed frame with all layers over `ground` that the compositor cannot make.
     pub fn dress(
         &mut self,
         composed: gst::Buffer,
@@ -109,7 +110,7 @@ impl Painter {
         painted.map_err(|error| StageError::Resources(error.to_string()))
     }
 
-    /// Finds where there is more to see than the compositor made: all of a stroke, or the corners of what is composed already.
+    /// Finds the areas where the compositor's frame is not enough: a whole stroke, or the corners of a composed one.
     fn find(&mut self, canvas: Rect, layers: &[Layer<'_>]) {
         let clips = &mut self.clips;
         clips.clear();
@@ -134,17 +135,17 @@ impl Painter {
     }
 }
 
-/// What overlays hold, the newest that was drawn, kept while another is drawn.
+/// The newest drawn content of each overlay, kept while another is drawn.
 #[derive(Default)]
 pub struct Contents(Vec<(String, Content, Arc<Sheet>)>);
 
 impl Contents {
-    /// Forgets those of overlays that are gone.
+    /// Forgets the content of overlays that are gone.
     pub fn keep<'a>(&mut self, overlays: impl Iterator<Item = &'a Overlay> + Clone) {
         self.0.retain(|(id, content, _)| overlays.clone().any(|there| there.id == *id && there.content == *content));
     }
 
-    /// Looks for what an overlay holds, `size` px large when it rests.
+    /// Updates the content of an overlay, which is `size` px large at rest.
     pub fn update(&mut self, overlay: &Overlay, size: Size, utc: i64, drawings: &mut DrawingCache) {
         let subject = match &overlay.content {
             Content::Plain => return,

@@ -1,9 +1,9 @@
-//! Ticks, tiles and the compositor: one composed frame a tick, to the encoder.
+//! The stage (compositor loop): ticks, tiles and the compositor. Each tick gives one composed frame to the encoder.
 //!
-//! Owns the tick's thread and, through it, the compositor, what is painted over its frames, the video encoder, the drawing thread and
-//! the snapshots. Never waits for a
-//! participant: a tick takes what is ready. A tick at which the encoder is behind is left out and counted. Ends by
-//! [`Stage::end`], or by itself when GStreamer fails, which ends the worker.
+//! The stage owns the tick's thread and, through it, the compositor, the painting over its frames, the video encoder,
+//! the drawing thread and the snapshots. It never waits for a participant: a tick takes what is ready. When the encoder
+//! is behind, the tick is left out and counted. The stage ends by [`Stage::end`], or by itself when GStreamer fails,
+//! which ends the worker.
 
 mod assets;
 mod backdrop;
@@ -49,17 +49,17 @@ use tilecast_core::{
     media::Timestamp,
 };
 
-/// Commands that may wait for a tick: as many drawings as may be asked for, and of everything else the newest.
+/// Most commands that wait for a tick: as many drawings as may be requested, and the newest of everything else.
 const MAX_COMMANDS: usize = 1024;
 
-/// Why there is no stage (any more).
+/// Why the stage does not start, or has ended.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     #[error(transparent)]
     Compositor(#[from] CompositorError),
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// Threads or buffers could not be had.
+    /// No threads or buffers were available.
     #[error("the stage cannot start: {0}")]
     Resources(String),
     #[error("the stage's thread panicked")]
@@ -69,63 +69,63 @@ pub enum StageError {
 /// One participant as the stage knows them.
 #[derive(Debug, Clone)]
 pub struct Person {
-    /// What a card says.
+    /// The name on a card.
     pub name: String,
-    /// Where pictures come from, if they are connected.
+    /// The feed of the pictures, if the participant is connected.
     pub video: Option<Arc<FeedVideo>>,
-    /// Their sound is kept out of the program.
+    /// The participant's sound is kept out of the program.
     pub muted: bool,
 }
 
-/// Who is heard and whose connection is bad.
+/// Who is speaking, and whose connection is bad.
 pub type States = HashMap<ParticipantId, State>;
 
 /// Everyone in the room.
 pub type People = HashMap<ParticipantId, Person>;
 
-/// What the stage is told.
+/// Messages to the stage.
 pub enum Command {
     /// Everyone in the room now.
     People(People),
-    /// Another scene, already checked.
+    /// Another scene; it is checked already.
     Scene {
         scene: Scene,
-        /// How the change takes place.
+        /// How the change is animated.
         transition: Transition,
-        /// The program time it begins at; `None` is the next tick.
+        /// The program time at which the change begins; `None` is the next tick.
         at: Option<Timestamp>,
     },
     /// Target rate of the program's video, kbit/s.
     Bitrate(u32),
     /// The next frame is to be a keyframe.
     Keyframe,
-    /// The newest frame is to be sent as JPEG under this number.
+    /// Send the newest frame as JPEG under this number.
     Snapshot(u64),
-    /// Who is heard and whose connection is bad now; replaces what was said before.
+    /// Who is speaking, and whose connection is bad; replaces the previous states.
     States(States),
-    /// From the drawing thread.
+    /// A result of the drawing thread.
     Drawn(Subject, Drawn),
     Stop,
 }
 
-/// What the stage did.
+/// Timing statistics of the stage.
 #[derive(Debug, Default)]
 pub struct Timings {
     /// Frames composed since the start.
     pub frames: u64,
     /// Ticks without a frame since the start.
     pub missed: u64,
-    /// Times from tick to composed frame since last asked.
+    /// Times from tick to composed frame since the last call.
     pub compose: Vec<Duration>,
-    /// Times from composed to encoded frame since last asked.
+    /// Times from composed to encoded frame since the last call.
     pub encode: Vec<Duration>,
 }
 
-/// Why the stage has ended by itself, once it has.
+/// Why the stage has ended by itself, if it has.
 type Failure = Arc<Mutex<Option<StageError>>>;
 
-/// Ends the link however the stage ends, and before anything of it is taken apart, which may hang: a worker without a stage is of no
-/// use.
+/// Ends the link however the stage ends, and before its parts are taken down, which may hang: a worker without a stage
+/// is of no use.
 struct EndsLink {
     out: Out,
     failure: Failure,
@@ -155,10 +155,10 @@ pub struct Stage {
 }
 
 impl Command {
-    /// Takes the place of an older command that it makes needless.
+    /// Replaces an older command that this one makes unnecessary.
     fn replaces(&mut self, older: &Self) -> bool {
         match (self, older) {
-            // A scene that waits leaves its time to the next, wherever it waits.
+            // A waiting scene leaves its time to the next one, wherever it waits.
             (Self::Scene { at, .. }, Self::Scene { at: before, .. }) => {
                 *at = at.or(*before);
                 true
@@ -174,14 +174,14 @@ impl Command {
 }
 
 impl Stage {
-    /// Starts ticking, with an empty scene. When it fails later, it ends the link.
+    /// Starts ticking with an empty scene. When the stage fails later, it ends the link.
     pub fn start(settings: &Settings, clock: Clock, out: &Out, pulse: Arc<Heartbeat>) -> Result<Self, StageError> {
         let commands = Arc::new(Mailbox::new(MAX_COMMANDS));
         let timings = Arc::<Mutex<Timings>>::default();
         let assets = Assets::default();
         let from_artist = Arc::clone(&commands);
         let draw_thread = DrawThread::start(assets.clone(), out.clone(), clock.now(), move |subject, drawn| {
-            // There is room for as many as are asked for.
+            // There is space for as many as are requested.
             let _ = from_artist.put(Command::Drawn(subject, drawn));
         });
         let resources = |error: io::Error| StageError::Resources(error.to_string());
@@ -190,7 +190,7 @@ impl Stage {
         let failure = Failure::default();
         let link = EndsLink { out: out.clone(), failure: Arc::clone(&failure) };
         let work = move || {
-            // In this order, so that the link ends first also when there is a panic.
+            // In this order, so that the link ends first even after a panic.
             let (mut thread, link) = (thread, link);
             if let Err(error) = thread.run() {
                 link.fail(error);
@@ -201,37 +201,37 @@ impl Stage {
         Ok(Self { commands, timings, assets, failure, thread })
     }
 
-    /// Tells it something; it is done at the next tick. Never waits.
+    /// Sends a command, which takes effect at the next tick. Never waits.
     pub fn tell(&self, command: Command) {
         if self.commands.put_newest(command, Command::replaces).is_err() {
-            // Only requests for snapshots pile up, which nobody waits for any more.
+            // Only requests for snapshots pile up, and nobody waits for those any more.
             tracing::debug!("the stage is told too much and misses something");
         }
     }
 
-    /// Where uploaded images are kept for it.
+    /// The stage's store of uploaded images.
     pub fn assets(&self) -> &Assets {
         &self.assets
     }
 
-    /// What it did since last asked.
+    /// Timing statistics since the last call.
     pub fn take_timings(&self) -> Timings {
         let mut timings = self.timings.lock().unwrap_or_else(PoisonError::into_inner);
         let (compose, encode) = (std::mem::take(&mut timings.compose), std::mem::take(&mut timings.encode));
         Timings { frames: timings.frames, missed: timings.missed, compose, encode }
     }
 
-    /// Why it has ended, if it has.
+    /// Why the stage has ended, if it has.
     pub fn failure(&self) -> Option<StageError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Tells it to finish what is in the encoder.
+    /// Tells the stage to finish the encoder's content and end.
     pub fn end(&self) {
         self.tell(Command::Stop);
     }
 
-    /// Waits for its end, at most until then.
+    /// Waits for its end, at most until the deadline.
     pub fn join(self, deadline: Instant) -> Result<(), StageError> {
         let joined = leavers::join_by("stage", self.thread, deadline);
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -1,4 +1,4 @@
-//! PURE: where everything is at a moment: at rest in a scene, or on the way to it.
+//! PURE. Animation: where everything lies at a moment, at rest in a scene or in transition to it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tilecast_core::{
     media::{Size, Timestamp},
 };
 
-/// A transition under way.
+/// A running transition.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Course {
     began: Timestamp,
@@ -18,13 +18,14 @@ pub struct Course {
 }
 
 impl Course {
-    /// Sets out when the frame at `now` is made. The frame before it, `frame` earlier, was the last at the start, so that this
-    /// one is on the way already: a change is seen a frame sooner than it would be if the way began here.
+    /// Begins a transition with the frame that is made at `now`. The frame before it, `frame` earlier, was the last one
+    /// at rest, so that this frame moves already: viewers see the change one frame sooner than if the transition began
+    /// now.
     pub fn begin(now: Timestamp, frame: Duration, transition: Transition) -> Self {
         Self { began: now - frame, transition }
     }
 
-    /// How long it takes, and how its speed changes.
+    /// Its duration, and how its speed changes.
     pub fn transition(&self) -> Transition {
         self.transition
     }
@@ -34,7 +35,7 @@ impl Course {
         self.progress(now) >= 1.0
     }
 
-    /// How much of the way is done, 0 to 1.
+    /// Progress of the movement, 0 to 1.
     pub fn eased(&self, now: Timestamp) -> f64 {
         self.transition.easing.at(self.progress(now))
     }
@@ -45,50 +46,50 @@ impl Course {
     }
 }
 
-/// The scene now, the one it comes from, and the one that waits for its time.
+/// The present scene, the one before it, and the one that waits for its time.
 #[derive(Debug, Default)]
 pub struct Motion {
     from: Scene,
     to: Scene,
     course: Course,
-    /// From one frame to the next.
+    /// Time from one frame to the next.
     frame: Duration,
     waiting: Option<(Scene, Transition, Option<Timestamp>)>,
 }
 
 impl Motion {
-    /// Nothing is there yet but a background; there is another frame every `frame`.
+    /// An empty scene with this backdrop; there is another frame every `frame`.
     pub fn over(background: Backdrop, frame: Duration) -> Self {
         Self { to: Scene { background, ..Scene::default() }, frame, ..Self::default() }
     }
 
-    /// Another scene is to come: at the first frame of program time `at` or later, or at the next. One that waits makes
-    /// place for it, and leaves it its time if it has none.
+    /// Plans another scene: it begins at the first frame of program time `at` or later, or at the next frame. It
+    /// replaces a waiting scene, and keeps that scene's time if it has none of its own.
     pub fn plan(&mut self, scene: Scene, transition: Transition, at: Option<Timestamp>) {
         let before = self.waiting.take().and_then(|(_, _, at)| at);
         self.waiting = Some((scene, transition, at.or(before)));
     }
 
-    /// Sets out for the scene that waits if it is time for it: at the frame of program time `pts`, at `now` of room time.
+    /// Begins the waiting scene if its time has come: at the frame of program time `pts`, at `now` of room time.
     pub fn begin(&mut self, pts: Timestamp, now: Timestamp) {
         if let Some((scene, transition, _)) = self.waiting.take_if(|(_, _, at)| at.is_none_or(|at| at <= pts)) {
             self.go(scene, transition, now);
         }
     }
 
-    /// Sets out for another scene, from where things were in the frame before.
+    /// Begins the transition to another scene from the positions of the frame before.
     fn go(&mut self, scene: Scene, transition: Transition, now: Timestamp) {
         self.from = halt(&self.placed(now - self.frame), &self.to.background);
         self.to = scene;
         self.course = Course::begin(now, self.frame, transition);
     }
 
-    /// What lies where, back to front.
+    /// The positions of everything, back to front.
     pub fn placed(&self, now: Timestamp) -> Vec<Placed<'_>> {
         tween(&self.from, &self.to, self.course.eased(now))
     }
 
-    /// The size an element will have when it has arrived; a leaver's is what it has now.
+    /// The size of an element at the end of the transition; for an element that leaves, its present size.
     pub fn resting_size(&self, placed: &Placed<'_>) -> Size {
         let resting = match placed.element {
             Element::Tile(tile) => self.to.tiles.iter().find(|there| there.is(tile)).map(|there| there.rect),
@@ -104,7 +105,7 @@ impl Motion {
         self.course.is_over(now)
     }
 
-    /// How the present scene came, or comes.
+    /// The transition to the present scene.
     pub fn transition(&self) -> Transition {
         self.course.transition()
     }

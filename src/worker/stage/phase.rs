@@ -1,49 +1,51 @@
-//! PURE: where between two pictures of the participants the tick best falls.
+//! PURE. Clock phase alignment: moves the tick to where the participants' pictures wait least.
 //!
-//! Cameras and the program run at the same rate more often than not, and then every picture of a camera waits the same time
-//! for its tick, anything up to a whole frame, for as long as the meeting lasts. Moving the tick by a fraction of a
-//! frame, unseen, makes the wait short. With many cameras at once there is less to gain, and with other rates nothing.
+//! Cameras and the program often run at the same rate. Then every picture of a camera waits the same time for its tick,
+//! up to a whole frame, for the whole meeting. Moving the tick by a fraction of a frame, unseen, makes that wait short.
+//! With many cameras there is less to gain, and with other rates nothing.
 
 use std::time::Duration;
 
-/// Ticks that are watched before the phase is judged: a second at 30 fps.
+/// Ticks that are observed before the phase is judged: a second at 30 fps.
 const WATCHED: u32 = 30;
 
-/// Steps of one frame in which waits are counted; 1 ms at 30 fps.
+/// Histogram steps of one frame; 1 ms at 30 fps.
 const STEPS: usize = 32;
 
-/// A picture should be ready this many steps before its tick: what a scheduler on a busy machine may delay either.
+/// A picture should be ready this many steps before its tick: the delay of either by the scheduler of a busy machine.
 const MARGIN: usize = 4;
 
-/// Least mean gain worth moving for, in steps. Below it the best place is a matter of chance and would be chased for ever.
+/// Least mean gain that is worth a move, in steps. Below it the best position is a matter of chance, and the tick would
+/// move for ever.
 const WORTH: f64 = 2.5;
 
-/// Most the tick moves from one frame to the next, as a part of the frame: 0.2 ms at 30 fps, 6 ms a second.
+/// Most that the tick moves from one frame to the next, as a fraction of the frame (1/160): 0.2 ms at 30 fps, 6 ms a
+/// second.
 const SLEW: u32 = 160;
 
-/// Watches how long pictures wait for their tick, and moves it.
+/// Measures how long pictures wait for their tick, and moves the tick.
 #[derive(Debug)]
 pub struct Phase {
     frame: Duration,
     waits: [f64; STEPS],
     ticks: u32,
-    /// How much earlier than its frame's program time the tick is made, ns; within half a frame either way, which keeps
-    /// picture and sound together.
+    /// How much earlier than its frame's program time the tick is made, ns. It stays within half a frame either way,
+    /// which keeps picture and sound together.
     early: i64,
     /// How much earlier (positive) or later the tick is still to move, ns.
     to_go: i64,
 }
 
 impl Phase {
-    /// For a program of `fps`.
+    /// For a program of `fps` frames a second.
     pub fn new(fps: u32) -> Self {
         Self { frame: Duration::from_secs(1) / fps.max(1), waits: [0.0; STEPS], ticks: 0, early: 0, to_go: 0 }
     }
 
-    /// A picture was ready `waited` before the tick that shows it; `weight` is how much it matters, such as its tile's area.
+    /// A picture was ready `waited` before the tick that shows it. `weight` is its importance, such as its tile's area.
     pub fn waited(&mut self, waited: Duration, weight: f64) {
         if self.to_go != 0 {
-            // On the way somewhere else.
+            // The tick is still moving.
             return;
         }
         let step = waited.as_nanos() * STEPS as u128 / self.frame.as_nanos();
@@ -53,7 +55,7 @@ impl Phase {
         }
     }
 
-    /// A tick is over: how much earlier than a frame from now the next is to be, ns; negative for later.
+    /// Ends a tick. Returns how much earlier than one frame from now the next tick is to be, ns; negative for later.
     pub fn ticked(&mut self) -> i64 {
         if self.to_go == 0 {
             self.ticks += 1;
@@ -76,8 +78,9 @@ impl Phase {
         if total <= 0.0 {
             return 0;
         }
-        // A tick that is `earlier` steps earlier finds a picture that waits `wait` steps now still waiting, less than the
-        // margin before which it might come too late, or just missed, and then it waits for the next tick.
+        // If the tick is `earlier` steps earlier, a picture that waits `wait` steps now either still waits, by that
+        // much less, or is just missed and waits for the next tick. The margin counts as missed, since the picture
+        // might come too late.
         let mean = |earlier: usize| -> f64 {
             let wait = |wait: usize| (wait + 2 * STEPS - earlier - MARGIN) % STEPS + MARGIN;
             self.waits.iter().enumerate().map(|(at, weight)| wait(at) as f64 * weight).sum::<f64>() / total
@@ -87,7 +90,8 @@ impl Phase {
         if present - mean(best) < WORTH {
             return 0;
         }
-        // Earlier by a part of a frame is later by the rest of it: whichever stays within half a frame.
+        // Earlier by a part of a frame equals later by the rest of it: the move that stays within half a frame is
+        // chosen.
         let frame = self.frame.as_nanos() as i64;
         let earlier = best as i64 * (frame / STEPS as i64);
         if self.early + earlier > frame / 2 { earlier - frame } else { earlier }
@@ -100,8 +104,8 @@ mod tests {
     use crate::{playout::Playout, stage::ticks::Ticks};
     use tilecast_core::media::{Timestamp, Track};
 
-    /// Runs ticks against cameras of the same rate, each with its own phase (part of a frame), and returns the waits at the
-    /// end, ms.
+    /// Runs ticks against cameras of the same rate, each with its own phase (part of a frame), and returns the waits at
+    /// the end, ms.
     fn settle(cameras: &[f64]) -> Vec<f64> {
         let frame = 1000.0 / 30.0;
         let mut phase = Phase::new(30);
@@ -168,7 +172,8 @@ mod tests {
         assert!((0..200).all(|_| phase.ticked() == 0));
     }
 
-    /// How much later than its picture sound is on the program, ms: for each picture of eight joins, from the fifth second on.
+    /// How much later than its picture sound is on the program, ms: for each picture of eight joins, from the fifth
+    /// second on.
     fn lips(source: i64, fps: u32) -> Vec<f64> {
         let mut apart = Vec::new();
         for join in 0..8 {
@@ -206,8 +211,8 @@ mod tests {
                 let apart = lips(source, fps);
                 let mean = apart.iter().sum::<f64>() / apart.len() as f64;
                 assert!(mean.abs() < 2.0, "{source} in {fps} fps: {mean:.1} ms");
-                // A picture stands for a frame, half of which either way nobody can mend. 24 in 25 fps have the tick chase its
-                // place, which is followed within a second.
+                // A picture is shown for a whole frame, so half a frame of error either way is unavoidable. With 24 in
+                // 25 fps the tick follows a moving best position within a second.
                 let most = apart.iter().fold(0.0_f64, |most, off| most.max(off.abs()));
                 assert!(most < 500.0 / f64::from(fps) + 10.0, "{source} in {fps} fps: {most:.1} ms");
                 figures.push((source, fps, mean.round(), most.round()));

@@ -1,4 +1,4 @@
-//! The newest frame as JPEG, made on demand in a thread of its own.
+//! Snapshots: the newest frame as JPEG, encoded on request in a thread of its own.
 
 use std::io;
 
@@ -40,14 +40,14 @@ impl Snapshots {
         Ok(Self { helper: Helper::start("snapshot", MAX_WAITING, now, begin)?, out })
     }
 
-    /// Answers request `id` with this frame; with nothing if there is none yet, or too many others ask.
+    /// Answers request `id` with this frame; with nothing if there is no frame yet, or too many requests wait.
     pub fn take(&self, id: u64, frame: Option<&gst::Buffer>) {
         if !frame.is_some_and(|frame| self.helper.ask((id, frame.clone()))) {
             self.send_none(id);
         }
     }
 
-    /// Looks after the thread: what to tell the operator if it was lost.
+    /// Checks the thread: what to tell the operator if it was lost.
     pub fn look(&mut self, now: Timestamp) -> Option<String> {
         let (lost, _) = self.helper.look(now)?;
         if let Some((id, _)) = lost {

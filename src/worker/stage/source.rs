@@ -1,4 +1,4 @@
-//! One participant's pictures as the stage shows them: the newest that is due, in all its sizes, until it is stale.
+//! A participant's picture source on the stage: the newest due picture, in all its sizes, until it is stale.
 
 use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
@@ -12,22 +12,23 @@ use tilecast_core::{
     media::Timestamp,
 };
 
-/// A picture is shown for this long at most where pictures used to come; then the card tells that the camera is off or lost. Slides come
-/// when they come: their picture stays while they are connected.
+/// Longest time that a picture stays without a new one, where pictures came regularly. Then a card says that the camera
+/// is off or lost. Slides have no rate: their picture stays while the participant is connected.
 const STALE: Duration = Duration::from_secs(2);
 
-/// What a participant's tiles show.
+/// The content of a participant's tiles.
 #[derive(Default)]
 pub struct Source {
     video: Option<Arc<FeedVideo>>,
     shown: Option<(Vec<Picture>, Timestamp)>,
-    /// What the front was last told of this feed.
+    /// The last state that was reported to the front.
     told: Option<Feed>,
     lost: bool,
 }
 
 impl Source {
-    /// Takes what is due at this tick, for the frame of program time `pts`. Returns how long a fresh picture was ready before.
+    /// Takes the picture that is due at this tick, for the frame of program time `pts`. Returns how long a new picture
+    /// had been ready.
     pub fn update(
         &mut self,
         person: Option<&Person>,
@@ -61,12 +62,12 @@ impl Source {
         waited
     }
 
-    /// What was shown is not any more: the feed is another, or its participant has no tile.
+    /// The shown picture is gone: the feed has changed, or its participant has no tile.
     pub fn leave(&mut self, out: &Out) {
         out.report_showing(self.told.take(), false);
     }
 
-    /// Has its pictures move at half their rate, or not.
+    /// Halves the rate of its pictures, or not.
     pub fn halve(&self, halved: bool) {
         if let Some(video) = &self.video {
             video.halved.store(halved, Ordering::Relaxed);
@@ -88,12 +89,12 @@ impl Source {
         }
     }
 
-    /// True if their picture stopped coming though they are connected.
+    /// True if the picture stopped coming while the participant is connected.
     pub fn lost(&self) -> bool {
         self.lost
     }
 
-    /// The picture for their tile of this number; another size of it if that one is not there yet.
+    /// The picture for the tile with this number; another size of it while that one is missing.
     pub fn picture(&self, copy: u32) -> Option<&Picture> {
         let (pictures, _) = self.shown.as_ref()?;
         pictures.get(copy as usize).or(pictures.last())

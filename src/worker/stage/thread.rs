@@ -1,4 +1,4 @@
-//! The tick's thread.
+//! Tick thread (frame clock): composes and encodes one frame per tick.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -31,17 +31,17 @@ use tilecast_core::{
     media::{Rect, Size, Timestamp},
 };
 
-/// Composing times kept until somebody asks: a minute at 60 fps.
+/// Most composing times that are kept until somebody asks: a minute at 60 fps.
 const MAX_TIMES: usize = 3600;
 
-/// How often it is looked after those who help: they are lost once in a lifetime, if ever.
+/// How often the helper threads are checked. They are lost rarely, if ever.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// A blank's size, px; the compositor stretches it.
+/// Size of a blank picture, px; the compositor stretches it.
 const BLANK: Size = Size { width: 16, height: 16 };
 
-/// Everything the tick owns. Fields end in the order they stand: inputs before their compositor, and what the drawing thread sends to
-/// before the drawing thread.
+/// Everything the tick owns. Fields are dropped in their order: inputs before their compositor, and the receiver of the
+/// drawing thread's results before the drawing thread.
 pub struct Thread {
     tiles: Tiles,
     background: Input,
@@ -64,7 +64,7 @@ pub struct Thread {
     timings: Arc<Mutex<Timings>>,
     pulse: Arc<Heartbeat>,
     looked: Timestamp,
-    /// Frames since the last keyframe was asked for at half the rate.
+    /// Frames since the last requested keyframe, at half the rate.
     since_keyframe: u32,
 }
 
@@ -138,7 +138,7 @@ impl Thread {
         Ok(())
     }
 
-    /// Does as told until the tick is due; false when told to stop.
+    /// Executes commands until the tick is due; false when told to stop.
     fn listen(&mut self, due: Timestamp) -> bool {
         loop {
             match self.commands.next(self.clock.until(due)) {
@@ -149,7 +149,7 @@ impl Thread {
         }
     }
 
-    /// Sees whether those who draw and who make snapshots are well.
+    /// Checks the drawing thread and the snapshot thread.
     fn look_after(&mut self) {
         let now = self.clock.now();
         if now.since(self.looked) < LOOK_EVERY {
@@ -193,7 +193,7 @@ impl Thread {
         }
     }
 
-    /// Does without something, or has it back.
+    /// Applies a degradation step, or takes it back.
     fn ease(&mut self, change: Change) {
         let (step, text) = match change {
             Change::Down(step, share) => {
@@ -211,13 +211,15 @@ impl Thread {
         self.out.report(Report::Eased { level: self.degradation.level() as u32, text });
     }
 
-    /// What the encoder is told to make, kbit/s: it divides it among all frames that it is told of, of which half come at half the rate.
+    /// Target rate for the encoder, kbit/s. The encoder divides it among all announced frames, of which half come at
+    /// half the rate.
     fn rate(&self) -> u32 {
         let kbps = self.recipe.settings.bitrate_kbps;
         if self.degradation.has(Step::Rate) { kbps.saturating_mul(2) } else { kbps }
     }
 
-    /// Keyframes come as often in time at half the rate, of which the encoder knows nothing.
+    /// Requests keyframes at half the rate, so that they stay equally far apart in time. The encoder does not know of
+    /// the halved rate.
     fn keep_keyframes(&mut self) {
         if !self.degradation.has(Step::Rate) {
             return;
@@ -229,11 +231,11 @@ impl Thread {
         }
     }
 
-    /// Goes on with an encoder of the quicker preset or of the room's own.
+    /// Replaces the encoder by one with the faster preset, or with the room's own.
     fn change_encoder(&mut self, eased: bool) {
         match self.recipe.start(&self.canvas, self.clock, self.out.clone(), &self.pulse, eased) {
             Ok(next) => {
-                // What the present one still holds leaves first; the next begins with a keyframe.
+                // The present encoder's content is sent first; the next encoder begins with a keyframe.
                 self.encoder.finish();
                 self.encoder = next;
                 self.encoder.set_bitrate(self.rate());
@@ -303,7 +305,7 @@ struct Recipe {
 }
 
 impl Recipe {
-    /// The next quicker preset, if the encoder's is one of x264's.
+    /// The next faster preset, if the encoder's is one of x264's.
     fn quicker(&self) -> Option<&'static str> {
         quicker(&self.settings.preset)
     }

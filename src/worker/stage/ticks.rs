@@ -1,9 +1,9 @@
-//! PURE: when the program's frames are.
+//! PURE. Frame clock (tick): when the program's frames are.
 
 use tilecast_core::media::Timestamp;
 
-/// The tick: frame `n` belongs to `n` · second / fps of program time, computed each time, so that nothing drifts. It is made
-/// at that moment of room time less the phase, which [`super::phase`] keeps within half a frame.
+/// The tick. Frame `n` belongs to `n` · second / fps of program time, computed anew each time, so that nothing drifts.
+/// It is made at that room time less the phase, which [`super::phase`] keeps within half a frame.
 #[derive(Debug)]
 pub struct Ticks {
     fps: u32,
@@ -20,17 +20,17 @@ impl Ticks {
         ticks
     }
 
-    /// Program time of the frame to come.
+    /// Program time of the next frame.
     pub fn pts(&self) -> Timestamp {
         Timestamp::from_units(self.next as i64, self.fps)
     }
 
-    /// Whether the tick to come is one of every other, which are left out at half the rate.
+    /// True if the next tick is one of those that are left out at half the rate.
     pub fn is_odd(&self) -> bool {
         self.next % 2 == 1
     }
 
-    /// Room time of the tick to come.
+    /// Room time of the next tick.
     pub fn due(&self) -> Timestamp {
         self.made_at(self.next)
     }
@@ -39,13 +39,13 @@ impl Ticks {
         Timestamp::from_nanos(Timestamp::from_units(tick as i64, self.fps).nanos() - self.early)
     }
 
-    /// Makes every later tick `earlier` ns earlier, or later if negative.
+    /// Makes every later tick `earlier` ns earlier; negative for later.
     pub fn shift(&mut self, earlier: i64) {
         self.early += earlier;
     }
 
-    /// Goes on to the tick after this one; ticks that have passed meanwhile are left out, except that one may be late by
-    /// less than a frame. Returns how many were left out.
+    /// Advances to the next tick. Ticks that have passed are left out, except that one may be late by less than a
+    /// frame. Returns how many were left out.
     pub fn advance(&mut self, now: Timestamp) -> u64 {
         let after = self.next + 1;
         self.next = after.max(self.passed(now));
@@ -56,7 +56,7 @@ impl Ticks {
     fn passed(&self, now: Timestamp) -> u64 {
         let now = now.nanos() + self.early;
         let ticks = i128::from(now) * i128::from(self.fps) / 1_000_000_000;
-        // Timestamps are rounded down to whole ns, ticks lie between them.
+        // Timestamps are rounded down to whole ns, and ticks lie between them.
         let rounded = i128::from(Timestamp::from_units((ticks + 1) as i64, self.fps).nanos() <= now);
         u64::try_from(ticks + rounded).unwrap_or(0)
     }

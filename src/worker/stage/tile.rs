@@ -1,4 +1,4 @@
-//! One tile of the stage: what it shows at a tick, and its place in the compositor.
+//! Tiles (compositor pads): what a tile shows at a tick, and its position in the compositor.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ pub struct Tile {
     face: Picture,
     /// The newest card, kept while another is drawn.
     pub card: Option<Picture>,
-    /// What other tiles show too, as it was drawn and as this tile shows it.
+    /// A shared picture, as it was drawn and as this tile shows it.
     own: Option<(Picture, Picture)>,
     /// The newest label, kept while another is drawn.
     pub label: Option<Arc<Sheet>>,
@@ -23,7 +23,7 @@ impl Tile {
         Self { input: None, face: blank, card: None, own: None, label: None }
     }
 
-    /// A picture that many tiles show, such as a card, for this one.
+    /// This tile's own mapping of a picture that many tiles show, such as a card.
     pub fn own(&mut self, shared: &Picture) -> Result<Picture, CompositorError> {
         let kept = self.own.as_ref().filter(|(of, _)| of.buffer.as_ptr() == shared.buffer.as_ptr());
         if let Some((_, own)) = kept {
@@ -38,7 +38,7 @@ impl Tile {
         &self.face
     }
 
-    /// Shows `face`: makes sure of an input of its size, in its place, before any input is fed.
+    /// Shows `face`: provides an input of its size, at its position, before any input is fed.
     pub fn show(
         &mut self,
         face: Picture,

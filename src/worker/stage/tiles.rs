@@ -1,4 +1,4 @@
-//! Everyone on the stage: what their tiles show at a tick, and what is written on them.
+//! All tiles of the stage: their pictures at a tick, and the words on them.
 
 use std::collections::HashMap;
 
@@ -20,21 +20,21 @@ use tilecast_core::{
     media::{Size, Timestamp},
 };
 
-/// The tiles, and where their pictures come from.
+/// The tiles and their picture sources.
 pub struct Tiles {
     tiles: HashMap<(ParticipantId, u32), Tile>,
     sources: HashMap<ParticipantId, Source>,
     /// Everyone in the room.
     pub people: People,
-    /// Who is heard and whose connection is bad.
+    /// Who is speaking, and whose connection is bad.
     pub states: States,
-    /// Small tiles of those who do not speak are to move at half their rate.
+    /// True: small tiles of people who do not speak move at half their rate.
     pub spare: bool,
     blank: Picture,
 }
 
 impl Tiles {
-    /// Nobody yet. `blank` is seen where there is no card yet.
+    /// No tiles yet. `blank` is shown while there is no card.
     pub fn new(blank: Picture) -> Self {
         Self {
             tiles: HashMap::new(),
@@ -46,7 +46,8 @@ impl Tiles {
         }
     }
 
-    /// Forgets who is gone, and takes the pictures that are due at this tick, for the frame of program time `pts`.
+    /// Forgets people who are gone, and takes the pictures that are due at this tick, for the frame of program time
+    /// `pts`.
     pub fn update(&mut self, placed: &[Placed<'_>], (tick, pts): (Timestamp, Timestamp), out: &Out, phase: &mut Phase) {
         let tiles = placed.iter().filter_map(Placed::tile);
         self.tiles.retain(|(id, copy), _| tiles.clone().any(|tile| tile.participant == *id && tile.copy == *copy));
@@ -74,8 +75,8 @@ impl Tiles {
         self.spare_the_small(placed);
     }
 
-    /// Tells decoders whose pictures may move at half their rate: not of those who are heard, nor of the one who is larger than
-    /// everybody else.
+    /// Tells decoders whose pictures may move at half their rate. Speakers are excluded, and the participant whose tile
+    /// is larger than all others.
     fn spare_the_small(&self, placed: &[Placed<'_>]) {
         let area = |id: &ParticipantId| -> u64 {
             let tiles = placed.iter().filter(|placed| placed.tile().is_some_and(|tile| tile.participant == *id));
@@ -89,7 +90,7 @@ impl Tiles {
         }
     }
 
-    /// Puts a tile in its place with what it shows now.
+    /// Positions a tile with its present content.
     pub fn show(
         &mut self,
         placed: &Placed<'_>,
@@ -133,7 +134,7 @@ impl Tiles {
         self.tiles.get(&(tile.participant.clone(), tile.copy))
     }
 
-    /// What is to be told of a participant now.
+    /// The present states of a participant.
     pub fn marks(&self, id: &ParticipantId) -> Marks {
         let state = self.states.get(id).copied().unwrap_or_default();
         Marks {

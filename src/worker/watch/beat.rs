@@ -1,4 +1,4 @@
-//! What a part has to do and has done, as counters: whoever looks waits for nobody.
+//! Progress counters of the watchdog: what a part has to do and has done. Reading them waits for nobody.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,22 +10,22 @@ pub struct Beat {
 }
 
 impl Beat {
-    /// Of a part that has something to do at all times.
+    /// For a part that always has something to do.
     pub fn steady() -> Self {
         Self { waiting: AtomicU64::new(1), done: AtomicU64::new(0) }
     }
 
-    /// Of a part that has nothing to do as yet.
+    /// For a part that has nothing to do yet.
     pub fn idle() -> Self {
         Self { waiting: AtomicU64::new(0), done: AtomicU64::new(0) }
     }
 
-    /// So many things are to be done now.
+    /// Sets how many things are to be done now.
     pub fn waits(&self, things: usize) {
         self.waiting.store(things as u64, Ordering::Relaxed);
     }
 
-    /// One thing was done.
+    /// Counts one thing as done.
     pub fn beat(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
     }

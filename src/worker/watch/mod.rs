@@ -1,7 +1,8 @@
-//! Watches whether the parts of a worker make progress, and tells the front which does not and why (a watchdog).
+//! Watchdog of a worker: checks whether its parts make progress, and tells the front which part does not, and why.
 //!
-//! Owns one thread, which holds no lock that anybody else holds for long and so never hangs with them. Decides nothing: the front
-//! judges by the program alone, and takes from here whether to be patient and whom to name.
+//! It owns one thread, which holds no lock that others hold for long, and so never hangs with them. It decides nothing:
+//! the front judges by the program alone, and uses these reports to decide whether to be patient and which part to
+//! name.
 
 mod beat;
 mod suspect;
@@ -28,35 +29,36 @@ use tilecast_core::{
     media::Timestamp,
 };
 
-/// Time from one look to the next. A look at parts that are well reads ten counters.
+/// Time between two checks. A check of healthy parts reads ten counters.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A part that makes no progress for so long is told of: half of what the front waits, so that it knows in time.
+/// Time without progress after which a part is reported: half of the front's own limit, so that the front knows in
+/// time.
 const LATE: Duration = Duration::from_millis(700);
 
-/// Time from one telling to the next while it lasts.
+/// Time between two reports while it lasts.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// How long the watch may take to end: it only sleeps.
+/// Longest time for the watch to end: it only sleeps.
 const END: Duration = Duration::from_millis(300);
 
 /// The progress of every part.
 #[derive(Debug)]
 pub struct Heartbeat {
-    /// Beats with each tick.
+    /// Counts each tick.
     pub stage: Beat,
-    /// Beats with each composed frame.
+    /// Counts each composed frame.
     pub compositor: Beat,
-    /// Beats with each packet of video.
+    /// Counts each packet of video.
     pub encoder: Beat,
-    /// Beats with each turn of the sound's thread.
+    /// Counts each turn of the sound thread.
     pub sound: Beat,
-    /// Beats with each message, and several times a second without.
+    /// Counts each message, and several times a second without one.
     pub reader: Beat,
 }
 
 impl Heartbeat {
-    /// Nothing has moved yet.
+    /// Counters at zero.
     pub fn new() -> Self {
         Self {
             stage: Beat::steady(),
@@ -74,7 +76,7 @@ impl Default for Heartbeat {
     }
 }
 
-/// One part, as the watch knows it.
+/// One part under observation.
 struct Watched {
     part: Part,
     of: fn(&Heartbeat) -> &Beat,
@@ -84,7 +86,7 @@ struct Watched {
     told: Option<Timestamp>,
 }
 
-/// The running watch; dropping it ends it.
+/// The running watchdog; dropping it ends it.
 #[derive(Debug)]
 pub struct Watch {
     stop: Option<Sender<()>>,
@@ -92,14 +94,15 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches from now on. The calling thread is the one that reads the link; the stage has another frame every `frame`.
+    /// Starts the watchdog. The calling thread is the one that reads the link; the stage has another frame every
+    /// `frame`.
     pub fn start(pulse: Arc<Heartbeat>, frame: Duration, clock: Clock, out: Out) -> io::Result<Self> {
         let watched = |part, of, threads| {
             let late = if part == Part::Stage { LATE + frame } else { LATE };
             Watched { part, of, threads, late, suspect: Suspect::new(clock.now()), told: None }
         };
-        // The names are those of our own threads, and GStreamer's for the launch texts' elements. An encoder's own threads
-        // inherit the name of the one that starts them.
+        // The names are those of our own threads, and GStreamer's names for the launch texts' elements. An encoder's
+        // own threads inherit the name of the thread that starts them.
         let mut parts = [
             watched(Part::Compositor, |pulse| &pulse.compositor, Threads::Named("stage:src")),
             watched(Part::Encoder, |pulse| &pulse.encoder, Threads::Named("in:src")),
@@ -145,7 +148,7 @@ fn run(parts: &mut [Watched], pulse: &Heartbeat, clock: Clock, out: &Out, stoppe
 }
 
 impl Watched {
-    /// Why it is late, if it is and that can be told.
+    /// The cause, if the part is late and the cause can be told.
     fn look(&mut self, pulse: &Heartbeat, now: Timestamp) -> Option<Cause> {
         let standstill = self.suspect.look(now, (self.of)(pulse), || effort(self.threads));
         if standstill.time < self.late {

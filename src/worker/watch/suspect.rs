@@ -1,40 +1,40 @@
-//! PURE: tells a part that hangs from one that is slow, by what its threads do meanwhile.
+//! PURE. Hang detection: tells a part that hangs from one that is slow, by what its threads do.
 
 use std::time::Duration;
 
 use super::{Beat, Effort};
 use tilecast_core::media::Timestamp;
 
-/// A standstill this long is looked into. Until then there is nothing to explain.
+/// A standstill of this length is examined. A shorter one needs no explanation.
 const SUSPICIOUS: Duration = Duration::from_millis(300);
 
-/// The most that one look counts: whoever looks may have stood still itself.
+/// Longest time that one check counts: the watchdog itself may have stood still.
 const STEP: Duration = Duration::from_millis(500);
 
-/// One part, from look to look.
+/// One part, from check to check.
 #[derive(Debug)]
 pub struct Suspect {
     at: Timestamp,
     done: u64,
     still: Duration,
-    /// What its threads had done when it became suspicious.
+    /// The work of its threads when it became suspicious.
     begun: Option<Effort>,
     observed: Duration,
-    /// Of that, how long one of its threads could be seen to run or to wait for a CPU.
+    /// Time since then in which one of its threads ran or waited for a CPU.
     runnable: Duration,
 }
 
-/// How long a part has made no progress.
+/// A part's time without progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standstill {
-    /// Zero when all is well.
+    /// Zero when the part makes progress.
     pub time: Duration,
-    /// Whether its threads ran or waited for a CPU half of the time; `None` where that is not known.
+    /// True if its threads ran or waited for a CPU half of the time; `None` where that is unknown.
     pub busy: Option<bool>,
 }
 
 impl Suspect {
-    /// Nothing is known yet.
+    /// A part about which nothing is known yet.
     pub fn new(now: Timestamp) -> Self {
         Self {
             at: now,
@@ -46,7 +46,7 @@ impl Suspect {
         }
     }
 
-    /// Looks at it now; `effort` is asked only where there is something to explain.
+    /// Checks the part; `effort` is called only where there is something to explain.
     pub fn look(&mut self, now: Timestamp, beat: &Beat, effort: impl FnOnce() -> Option<Effort>) -> Standstill {
         let step = now.since(self.at).min(STEP);
         self.at = now;
@@ -69,7 +69,8 @@ impl Suspect {
             return;
         };
         self.observed += step;
-        // What waits for a CPU is charged with that only when it gets one, so that the state counts as well as the sum.
+        // Waiting for a CPU is accounted only when the thread gets one, so the thread's state counts as well as the
+        // sum.
         let spent = Duration::from_nanos(effort.nanos.saturating_sub(begun.nanos));
         let seen = self.runnable + if effort.runnable { step } else { Duration::ZERO };
         self.runnable = seen.max(spent.min(self.observed));
@@ -84,7 +85,7 @@ impl Suspect {
 mod tests {
     use super::*;
 
-    /// Looks ten times a second for two seconds at a part whose threads do as `effort` says of each look.
+    /// Checks a part ten times a second for two seconds; its threads behave as `effort` says for each check.
     fn look(beat: &Beat, effort: impl Fn(u64) -> Option<Effort>) -> Standstill {
         let mut suspect = Suspect::new(Timestamp::ZERO);
         let mut last = Standstill { time: Duration::ZERO, busy: None };

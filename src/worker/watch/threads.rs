@@ -1,20 +1,21 @@
-//! What threads of this process have done, as Linux tells it (proc(5), `/proc/PID/task/TID/schedstat` and `stat`).
+//! Thread statistics from Linux: what threads of this process have done (proc(5), `/proc/PID/task/TID/schedstat` and
+//! `stat`).
 
 use std::fs;
 
 /// Threads of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
-    /// The one of this number; 0 for one that is not known.
+    /// The thread of this number; 0 for an unknown one.
     One(u32),
-    /// All of this name, at most 15 bytes.
+    /// All threads of this name, at most 15 bytes.
     Named(&'static str),
 }
 
-/// What threads did so far, and whether they would do more.
+/// Work of threads so far, and whether they are runnable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Effort {
-    /// Time on a CPU, and waiting for one, all together, ns.
+    /// Time on a CPU, and waiting for one, of all threads together, ns.
     pub nanos: u64,
     /// One of them runs, waits for a CPU, or for memory or a disk.
     pub runnable: bool,
@@ -25,7 +26,7 @@ pub fn this_thread() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
-/// What these threads did; `None` where the system does not say, or there are none.
+/// The work of these threads; `None` where the system does not say, or there are none.
 pub fn effort(threads: Threads) -> Option<Effort> {
     match threads {
         Threads::One(0) => None,
@@ -53,7 +54,7 @@ pub fn effort(threads: Threads) -> Option<Effort> {
 fn of(number: &str) -> Option<Effort> {
     let read = |file| fs::read_to_string(format!("/proc/self/task/{number}/{file}")).ok();
     let stat = read("stat")?;
-    // The name, in brackets, may hold anything; the state follows it.
+    // The name, in parentheses, may hold any character; the state follows it.
     let state = stat.rsplit(") ").next()?.chars().next()?;
     let schedstat = read("schedstat").unwrap_or_default();
     let nanos = schedstat.split_whitespace().take(2).filter_map(|field| field.parse::<u64>().ok()).sum();

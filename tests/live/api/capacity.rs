@@ -1,4 +1,4 @@
-//! What rooms cost, and what happens when there is no room for another.
+//! Admission control over REST: what rooms cost, and the refusal of a room for which there is no capacity.
 
 use std::time::Duration;
 

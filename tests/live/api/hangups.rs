@@ -1,4 +1,4 @@
-//! Clients that hang up in the middle of a change, on a disk that takes its time.
+//! Clients that disconnect in the middle of a change, with a slow disk.
 
 use std::{
     collections::BTreeSet,

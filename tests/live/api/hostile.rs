@@ -1,4 +1,4 @@
-//! Files that are made to hurt whoever opens them: a live server refuses each with a sentence, and goes on as if nothing had been.
+//! Hostile uploads: a live server refuses each file with a sentence, and is otherwise unaffected.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! The REST API's router, asked as clients ask it.
+//! REST API: the router, requested as clients request it.
 
 mod capacity;
 mod hangups;

@@ -1,4 +1,4 @@
-//! Whatever is wrong, the answer is a problem document that says what to do.
+//! Problem documents (RFC 9457): every error is answered with one that says what to do.
 
 use http::{StatusCode, header};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Rooms by REST: every change is answered with what is now true, and a refused one changes nothing.
+//! Rooms over REST: every change is answered with the new state, and a refused one changes nothing.
 
 use axum::{Router, body::Body};
 use futures_util::StreamExt;

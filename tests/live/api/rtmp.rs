@@ -1,4 +1,4 @@
-//! The RTMP door towards whoever has no key.
+//! The RTMP door and clients without a key.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the server says about itself, and how its listener treats peers.
+//! Self-description of the server, and its listener's treatment of peers.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whoever has no key uses up nothing that others need, guesses nothing, learns nothing, and makes no work.
+//! Clients without a key: they cannot use up resources that others need, guess keys, learn what exists, or cause work.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A router and ways to ask it.
+//! A router, and requests to it.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ use tower::ServiceExt;
 
 pub const KEY: &str = "a-key-for-tests-0123456789";
 
-/// Settings of a server with these keys and no rooms. Its workers end at once, as these tests need no media.
+/// Settings of a server with these keys and no rooms. Its workers end at once, since these tests need no media.
 pub fn settings(keys: &[&str]) -> Settings {
     settings_of(keys, |local| local)
 }
@@ -44,7 +44,7 @@ pub fn settings_of(keys: &[&str], engine: impl FnOnce(Local) -> Local) -> Settin
     settings_keeping(keys, engine, Box::new(Nowhere), Ledger::default())
 }
 
-/// The same, with another place where documents are kept, and this account.
+/// The same, with another document store and this admission account.
 pub fn settings_keeping(
     keys: &[&str],
     engine: impl FnOnce(Local) -> Local,
@@ -119,7 +119,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// The last part of a problem's type, after checking that it is a whole problem document.
+    /// The last part of a problem's type, after a check that the answer is a complete problem document.
     pub fn problem(&self) -> String {
         assert_eq!(self.header(header::CONTENT_TYPE), "application/problem+json", "{}", self.text());
         let json = self.json();
@@ -144,7 +144,7 @@ pub async fn send(router: &Router, request: Request<Body>) -> Answer {
     Answer { status: parts.status, headers: parts.headers, body }
 }
 
-/// A request of a client on this machine, with whatever body as JSON.
+/// A request of a client on this machine, with any body as JSON.
 pub fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::builder()
         .method(Method::from_bytes(method.as_bytes()).expect("a method"))

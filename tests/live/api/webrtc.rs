@@ -1,4 +1,4 @@
-//! WHIP and WHEP as clients meet them: statuses, headers, problems.
+//! WHIP and WHEP over HTTP: statuses, headers, problems.
 
 use axum::body::Body;
 use http::{HeaderName, Request, StatusCode, header};

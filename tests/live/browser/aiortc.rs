@@ -1,4 +1,4 @@
-//! A client on a third stack, so that what works is not only what browsers and ours agree on.
+//! Interoperability with a third WebRTC stack, beside browsers and our own.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Every codec that the browser sends: painted colours and a tone arrive on the program as they were, a fake camera moves.
+//! Every codec that the browser sends: painted colours and a tone arrive unchanged on the program, and a fake camera
+//! moves.
 
 use std::time::Duration;
 

@@ -18,8 +18,8 @@ use super::support::{
 const BROWSERS: [(&str, &str, f32); 3] =
     [("ada", "#c02020", 659.0), ("ben", "#20a040", 787.0), ("cyd", "#3040c0", 941.0)];
 
-/// dBFS of a peak as Web Audio's analyser tells it. A tone of ours is at -16 - 13.6 (its window) or a little below; what is left
-/// out of a mix is not there at all, and the analyser's noise is far below.
+/// dBFS of a peak as Web Audio's analyser tells it. A tone of ours is at -16 - 13.6 (its window) or a little below;
+/// what is left out of a mix is not there at all, and the analyser's noise is far below.
 const HEARD: f64 = -45.0;
 const SILENT: f64 = -75.0;
 

@@ -1,4 +1,5 @@
-//! Real browsers at the WebRTC door of a real service: what they send is measured on the program, what they are sent in the page.
+//! Real browsers at the WebRTC door of a real service: their media are measured on the program, the program is measured
+//! in the page.
 
 mod aiortc;
 mod codecs;

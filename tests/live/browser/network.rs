@@ -1,4 +1,4 @@
-//! A browser on a network that is not good. What is measured is what people see: pictures on the program's and the page's time.
+//! A browser on a bad network. The tests measure what people see: pictures on the program's and the page's time.
 
 use std::time::{Duration, Instant};
 
@@ -86,7 +86,8 @@ impl Call {
     }
 }
 
-/// For each picture but the first whether the bar that wanders along the bottom of ada's tile has moved since the one before.
+/// For each picture but the first whether the bar that wanders along the bottom of ada's tile has moved since the one
+/// before.
 fn moves(seen: &Recording, tile: Rect) -> Vec<bool> {
     let height = tile.height / 10;
     let bar = Rect { y: tile.y + (tile.height - height) as i32, height, ..tile };

@@ -1,4 +1,4 @@
-//! The page to join with, as people use it.
+//! The joining page, as people use it.
 
 use serde_json::{Value, json};
 use tilecast_lab::{

@@ -1,4 +1,4 @@
-//! What every test here needs.
+//! Support of the browser tests: rooms, tiles, colours and tones.
 
 use std::{path::Path, time::Duration};
 
@@ -10,13 +10,13 @@ use tilecast_lab::{
     watch::{Look, Recording, record},
 };
 
-/// Longest anything may take to come about on a busy machine. Nothing waits this long when it works.
+/// Longest wait for anything on a busy machine. Nothing waits this long when it works.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// A small canvas: these tests are about what is where, not about pixels.
+/// A small canvas: these tests check positions, not pixels.
 pub const CANVAS: Size = Size { width: 640, height: 360 };
 
-/// How far each channel of a colour may be from what was painted, of 255, after two encoders and a conversion or four.
+/// Largest difference of a colour's channel, of 255, after two encoders and up to four conversions.
 const COLOUR_TOLERANCE: f64 = 24.0;
 
 /// Calls one of the lab's functions in a page.
@@ -63,7 +63,7 @@ pub fn tile(view: &Value, id: &str) -> Rect {
     Rect { x: number("x") as i32, y: number("y") as i32, width: number("width"), height: number("height") }
 }
 
-/// The middle of a participant's tile, without what may be written at its edges.
+/// The middle of a participant's tile, without the edges, which may carry text.
 pub fn middle(view: &Value, id: &str) -> Rect {
     let Rect { x, y, width, height } = tile(view, id);
     Rect {
@@ -74,7 +74,7 @@ pub fn middle(view: &Value, id: &str) -> Rect {
     }
 }
 
-/// The same as parts of the picture, for a page.
+/// The same as fractions of the picture, for a page.
 pub fn parts(rect: Rect) -> [f64; 4] {
     let (width, height) = (f64::from(CANVAS.width), f64::from(CANVAS.height));
     [
@@ -85,14 +85,14 @@ pub fn parts(rect: Rect) -> [f64; 4] {
     ]
 }
 
-/// True when a mean colour is what was painted, `#rrggbb`.
+/// True when a mean colour is the painted one, `#rrggbb`.
 pub fn is_colour(mean: [f64; 3], painted: &str) -> bool {
     let value = u32::from_str_radix(&painted[1..], 16).expect("a colour");
     let [_, red, green, blue] = value.to_be_bytes();
     mean.iter().zip([red, green, blue]).all(|(seen, wanted)| (seen - f64::from(wanted)).abs() < COLOUR_TOLERANCE)
 }
 
-/// Plays the program, by RTMP, as it is from now on.
+/// Plays the program by RTMP from now on.
 pub async fn program(service: &Service, span: Duration) -> Recording {
     let look = Look::whole(CANVAS).in_colour().with_sound();
     let url = format!("{}/out/weekly?token=w4tch-this", service.rtmp());
@@ -104,19 +104,19 @@ pub fn last_colour(seen: &Recording, rect: Rect) -> [f64; 3] {
     seen.frames.last().expect("a picture").mean(rect).map(f64::from)
 }
 
-/// How loud a tone is in each half second, dBFS, also when it is bent a little to follow its clock.
+/// Loudness of a tone in each half second, dBFS, even when its frequency deviates a little to follow its clock.
 pub fn levels(seen: &Recording, hz: f32) -> Vec<f32> {
     let bent = [-6.0, -3.0, 0.0, 3.0, 6.0];
     let level = |half: &[f32]| bent.iter().map(|bend| tone::level_dbfs(half, hz + bend)).fold(-120.0, f32::max);
     seen.sound.chunks_exact(tone::RATE as usize / 2).map(level).collect()
 }
 
-/// How loud a tone is in the loudest half second, dBFS.
+/// Loudness of a tone in the loudest half second, dBFS.
 pub fn loudest(seen: &Recording, hz: f32) -> f32 {
     levels(seen, hz).into_iter().fold(-120.0, f32::max)
 }
 
-/// A triple of numbers out of a page.
+/// Three numbers from a page.
 pub fn triple(value: &Value) -> [f64; 3] {
     [0, 1, 2].map(|index| value[index].as_f64().expect("a number"))
 }

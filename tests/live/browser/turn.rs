@@ -1,4 +1,4 @@
-//! A browser that may only relay: all its media go by a TURN server.
+//! TURN: a browser that may only relay sends all its media through a TURN server.
 
 use serde_json::json;
 use tilecast_lab::{

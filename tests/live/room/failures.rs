@@ -1,4 +1,4 @@
-//! Things break: workers are killed or stand still, encoders hang, cameras freeze, streams are corrupt.
+//! Failures: workers are killed or stand still, encoders hang, cameras freeze, streams are corrupt.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use tilecast_lab::{
 
 use super::support::{CANVAS, LIMIT, camera, document, join, no_frame_is_lost, recent, service, shows, tile, until};
 
-/// Longest gap on the time line, ms: without what a busy machine adds it is a third of a second after a kill, and under 2 s
-/// where it has to be noticed first that nothing moves.
+/// Longest gap on the time line, ms: without what a busy machine adds it is a third of a second after a kill, and under
+/// 2 s where it has to be noticed first that nothing moves.
 const GAP: i64 = 4000;
 
 #[tokio::test]

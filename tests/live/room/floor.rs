@@ -1,4 +1,4 @@
-//! The floor follows who speaks, with real speech through the RTMP door.
+//! The floor (active speaker) with real speech through the RTMP door.
 
 use std::{path::Path, process::Command};
 

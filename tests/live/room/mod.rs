@@ -1,5 +1,5 @@
-//! Whole rooms, end to end: a real service, real FFmpeg cameras through the RTMP door, nginx-rtmp as the cluster, and what comes
-//! out is decoded and looked at.
+//! Whole rooms, end to end: a real service, real FFmpeg cameras through the RTMP door, and nginx-rtmp as the cluster.
+//! The program is decoded and analysed.
 
 mod failures;
 mod floor;

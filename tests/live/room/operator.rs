@@ -1,4 +1,4 @@
-//! What an operator does while the room is on air.
+//! Changes by an operator while the room is on air.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where programs go and where people are pulled from.
+//! Outputs of programs, and pulls of participants.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The program itself: everyone is seen in their place and heard, and no frame is missing.
+//! The program: everyone is seen in their place and heard, and no frame is missing.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Starting, stopping and coming back.
+//! Start, stop and restart of a server with rooms.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What every test of a room needs.
+//! Support of the room tests: cameras, documents and recordings.
 
 use std::{path::Path, time::Duration};
 
@@ -13,13 +13,13 @@ use tilecast_lab::{
     watch::Recording,
 };
 
-/// Longest anything may take to come about on a busy machine. Nothing waits this long when it works.
+/// Longest wait for anything on a busy machine. Nothing waits this long when it works.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// A small canvas: these tests are about what is where and when, not about pixels.
+/// A small canvas: these tests check positions and times, not pixels.
 pub const CANVAS: Size = Size { width: 640, height: 360 };
 
-/// A small picture is quick to make and to decode.
+/// A small picture: cheap to encode and to decode.
 pub fn camera() -> Camera {
     Camera { picture: Some(Size { width: 320, height: 180 }), bitrate_kbps: 300, ..Camera::default() }
 }
@@ -48,7 +48,7 @@ pub fn document(people: &[Person]) -> Value {
     })
 }
 
-/// Where a person publishes.
+/// RTMP address of a person.
 pub fn address(service: &Service, room: &str, person: &Person) -> String {
     format!("{}/in/{room}/{}?key=key-of-{}", service.rtmp(), person.id, person.id)
 }
@@ -60,27 +60,30 @@ pub async fn join(service: &Service, room: &str, person: &Person, camera: &Camer
     process
 }
 
-/// Waits until a participant's picture is (or is no more) on the program.
+/// Waits until a participant's picture is on the program, or is gone from it.
 pub async fn shows(service: &Service, room: &str, id: &str, wanted: bool) {
     until(service, room, |view| view["status"]["participants"][id]["showing"] == wanted).await;
 }
 
-/// Waits until a room's view is as wanted, and returns it.
+/// Waits until a room's view is as wanted, and returns the view.
 pub async fn until(service: &Service, room: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     service.api().until(&format!("/v1/rooms/{room}"), LIMIT, wanted).await.expect("the room gets there")
 }
 
-/// Frames of the last second. A recording begins with the program's cached GOP, which may be from before what a test did.
+/// Frames of the last second. A recording begins with the program's cached GOP, which may be older than the test's
+/// action.
 pub fn recent(seen: &Recording) -> &[Frame] {
     &seen.frames[seen.frames.len().saturating_sub(30)..]
 }
 
-/// Half a second of sound, the last. A longer look would miss a tone that is bent by a fraction of a percent to follow its clock.
+/// The last half second of sound. A longer window would miss a tone whose frequency deviates by a fraction of a percent
+/// to follow its clock.
 pub fn recent_sound(seen: &Recording) -> &[f32] {
     &seen.sound[seen.sound.len().saturating_sub(24_000)..]
 }
 
-/// Every frame is in its place, and none is missing but those that the worker itself says a slow machine made it leave out.
+/// Checks that every frame is in its position. Only frames that the worker reports as left out on a slow machine may be
+/// missing.
 pub async fn no_frame_is_lost(service: &Service, room: &str, seen: &Recording) {
     let cadence = Cadence::of(&seen.video_pts_ms, 30);
     let view = service.api().get(&format!("/v1/rooms/{room}")).await.expect("the room");
@@ -92,7 +95,7 @@ pub async fn no_frame_is_lost(service: &Service, room: &str, seen: &Recording) {
     );
 }
 
-/// A tile's rectangle, out of a room's view.
+/// A tile's rectangle from a room's view.
 pub fn tile(view: &Value, id: &str) -> Rect {
     let tiles = view["status"]["scene"].as_array().expect("a scene");
     let tile = tiles.iter().find(|tile| tile["participant"] == id).unwrap_or_else(|| panic!("{id} has a tile: {view}"));

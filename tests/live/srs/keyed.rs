@@ -1,4 +1,4 @@
-//! Who publishes there shows a key, and whoever shows none is nobody here.
+//! Publish keys at SRS: a publisher with a key joins, a publisher without one does not.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
-//! How much delay a way through SRS and back adds, or through nginx-rtmp where no SRS is installed. Measures, asserts nothing about
-//! time; by hand:
+//! Additional latency of a path through SRS and back, or through nginx-rtmp where no SRS is installed. Measures, and
+//! asserts nothing about time. Run by hand:
 //!
-//! `cargo test --test srs -- --ignored --nocapture`
+//! `cargo test --test live srs::latency -- --ignored --nocapture`
 
 use std::{
     path::Path,

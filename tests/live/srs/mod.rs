@@ -1,4 +1,4 @@
-//! SRS as a neighbour: who publishes there joins here, whatever gets lost between the two.
+//! SRS as a neighbour: a participant who publishes to SRS joins here, even when callbacks are lost.
 
 mod keyed;
 mod latency;
@@ -22,7 +22,7 @@ use tilecast_lab::{
     watch::{Look, Player},
 };
 
-/// Longest anything may take to come about on a busy machine: two looks at a list are 10 s.
+/// Longest wait for anything on a busy machine: two polls of a list take 10 s.
 const LIMIT: Duration = Duration::from_secs(40);
 
 fn camera() -> Camera {
@@ -55,7 +55,7 @@ fn has(view: &Value, id: &str) -> bool {
     view["participants"].get(id).is_some()
 }
 
-/// Waits until a room's events say `part`.
+/// Waits until a room's events contain `part`.
 async fn hears(base: &str, part: &str) {
     let answer = reqwest::get(format!("{base}/v1/rooms/weekly/events")).await.expect("events");
     let mut pieces = answer.bytes_stream();
@@ -86,7 +86,7 @@ async fn who_publishes_there_joins_here_and_leaves_again() {
     assert_eq!(alice["source"], json!({"type": "pull", "url": srs.relay.url("weekly-alice")}));
     events.await.expect("no panic");
 
-    // The program goes back to SRS, whose callback about it makes nobody a participant.
+    // The program goes back to SRS; the callback about it adds no participant.
     assert_eq!(Neighbour::tell(api, "on_publish", "p1", "weekly-program").await, 0);
     let look = Look::whole(Size { width: 64, height: 36 });
     let mut player = Player::open(&srs.relay.url("weekly-program"), &look).await.expect("ffmpeg");
@@ -94,7 +94,7 @@ async fn who_publishes_there_joins_here_and_leaves_again() {
     let view = api.get("/v1/rooms/weekly").await.expect("the room");
     assert!(!has(&view, "program"), "{view}");
 
-    // Callbacks come again, and about other things, and late.
+    // Callbacks come twice, about other things, and late.
     assert_eq!(Neighbour::tell(api, "on_publish", "c1", "weekly-alice").await, 0);
     for action in ["on_play", "on_stop", "on_dvr", "on_hls", "on_connect", "on_close", "on_something_new"] {
         assert_eq!(Neighbour::tell(api, action, "x", "weekly-alice").await, 0, "{action}");
@@ -133,7 +133,7 @@ async fn what_got_lost_is_made_up_for_and_nobody_else_is_touched() {
         "added by hand, with a stream of the same name"
     );
 
-    // A list that cannot be had is no reason to leave.
+    // An unavailable list is no reason to remove a participant.
     drop(srs);
     until(after.api(), |view| view["status"]["participants"]["alice"]["state"] == "absent").await;
     let view = after.api().get("/v1/rooms/weekly").await.expect("the room");
@@ -148,7 +148,7 @@ async fn http_flv_is_pulled_as_well() {
     let service = service(arguments, &[]).await;
     let api = service.api();
     room(api, json!({}), json!({})).await;
-    // Nobody is told, and the list says it.
+    // No callback comes, but the list has the stream.
     srs.publish(None, &FOUR[0], &camera(), "weekly-alice").await;
     let whole = |view: &Value| {
         let alice = &view["status"]["participants"]["alice"];
@@ -161,7 +161,7 @@ async fn http_flv_is_pulled_as_well() {
 
 #[tokio::test]
 async fn whep_is_pulled_as_well() {
-    // Another server of our own stands in for SRS's WebRTC door: its room's program is the stream.
+    // Another server of ours stands in for SRS's WebRTC door: its room's program is the stream.
     let origin = service(Vec::new(), &[]).await;
     let document = json!({
         "canvas": {"width": 320, "height": 180}, "video": {"preset": "ultrafast", "bitrate_kbps": 500},
@@ -218,7 +218,7 @@ async fn who_is_put_out_stays_out_until_it_publishes_anew() {
     let api = before.api();
     assert_ne!(Neighbour::tell(api, "on_publish", "c", "something").await, 0, "this is nobody's");
     room(api, json!({}), json!({})).await;
-    // One whose callback came, one that only the list has.
+    // The callback of one stream came; the other is only in the list.
     assert_eq!(Neighbour::tell(api, "on_publish", "a1", "weekly-alice").await, 0);
     srs.list_as("weekly-alice", "a1");
     srs.list_as("weekly-bob", "b1");

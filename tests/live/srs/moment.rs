@@ -1,4 +1,4 @@
-//! What a stream looks and sounds like, half a second of it at a time, and whose that is.
+//! Stream recognition: picture and sound of a stream in half-second pieces, and the person they belong to.
 
 use std::{collections::VecDeque, fmt};
 

@@ -1,5 +1,5 @@
-//! A stand-in for SRS: nginx-rtmp carries the streams, and what SRS has around it is here: callbacks before and after, its HTTP API
-//! with the list of streams and the end of clients, and HTTP-FLV.
+//! A stand-in for SRS. nginx-rtmp carries the streams; this module adds SRS's callbacks, its HTTP API with the list of
+//! streams and the disconnection of clients, and HTTP-FLV.
 
 use std::{
     collections::BTreeMap,
@@ -93,8 +93,8 @@ impl Neighbour {
         Self::tell_all(api, action, client, name, ("", "rtmp://127.0.0.1/live")).await.0
     }
 
-    /// What becomes of a callback with this query, of a client that connected to that address: the code of the answer, and its
-    /// sentence.
+    /// What becomes of a callback with this query, of a client that connected to that address: the code of the answer,
+    /// and its sentence.
     pub async fn tell_all(
         api: &Api,
         action: &str,
@@ -169,8 +169,8 @@ impl Neighbour {
         lock(&self.known).disconnected.clone()
     }
 
-    /// Waits until what a list of now says has been acted upon: until two more lists were asked for, since the second follows upon
-    /// what the first says.
+    /// Waits until what a list of now says has been acted upon: until two more lists were asked for, since the second
+    /// follows upon what the first says.
     pub async fn is_looked_at(&self) {
         let mut looks = lock(&self.known).looks.subscribe();
         let enough = *looks.borrow() + 2;

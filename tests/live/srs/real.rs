@@ -1,5 +1,5 @@
-//! A real SRS as a neighbour, where one is installed ([`Plan`] says how one is found; without one these tests say so and prove
-//! nothing). It runs as `deploy/srs.conf` has it, people publish with FFmpeg, and what comes out is looked at and listened to.
+//! A real SRS as a neighbour, where one is installed ([`Plan`] says how it is found; without one these tests say so and
+//! prove nothing). It runs with `deploy/srs.conf`, people publish with FFmpeg, and the result is analysed.
 
 use std::{path::Path, time::Instant};
 
@@ -31,8 +31,8 @@ async fn room(service: &Service, outputs: Value, participants: Value) {
     service.api().put("/v1/rooms/weekly", &document).await.expect("a room");
 }
 
-/// Tilecast on a port that SRS is told of, with SRS for a neighbour, to which names are enough unless `more` says otherwise. Without
-/// `--srs-api` among that, only callbacks can tell.
+/// Tilecast on a port that SRS is told of, with SRS for a neighbour, to which names are enough unless `more` says
+/// otherwise. Without `--srs-api` among that, only callbacks can tell.
 async fn told(http: u16, source: &str, more: &[&str]) -> Service {
     let keys: &[&str] = if more.contains(&"--srs-keys") { &[] } else { &["--srs-keys", "off"] };
     let words = [&["--srs-secret", SECRET, "--srs-source", source], keys, more].concat();
@@ -190,8 +190,8 @@ async fn comes_from(plan: Plan, kind: &str, template: &str) {
     let view = until(service.api(), whole).await;
     assert_eq!(view["participants"]["alice"]["source"]["type"], kind);
     sees(&format!("{}/out/weekly", service.rtmp()), template, only_alice()).await;
-    // The list says the same as the callback, and SRS, as it is shipped, has next to nothing to do for one stream: told to gather
-    // for no time at all, it would spend a core on a pull by HTTP-FLV.
+    // The list says the same as the callback, and SRS, as it is shipped, has next to nothing to do for one stream: told
+    // to gather for no time at all, it would spend a core on a pull by HTTP-FLV.
     let busy = || cpu_alone(running.id()).expect("SRS runs");
     let (before, begun) = (busy(), Instant::now());
     running.looked_at(2, LIMIT).await;
@@ -285,7 +285,8 @@ async fn an_edge_is_as_good_as_its_origin() {
     let (Some(origin), Some(edge)) = (Plan::new(), Plan::new()) else { return };
     let edge = edge.before(&origin);
     let (at_origin, _at_edge) = (origin.start().await, edge.start().await);
-    // Whoever asks the edge for a file before its stream is there makes the origin list the stream under the file's name.
+    // Whoever asks the edge for a file before its stream is there makes the origin list the stream under the file's
+    // name.
     let early = Player::open(&edge.flv("weekly-alice"), &Look::whole(SEEN)).await.expect("FFmpeg");
     at_origin.lists("weekly-alice", LIMIT, |stream| stream["name"] == "weekly-alice.flv").await;
 

@@ -1,4 +1,4 @@
-//! A real SRS, where one is installed: the program that `SRS_PROGRAM` names, or `srs` on the PATH.
+//! A real SRS server, where one is installed: the program in `SRS_PROGRAM`, or `srs` on the PATH.
 
 use std::{
     env, fs,

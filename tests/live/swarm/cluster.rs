@@ -1,4 +1,4 @@
-//! Several fronts: any of them answers for any room, and a room goes on when its front does not.
+//! Cluster of fronts: each front answers for every room, and a room goes on when its front fails.
 
 use std::{
     path::Path,

@@ -1,4 +1,4 @@
-//! The stand-in's config objects, which never change but for their labels, and those from the present version alone.
+//! Config objects of the stand-in (compare-and-swap): only their labels change, and only from the present version.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,5 +1,6 @@
-//! A stand-in for the Docker daemon of a Swarm manager: just the calls that the engine makes, with Docker's shapes, status codes
-//! and version checks. Fronts reach it through the gate that they would have before Docker itself. A task is a process of this build on this machine, started again when it ends, as Swarm does.
+//! A stand-in for the Docker daemon of a Swarm manager: only the calls of the engine, with Docker's JSON, status codes
+//! and version checks. Fronts reach it through the gate, as they would reach Docker. A task is a process of this build
+//! on this machine, restarted when it ends, as Swarm does.
 
 use std::{
     collections::BTreeMap,
@@ -47,7 +48,8 @@ pub struct Shared {
     late: Late,
 }
 
-/// Where writes of configs are held back, as by managers that have lost their leader: they are done later, whoever asked for them.
+/// Where writes of configs are held back, as by managers that have lost their leader: they are done later, whoever
+/// asked for them.
 struct Late {
     /// How many are to be held still, were held, and have been done since.
     counts: [AtomicUsize; 3],

@@ -1,4 +1,4 @@
-//! The gate before Docker's API: the fronts of the other tests go through it, and nobody else gets anything by it.
+//! The Docker gate: the fronts of the other tests use it, and no other client gets anything through it.
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};

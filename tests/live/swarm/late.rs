@@ -1,5 +1,5 @@
-//! A store that does later what it was asked for, when whoever asked has been refused or has gone: what is kept of a room and what
-//! the room is said to be stay one.
+//! A store that completes a request late, after the client was refused or has gone: the stored room and the reported
+//! room stay the same.
 
 use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Rooms whose workers run as services of a Docker Swarm: a real front and real workers over the real link, a stand-in for
-//! Docker's API. `tests/cluster` does the same with Docker itself.
+//! Rooms whose workers run as services of a Docker Swarm: a real front and real workers over the real link, with a
+//! stand-in for Docker's API. `tests/cluster` does the same with Docker itself.
 
 mod cluster;
 mod configs;
@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 const CANVAS: Size = Size { width: 320, height: 180 };
 
-/// A front whose workers the stand-in starts. Its door for workers has a port that it keeps when it is started again.
+/// A front whose workers the stand-in starts. Its door for workers keeps its port over restarts.
 struct Front {
     state: tempfile::TempDir,
     door: u16,
@@ -56,7 +56,7 @@ impl Front {
     }
 }
 
-/// A room with an empty place in it, which is a card: a program without a camera.
+/// A room with one participant who is a card: a program without a camera.
 fn document() -> Value {
     json!({
         "canvas": {"width": CANVAS.width, "height": CANVAS.height},
@@ -76,7 +76,7 @@ async fn running(service: &Service, started: u64) -> Value {
     .await
 }
 
-/// Looks at the stand-in until it is as wanted.
+/// Polls the stand-in until it is as wanted.
 async fn eventually(what: &str, wanted: impl Fn() -> bool) {
     let begun = Instant::now();
     while !wanted() {
@@ -186,7 +186,7 @@ async fn a_room_says_what_keeps_it_and_goes_on_trying() {
     let docker = Docker::start().await;
     let front = Front::new(&docker);
     let service = front.start().await;
-    // The room is let in, and then another takes what it was let in for.
+    // The room is admitted, and then another room takes its capacity.
     docker.hold(true);
     service.api().put("/v1/rooms/r", &document()).await.expect("a room");
     let delayed = |view: &Value| view["status"]["worker"]["delayed"].as_str().unwrap_or_default().to_owned();

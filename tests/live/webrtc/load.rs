@@ -1,5 +1,5 @@
-//! What many clients, and many who are none, cost. Slow and about figures, so they run when asked for:
-//! `cargo test --test webrtc -- --ignored --nocapture --test-threads 1`.
+//! Cost of many clients, and of many peers that are no clients. These tests are slow and print figures, so they run by
+//! hand: `cargo test --test live webrtc::load -- --ignored --nocapture --test-threads 1`.
 
 use std::{
     process::{Command, Stdio},

@@ -1,4 +1,4 @@
-//! Clients on real sockets through the WebRTC door of a real service.
+//! WebRTC clients on real sockets at the door of a real service.
 
 mod load;
 mod meeting;

@@ -1,4 +1,4 @@
-//! Servers that are not what they should be, and addresses that may not be reached.
+//! Faulty servers, and addresses that may not be reached.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 

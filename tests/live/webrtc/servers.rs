@@ -1,4 +1,4 @@
-//! Other servers, pulled from by WHEP and pushed to by WHIP: another Tilecast, and a server on another stack.
+//! WHEP pulls from other servers and WHIP pushes to them: another Tilecast, and a server on another stack.
 
 use std::time::Duration;
 

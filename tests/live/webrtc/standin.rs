@@ -1,4 +1,4 @@
-//! Another stack at the other end: a WHEP and WHIP server on Python's aiortc (scripts/setup installs it).
+//! A WHEP and WHIP server on another stack: Python's aiortc (scripts/setup installs it).
 
 use std::{path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What every test here needs.
+//! Support of the WebRTC tests: a service, pictures to publish, and its cost.
 
 use std::{
     path::Path,
@@ -17,7 +17,7 @@ use tilecast_lab::{
     webrtc::Client,
 };
 
-/// Longest anything may take to come about on a busy machine. Nothing waits this long when it works.
+/// Longest wait for anything on a busy machine. Nothing waits this long when it works.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// A service with one room, `weekly`, in which `alice` and `bob` publish with the key `long-key`.
@@ -39,7 +39,7 @@ pub async fn until(service: &Service, wanted: impl Fn(&Value) -> bool) -> Value 
     service.api().until("/v1/rooms/weekly", LIMIT, wanted).await.expect("the room gets there")
 }
 
-/// A moving picture of H.264 as a browser codes it, 30 a second, one a vector.
+/// A moving picture as a browser codes it in H.264, 30 a second; one access unit per vector.
 pub fn pictures(seconds: u32) -> Vec<Vec<u8>> {
     let input = format!("testsrc2=size=320x180:rate=30:duration={seconds}");
     let output = Command::new("ffmpeg")
@@ -61,7 +61,7 @@ fn access_units(stream: &[u8]) -> Vec<Vec<u8>> {
     starts.iter().zip(ends).map(|(from, to)| stream[*from..to].to_vec()).collect()
 }
 
-/// Publishes the pictures in real time, with Opus silence, and gives what happened meanwhile.
+/// Publishes the pictures in real time, with Opus silence, and returns the events meanwhile.
 pub async fn publish(client: &mut Client, pictures: &[Vec<u8>]) -> Vec<Event> {
     /// 20 ms of silence in stereo (RFC 6716 §3.1: CELT, fullband, one frame).
     const SILENCE: [u8; 3] = [0xfc, 0xff, 0xfe];

@@ -1,4 +1,4 @@
-//! What a worker that was taken over can reach: nothing.
+//! Sandbox: what a worker that was taken over can reach, which is nothing.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! How the program looks beside its pictures: it is what the preview of the same scene shows.
+//! Decorations: the program looks like the preview of the same scene.
 
 use std::sync::Arc;
 

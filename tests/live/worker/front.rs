@@ -1,5 +1,5 @@
-//! The front's side of a link to a real worker: a process that has given up what workers give up, as in a service; or a thread of this
-//! process, whose error can be looked at.
+//! The front's side of a link to a real worker. The worker is a confined process, as in a service, or a thread of this
+//! process, whose error can be examined.
 
 use std::{
     io::{Read, Write},

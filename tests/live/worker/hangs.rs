@@ -1,4 +1,4 @@
-//! Parts of a worker that hang or fail: it names them, and ends in time whatever hangs.
+//! Watchdog: a worker names its parts that hang or fail, and ends in time whatever hangs.
 
 use std::{
     process::{Child, ExitStatus},

@@ -1,5 +1,5 @@
-//! Somebody who has taken a worker over: code of the tests that runs in the thread of a real worker's room, in a process of its own,
-//! once that has given up what workers give up. It gets in by the log: what it waits for is a line of the worker's.
+//! An attacker who has taken over a worker: test code that runs in the room's thread of a real worker, in a process of
+//! its own, after confinement. It is triggered through the log: it waits for a certain line of the worker.
 
 use std::{
     env, fs, io,

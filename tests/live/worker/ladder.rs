@@ -1,4 +1,4 @@
-//! A machine that is too slow for its room, and gets well again.
+//! Degradation ladder: a machine that is too slow for its room, and recovers.
 
 use std::{
     process::Child,
@@ -18,7 +18,8 @@ use tilecast::{
 
 use super::front::{Front, person, settings};
 
-/// How long a starved process runs and how long it does not: as the kernel treats a control group that has used up its share.
+/// How long a starved process runs and how long it does not: as the kernel treats a control group that has used up its
+/// share.
 const SHARE: Duration = Duration::from_millis(120);
 
 /// Gives a process half of the time as long as it is there.

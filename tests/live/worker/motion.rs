@@ -1,4 +1,4 @@
-//! Changes of scene that take time.
+//! Transitions: changes of scene that take time.
 
 use tilecast::{layout::Transition, link::Control, media::Packet};
 

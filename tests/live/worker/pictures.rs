@@ -1,4 +1,4 @@
-//! What is to be seen is seen, where it is to be seen.
+//! Pictures on the program: visible content is in its place.
 
 use tilecast::{
     layout::{Fit, Scene, Transition},

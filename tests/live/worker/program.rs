@@ -1,4 +1,4 @@
-//! The program as a stream: its times, its keyframes, its rate, its end.
+//! The program as a stream: timestamps, keyframes, rate, end.
 
 use std::net::Shutdown;
 

@@ -1,4 +1,4 @@
-//! What comes from browsers and goes back to them: their codecs, pictures on their side, sound for one listener.
+//! Media of browsers: their codecs, rotated pictures, and the sound for one listener.
 
 use tilecast::{
     link::{Control, Feed, Listener, Report},

@@ -1,4 +1,5 @@
-//! A meeting through what it goes through in service: encoded, and then the worker's own decoder, clock, mixer and ear, to the floor.
+//! A meeting through the path of a service: encoded, then the worker's own decoder, clock, mixer and VAD, then the
+//! floor.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Who had the floor against who had the turn.
+//! Comparison of who had the floor with whose turn it was.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ const TRAIL_MS: u32 = 1000;
 /// How well the floor followed a meeting, in which it was held for 2 s at least.
 #[derive(Debug)]
 pub struct Figures {
-    /// From the first sound of a turn, or the end of the turn before if that was later, to the switch, ms, in order. Where the
-    /// hold stood in the way, from its end.
+    /// From the first sound of a turn, or the end of the turn before if that was later, to the switch, ms, in order.
+    /// Where the hold stood in the way, from its end.
     pub takeover_ms: Vec<u32>,
     /// Turns in which the speaker never got the floor, though the hold was no hindrance.
     pub missed: usize,

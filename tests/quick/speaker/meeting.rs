@@ -1,4 +1,4 @@
-//! A scripted meeting of four: every microphone's sound, and who had the turn when.
+//! A scripted meeting of four: every microphone's sound, and whose turn it was when.
 
 use super::synth::{Chance, Tone, add, amplitude, babble, coughs, fan, keyboard, ms, rms, speech, street, tone};
 

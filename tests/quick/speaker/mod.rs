@@ -1,6 +1,7 @@
-//! Who has the floor, on real speech: a scripted meeting of four whose voices `espeak-ng` makes, with interruptions, pauses, words of
-//! consent, coughs, keyboards and held tones before several backgrounds, each participant's sound encoded and heard by the
-//! worker. Everything is the same in every run; no clock is looked at. `-- --nocapture` prints the figures.
+//! Active speaker detection on real speech: a scripted meeting of four whose voices `espeak-ng` makes, with
+//! interruptions, pauses, words of consent, coughs, keyboards and held tones, before several backgrounds. Each
+//! participant's sound is encoded and heard by the worker. Every run is the same, and does not depend on real time.
+//! `cargo test --test quick speaker -- --nocapture` prints the figures.
 
 mod hear;
 mod judge;
@@ -16,7 +17,7 @@ use self::{
     meeting::{Background, Meeting},
 };
 
-/// Each background with another meeting before it.
+/// For each background, the seed of another meeting.
 const SEEDS: [(Background, u64); 4] =
     [(Background::Quiet, 1), (Background::Fan, 2), (Background::Street, 3), (Background::Cafe, 4)];
 
@@ -24,7 +25,7 @@ fn rules(sensitivity: Sensitivity) -> Rules {
     Rules { sensitivity, ..Rules::default() }
 }
 
-/// Does each of several things in a thread of its own: hearing is nothing but arithmetic, and takes most of the time here.
+/// Processes several things, each in a thread of its own: the VAD is only arithmetic, and takes most of the time here.
 fn at_once<T: Sync, R: Send, const N: usize>(things: &[T; N], act: impl Fn(&T) -> R + Sync) -> [R; N] {
     thread::scope(|scope| {
         let act = &act;
@@ -33,11 +34,11 @@ fn at_once<T: Sync, R: Send, const N: usize>(things: &[T; N], act: impl Fn(&T) -
     })
 }
 
-/// How the floor followed each background's talk, heard by whichever test comes first.
+/// How the floor followed each background's talk; computed by the first test that needs it.
 static TALKS: LazyLock<[(Background, Figures); 4]> =
     LazyLock::new(|| at_once(&SEEDS, |(background, seed)| (*background, heard(*background, *seed))));
 
-/// Hears a talk, prints how the floor follows it at every sensitivity, and returns that of the normal one.
+/// Hears a talk, prints how the floor follows it at every sensitivity, and returns the figures of the normal one.
 fn heard(background: Background, seed: u64) -> Figures {
     let meeting = Meeting::talk(background, seed);
     let reports = hear::reports(&meeting);

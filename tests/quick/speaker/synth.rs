@@ -1,6 +1,6 @@
-//! Sounds of a meeting, synthesised: voices by `espeak-ng`, and what microphones hear besides.
+//! Synthesised sounds of a meeting: voices by `espeak-ng`, and other sounds that microphones pick up.
 //!
-//! All mono at [`RATE`], full scale 1.0, and the same in every run.
+//! All are mono at [`RATE`], full scale 1.0, and the same in every run.
 
 use std::{
     f32::consts::TAU,
@@ -128,7 +128,8 @@ impl Band {
     }
 }
 
-/// A bout of `count` coughs, its peaks at -6 dBFS: each an explosion of air, a hiss through throat and mouth, and a short voiced end.
+/// A bout of `count` coughs, its peaks at -6 dBFS: each an explosion of air, a hiss through throat and mouth, and a
+/// short voiced end.
 pub fn coughs(count: usize, chance: &mut Chance) -> Vec<f32> {
     let mut bout = Vec::new();
     for _ in 0..count {

@@ -1,7 +1,8 @@
-//! Files that people upload: what they are, and their pixels, within limits of bytes, pixels and work.
+//! Decoding of uploaded images: their format and their pixels, within limits of bytes, pixels and work.
 //!
-//! Pure Rust, and still nothing for a process that must not die: decoders may need all the memory and time there is. The front
-//! leaves this to a child process, `tilecast raster`. An SVG is shapes alone: it reads no file, no font and no address.
+//! The code is pure Rust, but a process that must not die does not call it: a decoder may use all its memory and time.
+//! The front leaves this work to a child process, `tilecast raster`. An SVG has only shapes: it reads no file, no font
+//! and no address.
 
 mod svg;
 
@@ -14,20 +15,20 @@ use super::{
 };
 use crate::{layout::fit::Area, media::Size};
 
-/// Largest SVG, bytes: a map of shapes; more is a photograph in disguise.
+/// Largest SVG, bytes: enough for a map of shapes; a larger one holds a photograph.
 pub const MAX_SVG_BYTES: usize = 512 << 10;
-/// Most pixels of an image: a 4K canvas and twice as much. Decoded, that is 66 MB.
+/// Most pixels of an image: twice a 4K canvas. Decoded, they take 66 MB.
 pub const MAX_PIXELS: u64 = 3840 * 2160 * 2;
-/// Memory a decoder may take for the pixels, bytes: the largest image at 16 bits a channel. As much again as its pixels at 8 bits
-/// stays within what the child process may have.
+/// Memory that a decoder may take for the pixels, bytes: the largest image at 16 bits per channel. With another copy at
+/// 8 bits it stays within the child process's limit.
 const MAX_ALLOC: u64 = MAX_PIXELS * 8;
 
-/// Why a file is no image that can be shown.
+/// Why a file is no usable image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UploadError {
     #[error("the file is {0} bytes; at most {1} are possible")]
     Bytes(usize, usize),
-    /// Another format, or none.
+    /// An unknown format.
     #[error("the file is no PNG, JPEG, WebP or SVG")]
     Format,
     #[error(
@@ -40,7 +41,7 @@ pub enum UploadError {
     /// An SVG with something other than shapes.
     #[error("the SVG has <{0}>, which is not drawn here; {1}")]
     Svg(&'static str, &'static str),
-    /// An SVG that takes too long.
+    /// An SVG that would take too long.
     #[error("the SVG has too much to draw; simplify it or upload it as PNG")]
     Work,
 }
@@ -49,18 +50,18 @@ pub enum UploadError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
     pub kind: Kind,
-    /// Its own size, px; an SVG's is rounded.
+    /// The image's own size, px; an SVG's is rounded.
     pub size: Size,
-    /// True if its format has already left out what nobody sees, so that another one that does takes nothing from it.
+    /// True if the source format is lossy: a lossy result then loses nothing visible.
     pub lossy: bool,
     /// Straight alpha; at most [`raster::MAX_PIXELS`].
     pub pixels: RgbaImage,
 }
 
-/// Says what a file is, without its pixels.
+/// Format and size of a file, without its pixels.
 ///
 /// # Errors
-/// Any [`UploadError`] that its head shows.
+/// Any [`UploadError`] that the file's header shows.
 pub fn inspect(file: &[u8]) -> Result<(Kind, Size), UploadError> {
     let kind = kind(file)?;
     let size = match kind {
@@ -74,8 +75,8 @@ pub fn inspect(file: &[u8]) -> Result<(Kind, Size), UploadError> {
     Ok((kind, size))
 }
 
-/// The pixels, as large as any canvas has use for: an SVG at the largest of a few sizes that is not too much work, everything else
-/// as it is or smaller.
+/// The pixels, as large as a canvas can use: an SVG in the largest of a few sizes that is not too much work, everything
+/// else in its own size or smaller.
 ///
 /// # Errors
 /// Any [`UploadError`].
@@ -104,7 +105,7 @@ fn kind(file: &[u8]) -> Result<Kind, UploadError> {
     Kind::of(file).ok_or(UploadError::Format)
 }
 
-/// The pixels with their size, and how a camera was held.
+/// The pixels with their size, and the camera's orientation.
 fn decode(file: &[u8], kind: Kind) -> Result<(RgbaImage, Size, Orientation), UploadError> {
     let mut decoder = reader(file, kind).into_decoder().map_err(broken)?;
     let (width, height) = decoder.dimensions();
@@ -113,7 +114,7 @@ fn decode(file: &[u8], kind: Kind) -> Result<(RgbaImage, Size, Orientation), Upl
     if decoder.total_bytes() > MAX_ALLOC {
         return Err(UploadError::Pixels(width, height));
     }
-    // Who writes a picture without saying so, or nonsense, holds the camera as everybody does.
+    // A missing or invalid orientation counts as the usual one.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
     Ok((picture.into_rgba8(), size, orientation))
@@ -124,7 +125,7 @@ fn is_on_its_side(orientation: Orientation) -> bool {
     matches!(orientation, Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH)
 }
 
-/// Not larger than a raster may be.
+/// The pixels, scaled down if a raster may not be so large.
 fn affordable(pixels: RgbaImage) -> RgbaImage {
     let whole = Size { width: pixels.width(), height: pixels.height() };
     let count = f64::from(whole.width) * f64::from(whole.height);

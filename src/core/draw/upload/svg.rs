@@ -1,4 +1,4 @@
-//! SVG: read, measured, drawn.
+//! SVG: parsing, cost estimate, drawing.
 
 use image::RgbaImage;
 use resvg::{
@@ -9,23 +9,24 @@ use resvg::{
 use super::{MAX_SVG_BYTES, UploadError};
 use crate::media::Size;
 
-/// How large an SVG is drawn: the first of these canvases for which there is not too much to do. Whoever has too much for the
-/// last has a picture rather than a drawing.
+/// Canvas sizes for an SVG: it is drawn for the first one that is not too much work. An SVG with too much work for the
+/// last is refused: it is a picture rather than a drawing.
 const CANVASES: [Size; 3] =
     [Size { width: 3840, height: 2160 }, Size { width: 1920, height: 1080 }, Size { width: 1280, height: 720 }];
 /// Most shapes and groups, each counted as often as it is drawn.
 const MAX_NODES: u64 = 20_000;
-/// Most pixels that the shapes may cover together, at the size that is drawn: under a second of work on one core.
+/// Most pixels that the shapes may cover together, at the drawn size: under a second of work on one core.
 const MAX_PAINTED: f64 = 400e6;
-/// Most memory of layers that are needed at once, the picture itself among them, bytes: what the child process may have, without
-/// what the tree of a large file takes.
+/// Most memory of simultaneous layers including the picture itself, bytes: the child process's limit, less the tree of
+/// a large file.
 const MAX_LAYERS: f64 = (176 << 20) as f64;
-/// How much larger than the picture the renderer lets a layer be: five times both ways.
+/// How much larger than the picture the renderer lets a layer be: five times in both directions.
 const MAX_LAYER: f64 = 25.0;
 /// Bytes of a pixel of a layer.
 const DEPTH: f64 = 4.0;
 
-/// What is refused, and what to do instead. What would only be left out is refused too, so that nobody wonders.
+/// Refused elements, and what to do instead. Elements that would only be ignored are refused too, so that nobody
+/// wonders.
 const REFUSED: [(&str, &str); 8] = [
     ("text", "turn its texts into paths"),
     ("image", "draw it from shapes, or upload it as PNG"),
@@ -50,7 +51,7 @@ pub fn parse(file: &[u8]) -> Result<Tree, UploadError> {
         }
     }
     let options = Options {
-        // By default these read files and data addresses.
+        // The default resolvers read files and data addresses.
         image_href_resolver: ImageHrefResolver {
             resolve_data: Box::new(|_, _, _| None),
             resolve_string: Box::new(|_, _| None),
@@ -60,7 +61,7 @@ pub fn parse(file: &[u8]) -> Result<Tree, UploadError> {
     Tree::from_str(text, &options).map_err(|error| UploadError::Broken(error.to_string()))
 }
 
-/// Its own size, rounded.
+/// The SVG's own size, rounded.
 pub fn size(tree: &Tree) -> Size {
     let side = |length: f32| length.round().clamp(0.0, f32::from(u16::MAX)) as u32;
     Size { width: side(tree.size().width()).max(1), height: side(tree.size().height()).max(1) }
@@ -75,7 +76,7 @@ pub fn draw(tree: &Tree) -> Result<RgbaImage, UploadError> {
     RgbaImage::from_raw(width, height, pixels).ok_or(UploadError::Work)
 }
 
-/// Divides a pixel's colours by its alpha, which they were multiplied by.
+/// Converts a premultiplied pixel to straight alpha.
 fn straighten(pixel: &mut [u8]) {
     let &mut [ref mut red, ref mut green, ref mut blue, alpha] = pixel else { return };
     if alpha != 0 && alpha != 255 {
@@ -86,15 +87,15 @@ fn straighten(pixel: &mut [u8]) {
     }
 }
 
-/// How large it is drawn.
+/// The size in which an SVG is drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     pub size: Size,
-    /// px of one of its own units.
+    /// px per unit of the SVG.
     scale: f32,
 }
 
-/// As large as is not too much work.
+/// The largest size that is not too much work.
 pub fn plan(tree: &Tree) -> Result<Plan, UploadError> {
     let plans = CANVASES.iter().map(|canvas| Plan::new(tree, *canvas));
     plans.into_iter().find(|plan| plan.is_affordable(tree)).ok_or(UploadError::Work)
@@ -116,13 +117,13 @@ impl Plan {
     }
 }
 
-/// How much there is to draw, before it is drawn.
+/// The amount of work, counted before drawing.
 struct Work {
     nodes: u64,
     painted: f64,
-    /// Those that are held now, bytes.
+    /// Memory of the layers that exist at the same time, bytes.
     layers: f64,
-    /// Pixels of an SVG's own square unit.
+    /// Pixels of one square unit of the SVG.
     scale: f64,
     /// Pixels of the whole picture.
     whole: f64,
@@ -131,7 +132,7 @@ struct Work {
 struct TooMuch;
 
 impl Work {
-    /// A group on a layer of so many pixels, or on one of its own.
+    /// A group, on a layer of this many pixels or on its own layer.
     fn group(&mut self, group: &Group, below: f64) -> Result<(), TooMuch> {
         let own = group.should_isolate().then(|| self.area(group.abs_layer_bounding_box()).min(self.whole * MAX_LAYER));
         let layer = own.unwrap_or(below);
@@ -143,13 +144,13 @@ impl Work {
             self.count()?;
             match node {
                 Node::Group(inner) => self.group(inner, layer)?,
-                // What lies off the layer is not painted.
+                // The part of a shape outside of the layer is not painted.
                 shape => {
                     self.paint(shape.abs_layer_bounding_box().map_or(0.0, |bounds| self.area(bounds)).min(layer))?
                 }
             }
         }
-        // Each is a few passes over the layer, and needs some more.
+        // Each filter makes a few passes over the layer, and needs additional layers.
         self.paint(layer * 8.0 * group.filters().len() as f64)?;
         if let Some(clip) = group.clip_path() {
             self.clip(clip, layer)?;
@@ -161,7 +162,8 @@ impl Work {
         Ok(())
     }
 
-    /// Drawn on a layer as large as the one that it cuts, and so are those that cut it, while it is there.
+    /// A clip path is drawn on a layer as large as the one that it cuts, while that one exists; the same holds for clip
+    /// paths that cut it.
     fn clip(&mut self, clip: &ClipPath, layer: f64) -> Result<(), TooMuch> {
         self.cut(layer)?;
         self.group(clip.root(), layer)?;

@@ -1,4 +1,4 @@
-//! What is read, what is refused.
+//! Uploads that are read, and uploads that are refused.
 
 use image::{DynamicImage, Rgba};
 
@@ -58,16 +58,16 @@ fn an_svg_is_drawn_as_large_as_is_not_too_much() {
     let shape = |body: &str| format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="160" height="90">{body}</svg>"#);
     let rect = r#"<rect width="160" height="90"/>"#;
     let width = |body: &str| svg::plan(&svg::parse(shape(body).as_bytes())?).map(|plan| plan.size.width);
-    // So many pixels.
+    // Too many pixels.
     assert_eq!(width(rect), Ok(3840));
     assert_eq!(width(&rect.repeat(100)), Ok(1920));
     assert_eq!(width(&rect.repeat(300)), Ok(1280));
     assert_eq!(width(&rect.repeat(500)), Err(UploadError::Work));
-    // So many layers at once.
+    // Too many layers at the same time.
     let groups = |depth| format!("{}{rect}{}", r#"<g opacity="0.9">"#.repeat(depth), "</g>".repeat(depth));
     assert_eq!([width(&groups(3)), width(&groups(12)), width(&groups(30))], [Ok(3840), Ok(1920), Ok(1280)]);
     assert_eq!(width(&groups(60)), Err(UploadError::Work));
-    // And so are those that only cut: each mask and clip path is cut by the one before it.
+    // Layers that only cut count too: each mask and clip path is cut by the one before it.
     for (tag, cut) in [("mask", "mask"), ("clipPath", "clip-path")] {
         let link = |n: usize| format!(r#"<{tag} id="c{}" {cut}="url(#c{n})">{rect}</{tag}>"#, n + 1);
         let chain = |length: usize| {
@@ -84,12 +84,12 @@ fn an_svg_is_drawn_as_large_as_is_not_too_much() {
         let nested = format!(r#"<{tag} id="c1">{rect}</{tag}>{nested}<g {cut}="url(#c60)">{rect}</g>"#);
         assert_eq!(width(&nested), Err(UploadError::Work), "{tag}");
     }
-    // What lies far outside may need a layer many times as large.
+    // A shape far outside may need a layer many times as large.
     let far = r#"<g opacity="0.5"><rect x="-300" y="-170" width="790" height="440"/></g>"#;
     assert_eq!(width(far), Ok(1280));
 }
 
-/// A PNG head that promises so many pixels.
+/// A PNG header that announces this many pixels.
 fn promising(width: u32, height: u32) -> Vec<u8> {
     let mut file = written(ImageFormat::Png);
     file[16..20].copy_from_slice(&width.to_be_bytes());

@@ -1,4 +1,4 @@
-//! What a designer would want to know of a template that may be used as it is.
+//! Template linter: advice on templates that are valid.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,10 +21,10 @@ use crate::{
     },
 };
 
-/// Below this many px letters are hard to read on a compressed program.
+/// Letters smaller than this, px, are hard to read on a compressed program.
 const LEGIBLE_PX: f64 = 12.0;
 
-/// How much two places may overlap before it is told, of the smaller one: less is rounding.
+/// Overlap of two places from which on a warning is given, as a share of the smaller place: less is rounding.
 const OVERLAP: f64 = 0.001;
 
 /// Advice on a template: nothing that keeps it from being used.
@@ -36,8 +36,9 @@ pub struct Advice {
     pub cost: Cost,
 }
 
-/// What a program costs with this template, as a share of one core of a common server, in percent. From measurements of this
-/// service with 1280x720 streams at 30 fps and the x264 preset veryfast; other machines differ, the proportions less.
+/// What a program costs with this template, as a share of one core of a common server, in percent. From measurements of
+/// this service with 1280x720 streams at 30 fps and the x264 preset veryfast; other machines differ, the proportions
+/// less.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct Cost {
     /// Tiles that are on the program, of the people asked about.
@@ -86,7 +87,7 @@ pub fn advise(template: &Template, people: usize, canvas: &Canvas, asset: impl F
     Advice { warnings: report.faults, cost: cost(&layout, people, canvas) }
 }
 
-/// Parameters and regions that nothing names.
+/// Parameters and regions that nothing uses.
 fn unused(report: &mut Report, template: &Template) {
     let whole = serde_json::to_value(template).unwrap_or_default();
     report.within("parameters", |r| {
@@ -105,7 +106,7 @@ fn unused(report: &mut Report, template: &Template) {
     }
 }
 
-/// Whether a field of this name holds this word anywhere in a value.
+/// True if a field of this name holds this word anywhere in a value.
 fn names(value: &serde_json::Value, field: &str, word: &str) -> bool {
     match value {
         serde_json::Value::Object(fields) => {
@@ -117,7 +118,7 @@ fn names(value: &serde_json::Value, field: &str, word: &str) -> bool {
     }
 }
 
-/// The canvas turned, for an arrangement that is never used on it as it stands.
+/// The canvas in the other orientation, for an arrangement that is never used on the given one.
 fn turned(arrangement: &Arrangement, canvas: &Canvas) -> Option<Canvas> {
     let wanted = arrangement.when.as_ref().and_then(|when| when.orientation)?;
     let stands = Orientation::of(canvas);
@@ -178,7 +179,7 @@ impl Looks<'_> {
     }
 }
 
-/// An arrangement that an earlier one always comes before.
+/// An arrangement that is never reached, since an earlier one always comes first.
 fn unreachable(report: &mut Report, arrangement: &Arrangement, before: &[Arrangement]) {
     let always = When::default();
     let own = arrangement.when.as_ref().unwrap_or(&always);
@@ -188,7 +189,7 @@ fn unreachable(report: &mut Report, arrangement: &Arrangement, before: &[Arrange
     }
 }
 
-/// True if `wide` holds whenever `narrow` does, as far as can be seen without a meeting.
+/// True if `wide` holds whenever `narrow` does, as far as this can be known without a meeting.
 fn implied(wide: &When, narrow: &When) -> bool {
     fn same<T: PartialEq>(wide: &Option<T>, narrow: &Option<T>) -> bool {
         wide.is_none() || wide == narrow
@@ -211,7 +212,7 @@ fn off_canvas(report: &mut Report, area: Area) {
     }
 }
 
-/// A text with more lines than its rectangle is high for, however small the letters may become.
+/// A text with more lines than its rectangle can hold, even in the smallest letters.
 fn low(report: &mut Report, cover: &Cover, area: Area, canvas: &Canvas) {
     let Holds::Text(Writing { words, size, inset, .. }) = &cover.holds else { return };
     let breaks = |word: &Word| if let Word::Plain(text) = word { text.matches('\n').count() } else { 0 };
@@ -227,7 +228,8 @@ fn low(report: &mut Report, cover: &Cover, area: Area, canvas: &Canvas) {
     }
 }
 
-/// A place that lies over one that is meant to be beside it: equal levels say so.
+/// A place that covers part of another one of the same level: equal levels mean that they are meant to lie side by
+/// side.
 fn overlap(report: &mut Report, arrangement: &Arrangement, areas: &[Area], index: usize) {
     let (own, z) = (areas[index], arrangement.places[index].z);
     for (other, area) in areas[..index].iter().enumerate() {
@@ -245,7 +247,7 @@ fn overlap(report: &mut Report, arrangement: &Arrangement, areas: &[Area], index
     }
 }
 
-/// A place that nobody can come to.
+/// A place that nobody can ever fill.
 fn empty(report: &mut Report, arrangement: &Arrangement, index: usize, place: &Place) {
     let most = arrangement.when.as_ref().and_then(|when| when.max_people);
     if most == Some(0) {
@@ -272,7 +274,7 @@ fn empty(report: &mut Report, arrangement: &Arrangement, index: usize, place: &P
     let impossible = |rule: &Cast| match rule {
         _ if nobody.all_taken => true,
         Cast::Rest if nobody.rest_taken => true,
-        // Whom a place asks for first, it gets.
+        // A place always gets the person it asks for first.
         rule if only_one(rule) => before.clone().any(|earlier| earlier.cast.first() == Some(rule)),
         Cast::Pinned => arrangement.when.as_ref().is_some_and(|when| when.pinned == Some(false)),
         _ => false,
@@ -295,13 +297,13 @@ struct AnyoneLeft {
     rest_taken: bool,
 }
 
-/// ns a px of a program frame takes to encode: 36 % of a core at 1280x720, 30 fps.
+/// Encoding, ns per px of a program frame: 36 % of a core at 1280x720, 30 fps.
 const ENCODE_NS: f64 = 13.2;
-/// ns a px of a tile takes to put into the frame.
+/// Composing, ns per px of a tile.
 const COMPOSE_NS: f64 = 0.6;
-/// ns a px of a tile takes to scale.
+/// Scaling, ns per px of a tile.
 const SCALE_NS: f64 = 3.6;
-/// Share of a core that decoding a stream of 1280x720 at 30 fps takes.
+/// Decoding a stream of 1280x720 at 30 fps, as a share of a core.
 const DECODE: f64 = 0.07;
 
 fn cost(layout: &Layout, people: usize, canvas: &Canvas) -> Cost {
@@ -318,7 +320,7 @@ fn cost(layout: &Layout, people: usize, canvas: &Canvas) -> Cost {
     let seconds = f64::from(canvas.fps) * 1e-9;
     let tiles: f64 = scene.tiles.iter().map(|tile| area(tile.rect.width, tile.rect.height)).sum();
     let overlays: f64 = scene.overlays.iter().map(|overlay| area(overlay.rect.width, overlay.rect.height)).sum();
-    // A sum of nothing is negative zero, which reads oddly.
+    // An empty sum is negative zero, which reads oddly.
     let percent = |share: f64| (share * 1000.0).round() / 10.0 + 0.0;
     let decode = scene.tiles.iter().filter(|tile| tile.copy == 0).count() as f64 * DECODE + tiles * SCALE_NS * seconds;
     let compose = (tiles + overlays) * COMPOSE_NS * seconds;

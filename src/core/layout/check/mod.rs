@@ -1,4 +1,4 @@
-//! Everything that a well-formed template or canvas can still have wrong.
+//! Template validation: every fault that a well-formed template or canvas can still have.
 
 mod advice;
 mod place;
@@ -22,7 +22,7 @@ use super::{
 /// Longest description of a parameter, bytes: a line.
 const MAX_HELP_BYTES: usize = 256;
 
-/// Faults so far, and the pointer of the value that is looked at.
+/// The faults so far, and the JSON pointer of the current value.
 #[derive(Default)]
 struct Report {
     faults: Vec<Fault>,
@@ -30,7 +30,7 @@ struct Report {
 }
 
 impl Report {
-    /// Looks at a part of the present value.
+    /// Checks a part of the current value.
     fn within(&mut self, token: impl std::fmt::Display, look: impl FnOnce(&mut Self)) {
         let length = self.at.len();
         self.at.push('/');
@@ -39,7 +39,7 @@ impl Report {
         self.at.truncate(length);
     }
 
-    /// Looks at every part of a list, up to a bound.
+    /// Checks every item of a list, up to a bound.
     fn each<T>(&mut self, name: &str, list: &[T], most: usize, look: impl Fn(&mut Self, usize, &T)) {
         self.within(name, |r| {
             for (index, item) in list.iter().take(most).enumerate() {
@@ -56,9 +56,9 @@ impl Report {
     where
         T: PartialOrd + std::fmt::Display + std::fmt::Debug,
     {
-        // Written this way round, what is not a number is out of range.
+        // In this form, a value that is no number is out of range.
         if !(least <= value && value <= most) {
-            // Debug writes 1e308 as such, not as 309 digits.
+            // Debug writes 1e308 in this form, not as 309 digits.
             self.within(name, |r| r.say(format!("is {value:?}; give {meaning} from {least} to {most}")));
         }
     }
@@ -84,11 +84,11 @@ impl Report {
     }
 }
 
-/// What a part of an arrangement may name.
+/// The names that a part of an arrangement may use.
 struct Known<'a> {
     regions: &'a BTreeMap<String, Region>,
     parameters: &'a BTreeMap<String, Parameter>,
-    /// What parameters may be: as they are left, and each number at its least and its most.
+    /// Possible parameter values: the defaults, and each number at its minimum and its maximum.
     arguments: Vec<Arguments>,
 }
 
@@ -115,7 +115,7 @@ impl Template {
             return report.faults;
         }
         let arguments = self.extremes();
-        // They lie in every arrangement, so the regions they may name are those that every arrangement has.
+        // Shared overlays lie in every arrangement, so they may only use regions that every arrangement has.
         let shared = |name: &String| self.arrangements.iter().all(|arrangement| arrangement.regions.contains_key(name));
         let regions = self.arrangements.first().map(|first| first.regions.clone()).unwrap_or_default();
         let regions = regions.into_iter().filter(|(name, _)| shared(name)).collect();
@@ -131,7 +131,7 @@ impl Template {
                 Known { regions: &arrangement.regions, parameters: &self.parameters, arguments: arguments.clone() };
             check_arrangement(r, self, arrangement, &known, index == last);
         });
-        // What is wrong for one argument is often wrong for all.
+        // A fault for one argument is often a fault for all.
         let mut told = BTreeSet::new();
         report.faults.retain(|fault| told.insert((fault.pointer.clone(), fault.detail.clone())));
         report.faults
@@ -168,7 +168,7 @@ impl Template {
     }
 }
 
-/// The names there are, for a sentence about one that is not.
+/// The existing names, for a sentence about an unknown one.
 fn listed<T>(names: &BTreeMap<String, T>) -> String {
     let names: Vec<&str> = names.keys().map(String::as_str).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
@@ -248,7 +248,7 @@ fn check_arrangement(report: &mut Report, template: &Template, arrangement: &Arr
     });
 }
 
-/// A region must not lie in itself, by whatever way.
+/// A region must not lie in itself, directly or through others.
 fn check_cycle(report: &mut Report, name: &str, regions: &BTreeMap<String, Region>) {
     let mut at = name;
     for _ in 0..=regions.len().min(MAX_REGIONS) {
@@ -286,7 +286,8 @@ fn check_role(report: &mut Report, role: &str) {
 }
 
 impl Canvas {
-    /// Everything wrong with it; empty when a program can be made of it. GStreamer and the encoders take no other sizes.
+    /// Everything wrong with it; empty when a program can be made of it. GStreamer and the encoders take no other
+    /// sizes.
     pub fn check(&self) -> Vec<Fault> {
         let mut report = Report::default();
         for (name, value, most) in [("width", self.width, 3840), ("height", self.height, 2160)] {

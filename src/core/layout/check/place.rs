@@ -1,4 +1,4 @@
-//! Places and the rectangles they lie in.
+//! Validation of places and their rectangles.
 
 use super::{Known, Report, check_role, listed};
 use crate::layout::{
@@ -9,7 +9,8 @@ use crate::layout::{
     rule::{Cast, MAX_RULES},
 };
 
-/// Slack for sums of decimal fractions: 0.7 + 0.3 may come out a hair above 1. A millionth of a canvas is under a hundredth of a px.
+/// Tolerance for sums of decimal fractions: 0.7 + 0.3 may be slightly above 1. A millionth of a canvas is under a
+/// hundredth of a px.
 const SLACK: f64 = 1e-6;
 
 /// Least width and height of a place: two px of the largest canvas.
@@ -40,7 +41,7 @@ pub(super) fn check_place(report: &mut Report, place: &Place, known: &Known) {
     }
 }
 
-/// The rules of a place, or of whom an overlay is about.
+/// The rules of a place, or of the person an overlay is about.
 pub(super) fn check_rules(report: &mut Report, name: &str, rules: &[Cast]) {
     report.each(name, rules, MAX_RULES, |r, index, rule| match rule {
         Cast::Role(role) => r.within("role", |r| check_role(r, role)),
@@ -136,7 +137,7 @@ pub(super) fn check_region(report: &mut Report, region: &Region, known: &Known) 
     }
 }
 
-/// Sides that are fine by themselves must not end beyond an edge.
+/// Two sides that are valid alone must not end beyond an edge together.
 fn reach<const N: usize>(report: &mut Report, sides: [(&str, &str, f64, f64); N], why: &str, whole: &str) {
     for (name, edge, from, length) in sides {
         let alone_fine = (0.0..=1.0).contains(&from) && (LEAST..=1.0).contains(&length);
@@ -151,12 +152,12 @@ fn reach<const N: usize>(report: &mut Report, sides: [(&str, &str, f64, f64); N]
     }
 }
 
-/// Everything a number may be.
+/// Every value that a number may have.
 fn values<'a>(given: &'a Given<f64>, known: &'a Known) -> impl Iterator<Item = f64> + 'a {
     known.arguments.iter().filter_map(|arguments| given.value(arguments))
 }
 
-/// A parameter that is named must be there and be of the right kind.
+/// A named parameter must exist and have the right kind.
 fn check_reference<T: FromArgument>(report: &mut Report, name: &str, given: Option<&Given<T>>, known: &Known) {
     let Some(Given::Parameter(Reference { parameter })) = given else { return };
     let detail = match known.parameters.get(parameter) {

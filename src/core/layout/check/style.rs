@@ -1,4 +1,4 @@
-//! Styles, texts and overlays.
+//! Validation of styles, texts and overlays.
 
 use super::{Known, Report, check_region, check_rules};
 use crate::layout::{
@@ -8,7 +8,7 @@ use crate::layout::{
     words::{self, Word},
 };
 
-/// What lengths are measured in.
+/// The unit of lengths.
 const SHORT: &str = "a fraction of the canvas's shorter side";
 
 /// Most badges: one for each state.
@@ -41,7 +41,7 @@ impl Report {
         }
     }
 
-    /// A text; `personal` when it is about somebody.
+    /// A text; `personal` when it is about a person.
     fn spec(&mut self, text: &TextSpec, personal: bool) {
         self.text("words", &text.words, MAX_TEXT_BYTES);
         let control = |c: char| c.is_control() && c != '\n';

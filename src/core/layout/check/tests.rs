@@ -1,9 +1,9 @@
-//! What bad templates and canvases are told.
+//! Faults of bad templates and canvases.
 
 use super::*;
 use crate::layout::{Color, LayoutChoice, TemplateChoice, builtin};
 
-/// A template of one place, with the place's JSON given.
+/// A template with one place, from the place's JSON.
 fn one_place(place: &str) -> String {
     format!(r#"{{"arrangements": [{{"places": [{place}]}}]}}"#)
 }

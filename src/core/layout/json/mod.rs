@@ -1,4 +1,4 @@
-//! From JSON text to a document, with every fault found, not just the first.
+//! JSON decoding that finds every fault of a document, not just the first.
 
 mod node;
 mod unique;
@@ -15,29 +15,30 @@ use self::{
 };
 use super::Fault;
 
-/// Most faults told at once: enough for any honest mistake, and a bound on the work a hostile document makes, as each fault
-/// costs one pass over it.
+/// Most faults that are reported at once: enough for any honest mistake. Each fault costs one pass over the document,
+/// so this also bounds the work for a hostile one.
 pub const MAX_FAULTS: usize = 32;
 
-/// Reads JSON text; a field given twice is refused, as nobody can tell which one was meant.
+/// Reads JSON text. A field that occurs twice is refused, since it is unclear which one is meant.
 ///
 /// # Errors
-/// Where the text is not JSON.
+/// The position where the text is no JSON.
 pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Unique>(text).map(|Unique(value)| value)
 }
 
-/// What a value decodes to: the document without its faulty parts, where that leaves one, and the faults.
+/// The result of decoding: the document without its faulty parts, if that leaves one, and the faults.
 #[derive(Debug)]
 pub struct Decoded<T> {
     document: Option<T>,
     faults: Vec<Fault>,
-    /// Where a value that the document knows was taken away, so that a default stands there now.
+    /// The places of known values that were removed, so that a default stands there now.
     defaulted: BTreeSet<String>,
 }
 
 impl<T: DeserializeOwned> Decoded<T> {
-    /// Decodes; after a fault, takes the value at fault away and goes on, so that the next one is found too.
+    /// Decodes. After a fault, the faulty value is removed and decoding is repeated, so that the next fault is found
+    /// too.
     pub fn from_value(mut value: Value) -> Self {
         let mut faults: Vec<Fault> = Vec::new();
         let mut defaulted = BTreeSet::new();
@@ -52,9 +53,9 @@ impl<T: DeserializeOwned> Decoded<T> {
             let known = !matches!(refusal, Refusal::Unknown { .. });
             let (place, detail) = refusal.explain(place, &value);
             let written = gone.written(&place, &value);
-            // A required field that was taken away is not missing by the client's doing: what surrounds it goes too.
+            // If a required field was removed, the client did not forget it. The object around it is removed too.
             let told = defaulted.contains(&pointer(&written));
-            // Nor is an object empty by it whose only field was taken away.
+            // The same holds for an object that is empty since its only field was removed.
             let emptied = value.pointer(&pointer(&place)).and_then(Value::as_object).is_some_and(Map::is_empty)
                 && defaulted.iter().any(|at| at.rsplit_once('/').is_some_and(|(of, _)| of == pointer(&written)));
             let depth = place.len().saturating_sub(usize::from(told));
@@ -83,7 +84,7 @@ impl<T: DeserializeOwned> Decoded<T> {
         json_patch::merge(&mut value, patch);
         let mut decoded = Self::from_value(value.clone());
         for fault in &mut decoded.faults {
-            // Such as the key that stays behind when a participant becomes one that is pulled.
+            // For example the key that remains when a participant becomes a pulled one.
             if value.pointer(&fault.pointer).is_some() && patch.pointer(&fault.pointer).is_none() {
                 fault.detail.push_str("; it stands in the present document, and null in the patch removes it");
             }
@@ -91,11 +92,11 @@ impl<T: DeserializeOwned> Decoded<T> {
         decoded
     }
 
-    /// The document, or all faults: those of its shape and those that `check` finds in what could be read.
+    /// The document, or all faults: faults of shape, and faults that `check` finds in the readable part.
     pub fn checked(self, check: impl FnOnce(&T) -> Vec<Fault>) -> Result<T, Vec<Fault>> {
         let Self { document, mut faults, defaulted } = self;
         let found = document.as_ref().map(check).unwrap_or_default();
-        // Beside a value that was taken away stands a default which the client did not write.
+        // Beside a removed value stands a default that the client did not write.
         let doubtful = |fault: &Fault| defaulted.iter().any(|at| related(at, &fault.pointer));
         faults.extend(found.into_iter().filter(|fault| !doubtful(fault)));
         match document {
@@ -104,7 +105,7 @@ impl<T: DeserializeOwned> Decoded<T> {
         }
     }
 
-    /// The document, or the faults of its shape.
+    /// The document, or its faults of shape.
     pub fn document(self) -> Result<T, Vec<Fault>> {
         self.checked(|_| Vec::new())
     }
@@ -122,14 +123,14 @@ pub fn pointer(place: &[String]) -> String {
     place.iter().map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1"))).collect()
 }
 
-/// Where serde was in a value.
+/// The place in the value where serde stopped.
 fn place(path: &Path, value: &Value) -> Vec<String> {
     let mut place = Vec::new();
     for segment in path {
         match segment {
             Segment::Seq { index } => place.push(index.to_string()),
             Segment::Map { key } => place.push(key.clone()),
-            // A variant is a field where it is written as one.
+            // A variant is written as a field.
             Segment::Enum { variant } => {
                 place.push(variant.clone());
                 if value.pointer(&pointer(&place)).is_none() {
@@ -142,12 +143,12 @@ fn place(path: &Path, value: &Value) -> Vec<String> {
     place
 }
 
-/// Items that were taken out of lists, so that those behind them keep the numbers they were written with.
+/// Items that were removed from lists, so that later items keep the numbers they were written with.
 #[derive(Debug, Default)]
 struct Gone(BTreeMap<String, BTreeSet<usize>>);
 
 impl Gone {
-    /// Where a place of what is left was written.
+    /// The original place of a place in the remaining value.
     fn written(&self, place: &[String], value: &Value) -> Vec<String> {
         let mut written: Vec<String> = Vec::with_capacity(place.len());
         for (depth, key) in place.iter().enumerate() {
@@ -162,23 +163,23 @@ impl Gone {
         written
     }
 
-    /// What was written here is gone.
+    /// Notes that the value written here was removed.
     fn note(&mut self, written: &[String]) {
         if let Some((last, list)) = written.split_last()
             && let Ok(number) = last.parse()
         {
-            // Of an object nobody asks for the fields that are left.
+            // For an object the remaining fields do not matter.
             self.0.entry(pointer(list)).or_default().insert(number);
         }
     }
 }
 
-/// The numbers that are not gone, in order.
+/// The indices that are not removed, in order.
 fn left(gone: &BTreeSet<usize>) -> impl Iterator<Item = usize> {
     (0..).filter(|number| !gone.contains(number))
 }
 
-/// Takes away the value at `place`; false when there is none, or it is the whole.
+/// Removes the value at `place`; false when there is none, or when it is the whole document.
 fn remove(value: &mut Value, place: &[String]) -> bool {
     let Some((last, parents)) = place.split_last() else { return false };
     match value.pointer_mut(&pointer(parents)) {

@@ -1,4 +1,4 @@
-//! Values as serde reads them, with refusals in words for people.
+//! A serde deserializer over JSON values whose errors are sentences for people.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use serde_json::{Map, Value};
 
 use super::pointer;
 
-/// Why a value does not decode, kept apart so that no text must be read back.
+/// Why a value does not decode, in structured form, so that no text has to be parsed.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// A field that the document does not have, and those that it has.
+    /// An unknown field, and the known ones.
     Unknown { field: String, expected: &'static [&'static str] },
-    /// A field that must be there.
+    /// A missing required field.
     Missing(&'static str),
-    /// A word that means something only with a value beside it.
+    /// A word that needs a value beside it.
     Bare,
     /// Anything else, in words.
     Other(String),
@@ -31,7 +31,7 @@ impl Refusal {
             Self::Unknown { field, expected } => {
                 let detail = unknown(&field, expected);
                 place.push(field);
-                // The path already ends in the field, except where serde looked at a buffered copy (tagged enums).
+                // The path already ends in the field, except where serde read a buffered copy (tagged enums).
                 if value.pointer(&pointer(&place)).is_none() {
                     place.pop();
                 }
@@ -72,7 +72,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// What serde says it expected, in words for people.
+/// What serde expected, in words for people.
 fn expected(expected: &dyn de::Expected) -> String {
     let text = expected.to_string();
     match text.as_str() {
@@ -104,7 +104,7 @@ impl de::Error for Refusal {
     }
     fn unknown_variant(found: &str, variants: &'static [&'static str]) -> Self {
         let found: String = found.chars().take(64).collect();
-        // Of these words some want a value: whoever writes a role alone is told how.
+        // Some of these words need a value, so whoever writes `role` alone gets a hint.
         let hint = match variants.contains(&"role") {
             true => format!("; somebody of that role is {{\"role\": {found:?}}}"),
             false => String::new(),
@@ -119,7 +119,7 @@ impl de::Error for Refusal {
     }
 }
 
-/// What serde says it found, in words for people.
+/// What serde found, in words for people.
 fn said(found: de::Unexpected<'_>) -> String {
     match found {
         de::Unexpected::Map => "an object".to_owned(),
@@ -134,7 +134,7 @@ fn said(found: de::Unexpected<'_>) -> String {
     }
 }
 
-/// A value as serde reads it, failing with [`Refusal`].
+/// A value as a deserializer that fails with [`Refusal`].
 #[derive(Clone, Copy)]
 pub(super) struct Node<'a>(pub(super) &'a Value);
 
@@ -193,7 +193,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// An object only: serde would also read a struct from an array, which no client means.
+    /// Accepts an object only. Serde would also read a struct from an array, which no client means.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,

@@ -1,4 +1,4 @@
-//! JSON in which no object has a field twice.
+//! JSON parsing that refuses duplicate fields.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Where workers come in: TLS, the greeting, then the link.
+//! Door for remote workers (listener): TLS, the greeting, then the link.
 
 use std::time::Duration;
 
@@ -27,16 +27,16 @@ use crate::{
     link::join::{self, Answer, Greeting},
 };
 
-/// How long a peer may take to say who it is, TLS included.
+/// Time for a peer to authenticate, TLS included.
 const GREETING: Duration = Duration::from_secs(10);
 
-/// How long a worker is kept waiting for its room to want one. A room that has just lost its worker asks within milliseconds.
+/// How long a worker waits for its room to want one. A room that has just lost its worker asks within milliseconds.
 const WANTED: Duration = Duration::from_secs(3);
 
-/// How long a worker that was let go may take to finish what it has.
+/// Time for a dropped worker to finish what it has.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Accepts until the front stops; so many may be at the door at once.
+/// Accepts until the front stops, with this many unauthenticated connections at once.
 pub async fn serve(swarm: Swarm, listener: TcpListener, shares: Shares) {
     let tasks = swarm.shared.tasks.clone();
     let admissions = Admissions::new(shares);
@@ -45,7 +45,7 @@ pub async fn serve(swarm: Swarm, listener: TcpListener, shares: Shares) {
             () = tasks.stopping() => return,
             accepted = accept::next(&listener, "worker") => accepted,
         };
-        // A worker that makes room for another finds the connection closed and tries again.
+        // An evicted worker finds the connection closed and tries again.
         let Ok(admission) = admissions.admit(peer.ip(), Standing::Stranger) else { continue };
         let (swarm, stop) = (swarm.clone(), tasks.clone());
         tasks.spawn("worker link", async move {
@@ -55,9 +55,9 @@ pub async fn serve(swarm: Swarm, listener: TcpListener, shares: Shares) {
                 () = stop.stopping() => return,
             };
             match met {
-                // It has yet to show that it is one, and keeps its place until then.
+                // The peer has yet to prove that it is a front, and keeps its place until then.
                 Ok(Met::Front(stream)) => swarm.hand_on(Arrived { stream: *stream, admission }),
-                // It sees by itself when the front stops: its room lets go of it.
+                // The worker's task notices by itself when the front stops: its room drops the worker.
                 Ok(Met::Worker(stream, admitted)) => {
                     drop(admission);
                     talk(&swarm, *stream, admitted).await;
@@ -69,9 +69,9 @@ pub async fn serve(swarm: Swarm, listener: TcpListener, shares: Shares) {
 }
 
 enum Met {
-    /// A worker that was let in.
+    /// A worker that was admitted.
     Worker(Box<TlsStream<TcpStream>>, Admitted),
-    /// Another front of the cluster, which has yet to show that it is one.
+    /// Another front of the cluster, which has yet to prove that it is one.
     Front(Box<TlsStream<TcpStream>>),
 }
 
@@ -110,7 +110,7 @@ async fn meet(swarm: &Swarm, stream: TcpStream, admission: &Admission) -> Result
     }
 }
 
-/// A worker says who it is; a front has named its protocol, and does not say it here.
+/// Reads a worker's greeting. A front has named its ALPN protocol and sends no greeting here.
 async fn greet(swarm: &Swarm, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Option<Greeting>), String> {
     let mut stream = swarm.shared.acceptor.accept(stream).await.map_err(|error| error.to_string())?;
     if stream.get_ref().1.alpn_protocol() == Some(CLUSTER_PROTOCOL) {
@@ -119,7 +119,7 @@ async fn greet(swarm: &Swarm, stream: TcpStream) -> Result<(TlsStream<TcpStream>
     let mut input = BytesMut::with_capacity(join::MAX_DOCUMENT + 4);
     loop {
         if let Some(greeting) = join::decode::<Greeting>(&mut input).map_err(|error| format!("it sent {error}"))? {
-            // A worker says nothing more before it is answered.
+            // A worker sends nothing more before it is answered.
             return if input.is_empty() { Ok((stream, Some(greeting))) } else { Err("it does not wait".to_owned()) };
         }
         match stream.read_buf(&mut input).await {
@@ -132,21 +132,21 @@ async fn greet(swarm: &Swarm, stream: TcpStream) -> Result<(TlsStream<TcpStream>
 
 impl Swarm {
     fn hand_on(&self, arrived: Arrived) {
-        // One too many finds its connection closed.
+        // If there are too many, the connection is closed.
         if let Some(several) = &self.shared.several {
             let _ = several.callers.try_send(arrived);
         }
     }
 
-    /// What a worker is told whose room is not here.
+    /// The answer for a worker whose room is not here.
     fn whereabouts(&self, room: &RoomId) -> Answer {
         match self.shared.several.as_ref().map(|several| (several.index.may_own(), several.index.place(room))) {
             Some((true, Place::There(address))) => Answer::Elsewhere(address),
             Some((true, Place::Here | Place::Moving) | (false, _)) => {
                 Answer::Later("its room is moving to another front".to_owned())
             }
-            // Of several fronts one may not have heard of it yet, and one that has just come back has not taken its rooms up; a
-            // service that no room needs is swept away.
+            // In a cluster, one front may not have heard of the room yet, and a front that has just come back has not
+            // taken up its rooms. A service that no room needs is removed by the sweep.
             Some((true, Place::Nowhere)) | None => Answer::Later("no front has its room".to_owned()),
         }
     }
@@ -158,7 +158,7 @@ async fn talk(swarm: &Swarm, stream: TlsStream<TcpStream>, admitted: Admitted) {
     let (outbox, drain) = Outbox::new();
     swarm.shared.tasks.spawn("worker link out", write_link(writer, drain));
     let conversation = async {
-        // A room that is gone has dropped its end, which cancels `end`.
+        // If the room is gone it has dropped its end, which cancels `end`.
         let _ = events.send(Event::Linked(outbox)).await;
         read_link(&mut reader, &events).await.unwrap_or_else(|| "the worker's connection ended".to_owned())
     };
@@ -170,7 +170,7 @@ async fn talk(swarm: &Swarm, stream: TlsStream<TcpStream>, admitted: Admitted) {
             tokio::select! {
                 biased;
                 () = orders.kill.cancelled() => {}
-                // What it still says is read, or its last words would block it.
+                // Its remaining messages are read; otherwise writing them would block it.
                 _ = timeout(GRACE, copy(&mut reader, &mut nowhere)) => {}
             }
             return;

@@ -1,11 +1,11 @@
-//! Who may work for a room: one task at a time, the newest.
+//! Lease: one task at a time may work for a room, the newest.
 //!
-//! Swarm can run two tasks of a service at once: while one drains, or when a node was cut off and comes back. Whichever task
-//! comes newly takes the lease, and the one before never gets it back.
+//! Swarm can run two tasks of a service at once: while one drains, or when a node that was cut off comes back. A new
+//! task takes the lease, and the task before it never gets the lease back.
 
 use std::collections::VecDeque;
 
-/// Tasks that are remembered as replaced. A node that was cut off holds one; a task older than this many others is gone.
+/// Replaced tasks that are remembered. A node that was cut off holds one; a task older than this many others is gone.
 const MAX_FENCED: usize = 32;
 
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Lease {
 pub struct Fenced;
 
 impl Lease {
-    /// A task asks for the lease. The epoch it gets is higher than every one before.
+    /// A task asks for the lease. Its epoch is higher than every earlier one.
     ///
     /// # Errors
     /// When another task has replaced it.

@@ -1,9 +1,9 @@
-//! Workers as Docker Swarm services, one a room: Swarm places, limits, restarts and reschedules them. We write no scheduler and
-//! keep no list of nodes.
+//! Swarm engine: workers as Docker Swarm services, one per room. Swarm places, limits, restarts and reschedules them;
+//! there is no scheduler and no list of nodes here.
 //!
-//! `keep` sees that a room's service is as it should be (`spec`), through Docker's API (`api`). The service's worker dials
-//! the `door` with its ticket, and a `lease` lets one task at a time work. A service outlives the front, which finds it
-//! again by its labels; it goes when its room does.
+//! `reconcile` makes a room's service what it should be (`docker::service`), through Docker's API (`docker::api`). The
+//! service's worker connects to the `door` with its ticket, and a `lease` lets one task at a time work. A service
+//! outlives the front, which finds it again by its labels; it is removed with its room.
 
 mod door;
 mod lease;
@@ -31,30 +31,30 @@ use crate::{
     },
 };
 
-/// What a front knows that is one of several.
+/// Shared state of the cluster, for a front that is one of several.
 #[derive(Debug, Clone)]
 pub struct Several {
-    /// What they all have.
+    /// The keys of the cluster.
     pub key: ClusterKey,
-    /// Who owns which room.
+    /// Which front owns which room.
     pub index: Index,
-    /// Where rooms are on record.
+    /// The records of the rooms.
     pub records: Records,
-    /// Takes the connections that other fronts open.
+    /// Receives the connections that other fronts open.
     pub callers: mpsc::Sender<Arrived>,
 }
 
 /// Why the engine cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SwarmError {
-    /// The address of the API.
+    /// The API's address is invalid.
     #[error("swarm_docker: {0}")]
     Docker(String),
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }
 
-/// See the module. Clones share everything.
+/// The engine. Clones share everything.
 #[derive(Clone)]
 pub struct Swarm {
     shared: Arc<Shared>,
@@ -77,11 +77,11 @@ impl fmt::Debug for Swarm {
 }
 
 impl Swarm {
-    /// Lets workers in at `listener`, which has so many places for strangers; the front's certificate is kept in the folder `state`, or is that of the cluster. `tasks`
-    /// owns what runs.
+    /// Accepts workers at `listener`, with these places for strangers. The front's certificate is kept in the folder
+    /// `state`, or is that of the cluster. `tasks` owns what runs.
     ///
     /// # Errors
-    /// When the API's address is none, or there is no certificate. Docker itself may be away: rooms wait for it.
+    /// When the API's address is invalid, or there is no certificate. Docker itself may be away: rooms wait for it.
     pub fn open(
         settings: SwarmSettings,
         (listener, shares): (TcpListener, Shares),
@@ -128,7 +128,8 @@ impl Swarm {
         }
     }
 
-    /// The node with the most left, for a room must fit on one; none while Docker does not say, which keeps no room out.
+    /// The node with the most free capacity, since a room must fit on one node. `None` while Docker does not say; then
+    /// no room is refused.
     pub async fn emptiest(&self) -> Option<Capacity> {
         let nodes = self.shared.api.nodes().await.inspect_err(|error| tracing::warn!("what nodes have left: {error}"));
         nodes.ok()?.into_iter().max_by_key(|node| node.free().millicores)
@@ -143,7 +144,7 @@ impl Swarm {
         self.lock().get(room).cloned()
     }
 
-    /// The room's slot, which is kept from now on.
+    /// The room's slot; its service is kept from now on.
     fn slot(&self, room: &RoomId, budget: Budget) -> Arc<WorkerSlot> {
         let mut slots = self.lock();
         if let Some(slot) = slots.get(room) {

@@ -1,4 +1,5 @@
-//! Keeps each room's service as it should be, and removes what no room needs.
+//! Reconciliation loop: makes each room's service what it should be, and removes services and secrets that no room
+//! needs.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -15,23 +16,23 @@ use crate::{
     },
 };
 
-/// How often a room without a worker asks Swarm what keeps it.
+/// How often a room without a worker asks Swarm for the reason.
 const WAITING: Duration = Duration::from_secs(2);
 
-/// How often a service is looked at although nothing seems wrong: somebody may have removed it.
+/// How often a service is checked although nothing seems wrong: somebody may have removed it.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// Waits while Docker's API is away.
+/// Shortest and longest wait while Docker's API is away.
 const AWAY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-/// Attempts to clear away what a room leaves; what is left then the sweep finds.
+/// Attempts to remove a room's resources; the sweep finds what is left then.
 const ATTEMPTS: u32 = 8;
 
-/// How often services and secrets without a room are looked for, and how long after the start: rooms come first.
+/// How often services and secrets without a room are searched, and how long after the start: rooms come first.
 const SWEEP: Duration = Duration::from_secs(300);
 const FIRST_SWEEP: Duration = Duration::from_secs(30);
 
-/// Lives as long as the room, or the front.
+/// Reconciles a room's service for as long as the room or the front exists.
 pub async fn keep(swarm: Swarm, slot: Arc<WorkerSlot>) {
     let stop = swarm.shared.tasks.token();
     let mut backoff = Backoff::new(AWAY.0, AWAY.1);
@@ -68,7 +69,7 @@ pub async fn keep(swarm: Swarm, slot: Arc<WorkerSlot>) {
     }
 }
 
-/// Makes, changes or leaves the service.
+/// Creates, changes or keeps the service.
 async fn see_to(swarm: &Swarm, slot: &WorkerSlot) -> Result<(), ApiError> {
     let shared = &swarm.shared;
     let (settings, certificate) = (&shared.settings, shared.certificate.as_str());
@@ -97,7 +98,7 @@ async fn see_to(swarm: &Swarm, slot: &WorkerSlot) -> Result<(), ApiError> {
         }
         _ => {}
     }
-    // Every front of several knows a room's token, so that its worker is let in wherever the room goes.
+    // In a cluster, every front knows a room's token, so that its worker is admitted wherever the room goes.
     let token = shared.several.as_ref().map_or_else(fresh_token, |several| several.key.worker_token(&slot.room));
     let token_hash = service::hash(&token);
     let secret = wanted.secret(&token, rand::random());
@@ -109,7 +110,7 @@ async fn see_to(swarm: &Swarm, slot: &WorkerSlot) -> Result<(), ApiError> {
         None => shared.api.create(service).await,
     };
     if let Err(error) = made {
-        // Nobody knows its name any more; the sweep finds what cannot be removed now.
+        // Nobody knows this secret's name any more; if it cannot be removed now, the sweep finds it.
         let _ = shared.api.delete_secret(&id).await;
         return Err(error);
     }
@@ -123,7 +124,7 @@ async fn clear_away(swarm: &Swarm, slot: &WorkerSlot) -> Result<(), ApiError> {
     forget_secrets(swarm, slot, None).await
 }
 
-/// Forgets the room's secrets but one.
+/// Deletes the room's secrets except one.
 async fn forget_secrets(swarm: &Swarm, slot: &WorkerSlot, but: Option<&str>) -> Result<(), ApiError> {
     let shared = &swarm.shared;
     let ours = [(service::NAME, shared.settings.name.as_str()), (service::ROOM, slot.room.as_str())];
@@ -135,7 +136,8 @@ async fn forget_secrets(swarm: &Swarm, slot: &WorkerSlot, but: Option<&str>) -> 
     Ok(())
 }
 
-/// Removes, now and then, what this front once made for rooms that are no more: it was away when they went, or Docker was.
+/// Periodically removes what this front made for rooms that no longer exist: the front or Docker was away when they
+/// were removed.
 pub async fn sweep(swarm: Swarm) {
     let stop = swarm.shared.tasks.token();
     let mut wait = FIRST_SWEEP;
@@ -155,12 +157,12 @@ async fn sweep_once(swarm: &Swarm) -> Result<(), ApiError> {
     let shared = &swarm.shared;
     let ours = [(service::NAME, shared.settings.name.as_str()), (service::FRONT, shared.settings.advertise.as_str())];
     let (services, secrets) = (shared.api.services(&ours).await?, shared.api.secrets(&ours).await?);
-    // After the services: one that is there and whose room is not on record then has lost it.
+    // The services are listed first: a listed service whose room is not on record afterwards has lost its room.
     let elsewhere = match &shared.several {
         Some(several) => several.records.list(Kind::Room).await?.into_iter().map(|record| record.about).collect(),
         None => BTreeSet::new(),
     };
-    // A label that is no room's id was not written by us.
+    // A label that is no valid room id was not written by us.
     let orphan = |room: &str| room.parse().is_ok_and(|id| swarm.find(&id).is_none()) && !elsewhere.contains(room);
     for (name, room) in services {
         if orphan(&room) {

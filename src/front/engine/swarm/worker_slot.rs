@@ -1,4 +1,4 @@
-//! One room's place for a worker: what it wants of Swarm, who may take it, and who has it.
+//! Worker slot (desired replica): what one room wants of Swarm, which task may have its slot, and which has it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,9 +26,9 @@ use crate::{
 pub struct WorkerSlot {
     pub room: RoomId,
     state: Mutex<State>,
-    /// The service may not be what it should be.
+    /// Signals that the service may differ from what it should be.
     pub changed: Notify,
-    /// The room wants a worker.
+    /// Signals that the room wants a worker.
     wanted: Notify,
 }
 
@@ -36,9 +36,9 @@ pub struct WorkerSlot {
 struct State {
     budget: Budget,
     end: Option<End>,
-    /// Whether it is known what was there before this front had the room.
+    /// True once it is known what existed before this front had the room.
     looked: bool,
-    /// The service was there before this front had the room, with this budget.
+    /// Budget of a service that existed before this front had the room.
     found: Option<Budget>,
     /// [`service::hash`] of the token, once a service has it.
     token: Option<String>,
@@ -51,31 +51,31 @@ struct State {
 /// Why a slot is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The room is no more.
+    /// The room is removed.
     Removed,
-    /// The room is another front's from now on.
+    /// Another front has the room from now on.
     Released,
 }
 
 /// A room that wants a worker.
 #[derive(Debug)]
 pub struct Wanting {
-    /// Where the worker's words go.
+    /// The receiver of the worker's events.
     pub events: mpsc::Sender<Event>,
-    /// Says when the room lets go of the worker.
+    /// Says when the room drops the worker.
     pub orders: Orders,
 }
 
-/// A worker that was let in.
+/// A worker that was admitted.
 #[derive(Debug)]
 pub struct Admitted {
     pub wanting: Wanting,
-    /// Cancelled when another task takes the place.
+    /// Cancelled when another task takes the slot.
     pub replaced: CancellationToken,
 }
 
 impl WorkerSlot {
-    /// Nobody has it and nobody wants it.
+    /// A slot that no worker has and no room wants.
     pub fn new(room: RoomId, budget: Budget) -> Self {
         let state = State {
             budget,
@@ -95,7 +95,7 @@ impl WorkerSlot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the worker may use from now on.
+    /// Changes the worker's budget.
     pub fn resize(&self, budget: Budget) {
         let mut state = self.lock();
         if state.budget != budget && !state.found.is_some_and(|found| will_do(found, budget)) {
@@ -105,13 +105,14 @@ impl WorkerSlot {
         }
     }
 
-    /// What the worker may use.
+    /// The worker's budget.
     pub fn budget(&self) -> Budget {
         self.lock().budget
     }
 
-    /// A service is there that another front made, with this budget: it is left as it is where that will do. A front that takes
-    /// over a room reckons by what its own machine was measured to take, and starting the worker again would cost more.
+    /// Notes a service that another front made, with this budget. It stays as it is if the budget suffices: the front
+    /// that takes a room over computes with its own machine's prices, and a restart of the worker would cost more than
+    /// the difference.
     pub fn find(&self, found: Budget) {
         let mut state = self.lock();
         if !std::mem::replace(&mut state.looked, true) && will_do(found, state.budget) {
@@ -120,12 +121,12 @@ impl WorkerSlot {
         }
     }
 
-    /// The room is no more.
+    /// The room is removed.
     pub fn remove(&self) {
         self.give_up(End::Removed);
     }
 
-    /// The room is another front's.
+    /// Another front has the room.
     pub fn release(&self) {
         self.give_up(End::Released);
     }
@@ -135,7 +136,7 @@ impl WorkerSlot {
         self.changed.notify_one();
     }
 
-    /// Whether it was given up.
+    /// Why the slot was given up, if it was.
     pub fn end(&self) -> Option<End> {
         self.lock().end
     }
@@ -155,17 +156,17 @@ impl WorkerSlot {
     /// Tells the room why it has no worker yet.
     pub fn delayed(&self, reason: String) {
         if let Some(wanting) = &self.lock().wanting {
-            // A room that does not read has other worries.
+            // If the room does not read, the message is not needed.
             let _ = wanting.events.try_send(Event::Delayed(reason));
         }
     }
 
-    /// Workers with this token are let in from now on.
+    /// Admits workers with this token from now on.
     pub fn trust(&self, token_hash: String) {
         self.lock().token = Some(token_hash);
     }
 
-    /// Decides on a worker that greets, waiting until `deadline` for the room to want one.
+    /// Decides on a worker's greeting; waits until `deadline` for the room to want a worker.
     pub async fn admit(&self, greeting: &Greeting, deadline: Instant) -> Result<Admitted, Answer> {
         if greeting.version != message::VERSION {
             let reason = format!(
@@ -214,7 +215,7 @@ impl WorkerSlot {
     }
 }
 
-/// Whether a worker that was given `found` may go on where `wanted` is asked for: limits leave it twice what is reserved.
+/// Whether a worker with the budget `found` may go on where `wanted` is needed: its limits are twice its reservation.
 fn will_do(found: Budget, wanted: Budget) -> bool {
     let enough = |found: u32, wanted: u32| u64::from(found) * 4 >= u64::from(wanted) * 3;
     enough(found.millicores, wanted.millicores) && enough(found.mib, wanted.mib)

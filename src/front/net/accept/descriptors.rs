@@ -1,9 +1,9 @@
-//! How many descriptors this process may have, and what of them each listener gets.
+//! File descriptor budget: how many descriptors this process may open, and each listener's share.
 //!
-//! Half of them are for whoever comes, shared out as `FULL` has it, or less of everything where that is more than there are; an eighth is for
-//! connections that lost their place (`silence`). The rest is
-//! for what the front does itself: workers (eight each, five more for a moment while one starts), pulls and pushes (two each),
-//! the state folder, Docker. No flood of strangers therefore keeps a worker from being started again.
+//! Half of them are for incoming connections, distributed as in `FULL`, or proportionally less where that is more than
+//! half. An eighth is for connections that lost their place (`silence`). The rest is for the front itself: workers
+//! (eight each, five more for a moment while one starts), pulls and pushes (two each), the state folder, Docker. So no
+//! flood of strangers can prevent the restart of a worker.
 
 use std::fmt;
 
@@ -14,12 +14,14 @@ use super::places::Shares;
 /// Fewest descriptors to work with: a room with its worker, some pulls and pushes, and a few people at each listener.
 pub const FEWEST: u64 = 128;
 
-/// Most that are of use: every listener has all its places then, and 256 rooms with their workers, pulls and pushes the other half.
+/// Most descriptors that are useful: every listener then has all its places, and 256 rooms with their workers, pulls
+/// and pushes have the other half.
 const MOST: u64 = 1 << 16;
 
-/// Places of each listener. A stranger to HTTP costs up to 32 KiB (a request's head), one to RTMP up to 64 KiB, one to ICE-TCP 4 KiB,
-/// one to the workers' door some 50 KiB (TLS): 110 MiB if all came at once. Guests by RTMP are as many as a line of 2 Gbit/s
-/// carries; what is known is as much again, so that a server full of viewers takes publishers and requests.
+/// Places of each listener. A stranger costs up to 32 KiB at HTTP (a request's head), up to 64 KiB at RTMP, 4 KiB at
+/// ICE-TCP and about 50 KiB at the workers' door (TLS): 110 MiB if all came at once. RTMP guests are as many as a line
+/// of 2 Gbit/s carries. Known clients get the same number again, so that a server full of viewers still accepts
+/// publishers and requests.
 const FULL: Limits = Limits {
     http: Shares { strangers: 1024, guests: 0, known: 1024 },
     rtmp: Shares { strangers: 1024, guests: 1024, known: 1024 },
@@ -28,15 +30,15 @@ const FULL: Limits = Limits {
     silenced: 4096,
 };
 
-/// What each listener may have.
+/// The limits of each listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub http: Shares,
     pub rtmp: Shares,
     pub webrtc_tcp: Shares,
-    /// The door for workers and other fronts: until they have said who they are.
+    /// The door for workers and other fronts, until they have authenticated.
     pub workers: Shares,
-    /// Connections that lost their place, of HTTP and as many again of RTMP, kept open for a while.
+    /// Connections of HTTP that lost their place and are kept open for a while; as many again of RTMP.
     pub silenced: usize,
 }
 
@@ -55,10 +57,11 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What `descriptors` are enough for. A connection that another front answers takes two, so with `several` fronts each counts twice.
+    /// The limits for this many descriptors. A connection that another front answers takes two, so with `several`
+    /// fronts each counts twice.
     ///
     /// # Errors
-    /// When they are not enough for anything.
+    /// When there are too few descriptors.
     pub fn of(descriptors: u64, several: bool) -> Result<Self, TooFew> {
         if descriptors < FEWEST {
             return Err(TooFew(descriptors));
@@ -99,11 +102,11 @@ impl fmt::Display for Limits {
     }
 }
 
-/// Raises the soft limit on descriptors to the hard one; how many there may be then. Many systems give 1024 for the sake of programs that
-/// use select(2), which this one does not.
+/// Raises the soft limit of descriptors to the hard limit, and returns the result. Many systems give 1024 for the sake
+/// of programs that use select(2), which this program does not.
 pub fn raise() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // None is no limit.
+    // `None` means no limit.
     let most = maximum.unwrap_or(u64::MAX);
     if current.is_none_or(|current| current >= most) {
         return current.unwrap_or(u64::MAX);

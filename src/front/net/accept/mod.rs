@@ -1,29 +1,33 @@
-//! Taking connections, for every listener alike: admission and its limits.
+//! Connection admission: accepting connections and sharing places fairly, the same for every listener.
 //!
-//! **The rules.** Each listener has places ([`places`]) of three kinds, and none takes another's:
+//! **The rules.** Each listener has places ([`places`]) of three kinds; no kind takes another's places:
 //!
-//! | standing | who | full |
+//! | standing | who | when all places are taken |
 //! |---|---|---|
-//! | stranger | has shown nothing yet | a newcomer always gets in, and one stranger goes for it |
-//! | guest | no key, but is served what everybody may have: the program of an open room | refused, unless another network has more |
+//! | stranger | has shown nothing yet | a new stranger always gets in, and another stranger must leave |
+//! | guest | has no key, and watches the program of an open room | refused, unless another network has more |
 //! | known | has shown a right key or token | refused |
 //!
-//! - **One address may have half** of a kind's places (an IPv6 address is its /64), **and its network** (/24, /48) **three quarters**. So
-//!   no address and no network can have what all share. The shares are wide because one address may be a school, a relay or a
-//!   proxy with hundreds of honest people behind it.
-//! - **Which stranger goes**: of an address or network that has its share, one of its own; when all places are taken, one of the address that
-//!   has most, so that whoever holds many pays before whoever holds one. Of these it is the one that came no step further
-//!   for longest ([`Admission::step`]: a handshake that is complete, a request that is whole). A connection that is merely held is
-//!   therefore first, and an honest client, which goes on with each round trip, outlives a crowd that does not. Its connection is
-//!   served no more, and closed a while [later](silence).
-//! - **A guest never goes for one of its own address**: many viewers behind one address do not throw each other out. When all guests'
-//!   places are taken, the youngest of the network with most goes for a network with fewer.
-//! - **Who has shown a key never goes**, and finds places of its own. Health checks come as strangers, so they always get in.
+//! - **One address may have half** of a kind's places (an IPv6 address is its /64), **and its network** (/24, /48)
+//!   **three quarters**. So no address and no network can take all places. The shares are large because one address may
+//!   be a school, a relay or a proxy with hundreds of honest people behind it.
+//! - **Which stranger leaves**: if an address or a network has used its share, one of its own strangers. If all places
+//!   are taken, a stranger of the address that has most, so that an address with many connections pays before an
+//!   address with one. Of these, it is the connection without progress for longest ([`Admission::step`]: a complete
+//!   handshake, a whole request). So idle connections leave first, and an honest client, which makes progress with each
+//!   round trip, outlives a crowd that makes none. The evicted connection is served no more, and closed a while
+//!   [later](silence).
+//! - **A guest never replaces a guest of its own address**: many viewers behind one address do not evict each other.
+//!   When all guests' places are taken, the youngest guest of the network with most guests leaves for a network with
+//!   fewer.
+//! - **A known client is never evicted**, and has places of its own. Health checks come as strangers, so they always
+//!   get in.
 //!
-//! **The numbers** are in [`descriptors`], as they follow from how many descriptors this process may have. How long a stranger may
-//! take is each protocol's own limit, and shorter than anybody needs.
+//! **The numbers** are in [`descriptors`], since they follow from how many descriptors this process may open. How long
+//! a stranger may take is each protocol's own limit, and shorter than an honest client ever waits.
 //!
-//! Owns no task: whoever holds an [`Admission`] ends when it is [evicted](Admission::evicted). Dropping it frees the place.
+//! Owns no task: the holder of an [`Admission`] ends its connection when it is [evicted](Admission::evicted). Dropping
+//! the admission frees the place.
 
 pub mod descriptors;
 pub mod places;
@@ -44,27 +48,27 @@ pub use places::{Full, Shares, Standing};
 use places::{Given, Id, Places};
 pub use silence::{Line, Silence};
 
-/// Pause after the system refuses to accept, such as when descriptors have run out, an error that would repeat at once: long
-/// enough for one to be closed, short enough not to be noticed.
+/// Pause after the system refuses to accept, for example without free descriptors: the error would repeat at once. Long
+/// enough for a descriptor to be closed, short enough not to be noticed.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections that may wait in the kernel to be taken: as many as come while this process gets no processor for a tenth of a second
-/// in a flood. One that finds the queue full is tried again by its client's kernel a second later.
+/// Connections that may wait in the kernel: as many as arrive in a flood while this process gets no processor for a
+/// tenth of a second. If the queue is full, the client's kernel tries again a second later.
 const BACKLOG: u32 = 4096;
 
 /// Listens at `address`.
 ///
 /// # Errors
-/// When the address is taken or not this machine's.
+/// When the address is taken, or is not one of this machine.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A port whose last connections are not quite forgotten is free.
+    // A port with connections in TIME_WAIT counts as free.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// The next connection, however long the system refuses one; `what` is what the log calls it. Cancel safe.
+/// The next connection, however long the system refuses one; `what` names the listener in the log. Cancel safe.
 pub(in crate::front) async fn next(listener: &TcpListener, what: &str) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -86,10 +90,10 @@ impl Admissions {
         Self(Arc::new(Mutex::new(Places::new(shares))))
     }
 
-    /// A place for a newcomer; whoever has to go for it is told.
+    /// Gives a new connection a place. If another connection loses its place for that, it is told.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no place.
     pub fn admit(&self, address: IpAddr, standing: Standing) -> Result<Admission, Full> {
         let evicted = CancellationToken::new();
         let Given { id, evicted: other } = self.places().admit(address, standing, evicted.clone())?;
@@ -99,7 +103,7 @@ impl Admissions {
         Ok(Admission { places: self.clone(), id, evicted })
     }
 
-    /// How many of a standing are in.
+    /// Number of connections of a standing.
     pub fn count(&self, standing: Standing) -> usize {
         self.places().count(standing)
     }
@@ -110,7 +114,7 @@ impl Admissions {
     }
 }
 
-/// A place, until dropped.
+/// A place, held until this is dropped.
 #[derive(Debug)]
 pub struct Admission {
     places: Admissions,
@@ -119,20 +123,20 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Resolves when the place was given to another. Cancel safe.
+    /// Resolves when the place was given to another connection. Cancel safe.
     pub async fn evicted(&self) {
         self.evicted.cancelled().await;
     }
 
-    /// The connection came a step further.
+    /// The connection has made progress.
     pub fn step(&self) {
         self.places.places().step(self.id);
     }
 
-    /// The connection has another standing from now on.
+    /// Changes the standing of the connection.
     ///
     /// # Errors
-    /// When there is no such place; then it keeps the one it has.
+    /// When there is no such place; then the connection keeps the one it has.
     pub fn promote(&self, standing: Standing) -> Result<(), Full> {
         if let Some(other) = self.places.places().promote(self.id, standing)? {
             other.cancel();

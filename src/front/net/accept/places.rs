@@ -1,4 +1,5 @@
-//! The places of one listener: who is in, and who goes when there is no place left. PURE. The rules are the folder's.
+//! PURE. Connection admission (fair sharing): the places of one listener, and which connection loses its place when
+//! none is left. The rules are in the folder's documentation.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,15 +11,15 @@ use super::super::prefix::{host, subnet};
 /// What a connection has shown so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing: it may be anybody's, and may want nothing.
+    /// Nothing yet: the client is unknown, and may want nothing.
     Stranger,
-    /// It showed no key, and is served what everybody may have: the program of an open room.
+    /// No key. It is served what everybody may have: the program of an open room.
     Guest,
     /// A right key or token.
     Known,
 }
 
-/// Places by standing; none takes another's.
+/// Number of places by standing. No standing takes another's places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
     pub strangers: usize,
@@ -43,7 +44,7 @@ impl Shares {
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
-    /// The address, or its network, has all that it may have.
+    /// The address, or its network, has its full share.
     #[error("your address has as many connections here as one may have; end another first")]
     Address,
     /// All places are taken.
@@ -53,7 +54,7 @@ pub enum Full {
 
 pub type Id = u64;
 
-/// A place that was given; whose it was before must go.
+/// A place that was given, and the connection that lost it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Given<T> {
     pub id: Id,
@@ -64,21 +65,21 @@ pub struct Given<T> {
 struct Entry<T> {
     address: IpAddr,
     standing: Standing,
-    /// When it last came a step further, among all.
+    /// Global sequence number of its last progress.
     turn: u64,
     value: T,
 }
 
-/// Those of one standing.
+/// The connections of one standing.
 #[derive(Debug, Default)]
 struct Crowd {
-    /// Who came no step further for longest is first.
+    /// Ordered by progress: the connection without progress for longest is first.
     turns: BTreeMap<u64, Id>,
     hosts: BTreeMap<IpAddr, usize>,
     subnets: BTreeMap<IpAddr, usize>,
 }
 
-/// See the module; `T` is what a connection is reached by.
+/// The places of one listener; `T` is a handle of the connection.
 #[derive(Debug)]
 pub struct Places<T> {
     shares: Shares,
@@ -92,10 +93,10 @@ impl<T> Places<T> {
         Self { shares, entries: HashMap::new(), crowds: Default::default(), next: 0 }
     }
 
-    /// Gives a newcomer a place.
+    /// Gives a new connection a place.
     ///
     /// # Errors
-    /// When there is none, and nobody must go for this one.
+    /// When there is none, and no other connection must leave.
     pub fn admit(&mut self, address: IpAddr, standing: Standing, value: T) -> Result<Given<T>, Full> {
         let evicted = self.make_room(address, standing)?;
         let id = self.tick();
@@ -103,10 +104,10 @@ impl<T> Places<T> {
         Ok(Given { id, evicted })
     }
 
-    /// Gives who is in a place of another standing, and gives who must go for it.
+    /// Moves a connection to a place of another standing, and returns the connection that loses its place for that.
     ///
     /// # Errors
-    /// When there is none; then it keeps the one it has. One that has lost its place finds none.
+    /// When there is none; then the connection keeps its place. A connection that has lost its place gets none.
     pub fn promote(&mut self, id: Id, standing: Standing) -> Result<Option<T>, Full> {
         let Some(Entry { address, standing: before, .. }) = self.entries.get(&id) else { return Err(Full::Everything) };
         if *before == standing {
@@ -120,7 +121,7 @@ impl<T> Places<T> {
         Ok(evicted)
     }
 
-    /// One that is in came a step further.
+    /// A connection has made progress.
     pub fn step(&mut self, id: Id) {
         if let Some(entry) = self.take(id) {
             let turn = self.tick();
@@ -128,17 +129,17 @@ impl<T> Places<T> {
         }
     }
 
-    /// One that is in leaves, or has lost its place before.
+    /// A connection leaves; it may have lost its place already.
     pub fn leave(&mut self, id: Id) {
         drop(self.take(id));
     }
 
-    /// How many of a standing are in.
+    /// Number of connections of a standing.
     pub fn count(&self, standing: Standing) -> usize {
         self.crowds[standing as usize].turns.len()
     }
 
-    /// Takes the place of whoever must go for a newcomer, if somebody must.
+    /// Takes the place of the connection that must leave for a new one, if one must.
     fn make_room(&mut self, address: IpAddr, standing: Standing) -> Result<Option<T>, Full> {
         let crowd = &self.crowds[standing as usize];
         let total = self.shares.of(standing);
@@ -153,7 +154,7 @@ impl<T> Places<T> {
         } else if crowd.turns.len() >= total {
             let crowded = self.most_crowded(standing).filter(|(_, count)| match standing {
                 Standing::Stranger => true,
-                // As many as the newcomer's own network would have then is fair.
+                // It is fair if the new connection's network would have as many then.
                 Standing::Guest => *count > crowd.subnet(subnet) + 1,
                 Standing::Known => false,
             });
@@ -171,8 +172,8 @@ impl<T> Places<T> {
         Ok(self.take(victim).map(|entry| entry.value))
     }
 
-    /// The address that has most, within the network that has most, and how many that network has. Between equals it is that of
-    /// whoever came no step further for longest.
+    /// The address with most places within the network with most places, and that network's count. Between equals, it
+    /// is the one whose connection made no progress for longest.
     fn most_crowded(&self, standing: Standing) -> Option<(Of, usize)> {
         let crowd = &self.crowds[standing as usize];
         let count = *crowd.subnets.values().max()?;
@@ -223,7 +224,7 @@ impl<T> Places<T> {
     }
 }
 
-/// Whose places are meant.
+/// Whose places are counted.
 #[derive(Debug, Clone, Copy)]
 enum Of {
     Host(IpAddr),
@@ -249,12 +250,12 @@ fn less(counts: &mut BTreeMap<IpAddr, usize>, ip: IpAddr) {
     }
 }
 
-/// What one address may have of a number of places.
+/// One address's share of `total` places.
 fn half(total: usize) -> usize {
     total.div_ceil(2)
 }
 
-/// What one network may have.
+/// One network's share of `total` places.
 fn three_quarters(total: usize) -> usize {
     (total * 3).div_ceil(4)
 }
@@ -271,7 +272,7 @@ mod tests {
         text.parse().expect("an address")
     }
 
-    /// Lets so many of an address in, who throw nobody out.
+    /// Admits this many connections of an address, none of which replaces another.
     fn fill(places: &mut Places<&'static str>, address: &str, standing: Standing, name: &'static str, count: usize) {
         for _ in 0..count {
             assert_eq!(places.admit(ip(address), standing, name).expect("a place").evicted, None);

@@ -1,8 +1,9 @@
-//! Connections that lost their place, kept open for a while and served no more.
+//! Tarpit: connections that lost their place are kept open for a while and served no more.
 //!
-//! Whoever holds connections opens another the moment one is closed. Closed at once, a flood of two thousand becomes thousands of
-//! connections a second, and an honest one of the same address loses its place before its first request is here. Kept open, they
-//! cost a descriptor and 2 KiB of the kernel's memory each, and the flood stands still.
+//! An attacker opens another connection the moment one is closed. If evicted connections were closed at once, a flood
+//! of two thousand would become thousands of connections a second, and an honest connection from the same address would
+//! lose its place before its first request arrives. Kept open, each costs a descriptor and 2 KiB of the kernel's
+//! memory, and the flood stands still.
 
 use std::{
     io::{self, IoSlice},
@@ -22,25 +23,25 @@ use tokio::{
 
 use crate::base::tasks::Tasks;
 
-/// How long one is kept: within that, two thousand that come back are two hundred a second. Somebody honest who lost the place is
-/// back within it, too.
+/// How long a connection is kept: two thousand that return within this time are two hundred a second. An honest client
+/// who lost the place also returns within it.
 const SILENT: Duration = Duration::from_secs(10);
 
-/// The least that Linux takes for a socket's receive buffer.
+/// Smallest receive buffer of a socket that Linux accepts.
 const LEAST_BUFFER: usize = 2304;
 
-/// How many more may be kept; clones share it.
+/// Number of further connections that may be kept; clones share it.
 #[derive(Debug, Clone)]
 pub struct Silence(Arc<Semaphore>);
 
 impl Silence {
-    /// For so many connections.
+    /// Space for this many connections.
     pub fn new(connections: usize) -> Self {
         Self(Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Keeps it open for a while, or closes it at once when there are as many as may be. A task of its own, since whoever served it
-    /// holds much more than that takes.
+    /// Keeps the connection open for a while, or closes it at once when there is no space. This is a task of its own,
+    /// since the task that served the connection holds much more memory.
     pub fn keep(&self, line: Line, tasks: &Tasks) {
         let (silence, stop) = (self.clone(), tasks.clone());
         tasks.spawn("silenced", async move {
@@ -53,13 +54,14 @@ impl Silence {
 
     async fn hold(self, line: Line) {
         let Ok(_kept) = self.0.try_acquire() else { return };
-        // What it still sends is not to fill the kernel.
+        // Limits what the peer can still store in the kernel.
         let _ = SockRef::from(&line).set_recv_buffer_size(LEAST_BUFFER);
         tokio::time::sleep(SILENT).await;
     }
 }
 
-/// A TCP connection that outlives whoever serves it; clones are the same connection, of which one at a time reads and writes.
+/// A TCP connection that outlives the task that serves it. Clones are the same connection; one at a time reads and
+/// writes.
 #[derive(Debug, Clone)]
 pub struct Line(Arc<TcpStream>);
 

@@ -1,4 +1,4 @@
-//! The way out.
+//! Connector (SSRF guard): the one way to addresses that people name.
 
 use std::{
     collections::BTreeSet,
@@ -27,13 +27,13 @@ pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for one address to answer, TLS included: three lost first packets on a bad link.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Longest wait for an answer where only is looked whether there is one: a lost first packet is sent again after 1 s.
+/// Longest wait for an answer of a reachability check: a lost first packet is sent again after 1 s.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Most addresses of one name that are tried, so that a name with hundreds cannot keep us busy.
 const MAX_ADDRESSES: usize = 4;
 
-/// Most names of which is remembered that they were told of: more than anybody reads.
+/// Most names whose logging is remembered: more than anybody reads.
 const MAX_TOLD: usize = 256;
 
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
@@ -43,34 +43,34 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Duplex for T {}
 /// An open connection, TLS or not.
 pub type Stream = Box<dyn Duplex>;
 
-/// A connection, and which of this machine's addresses it goes out from.
+/// A connection, and the address of this machine that it leaves from.
 #[derive(Debug)]
 pub struct Connection {
-    /// What is read and written.
+    /// The stream to read and write.
     pub stream: Stream,
     pub local: IpAddr,
 }
 
-/// Why no connection came about.
+/// Why no connection was made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Not an address at all.
+    /// The text is no address.
     #[error(transparent)]
     Url(#[from] InvalidUrl),
-    /// Resolves only to addresses that may not be reached.
+    /// The name resolves only to addresses that may not be reached.
     #[error("{}", not_allowed(host, *address))]
     NotAllowed {
-        /// As it was given.
+        /// The host as it was given.
         host: String,
-        /// What it resolved to.
+        /// An address that it resolved to.
         address: IpAddr,
     },
-    /// The name is not known.
+    /// The name cannot be resolved.
     #[error("{}", not_resolved(host, error))]
     Resolve {
-        /// As it was given.
+        /// The host as it was given.
         host: String,
-        /// What the resolver said.
+        /// The resolver's error.
         error: io::Error,
     },
     #[error("could not connect to {address}: {error}")]
@@ -82,7 +82,7 @@ pub enum ConnectError {
     NoRoots,
 }
 
-/// Opens connections to addresses that people gave us. Clones share everything.
+/// Opens connections to addresses that people named. Clones share everything.
 #[derive(Clone)]
 pub struct Connector {
     policy: Arc<AddressPolicy>,
@@ -109,15 +109,15 @@ impl Connector {
         Self { policy: Arc::new(policy), tls, told: Arc::default() }
     }
 
-    /// Refuses what can be seen to be wrong without asking anyone: not an RTMP address, or a literal IP address that may not be
-    /// reached. What a name resolves to is checked at every connect.
+    /// Refuses what is wrong without any look-up: a text that is no RTMP address, or a literal IP address that may not
+    /// be reached. The addresses of a name are checked at every connect.
     pub fn check(&self, url: &str) -> Result<RtmpUrl, ConnectError> {
         let url = RtmpUrl::parse(url)?;
         self.check_host(url.host())?;
         Ok(url)
     }
 
-    /// Refuses a literal IP address that may not be reached. What a name resolves to is checked at every connect.
+    /// Refuses a literal IP address that may not be reached. The addresses of a name are checked at every connect.
     pub fn check_host(&self, host: &str) -> Result<(), ConnectError> {
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) if !self.admits(address) => Err(ConnectError::NotAllowed { host: host.to_owned(), address }),
@@ -125,12 +125,13 @@ impl Connector {
         }
     }
 
-    /// Whether anything may be sent to this address.
+    /// Whether a packet may be sent to this address.
     pub fn admits(&self, address: IpAddr) -> bool {
         self.policy.admit(address).is_some()
     }
 
-    /// Resolves `host` once and connects to exactly what was admitted of that. It holds little in the kernel (see `LowDelay`).
+    /// Resolves `host` once and connects to exactly the addresses that were allowed. The connection holds little in the
+    /// kernel (see `LowDelay`).
     pub async fn connect(&self, host: &str, port: u16, tls: bool) -> Result<Connection, ConnectError> {
         let tls = match (tls, &self.tls) {
             (true, None) => return Err(ConnectError::NoRoots),
@@ -150,7 +151,7 @@ impl Connector {
         Err(failure.unwrap_or_else(|| no_address(host)))
     }
 
-    /// Logs, once until the name is reached, what the error's sentence does not tell whoever named the address.
+    /// Logs what the error's sentence does not tell the person who named the address; once until the name is reached.
     fn tell_operator(&self, host: &str, resolved: &Result<Vec<SocketAddr>, ConnectError>) {
         // Nothing under this lock can panic half-way.
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,14 +174,14 @@ impl Connector {
         }
     }
 
-    /// Whether somebody takes connections there; none is kept, and nothing is said.
+    /// Whether a server accepts connections there. The connection is closed at once, without a byte sent.
     pub async fn answers(&self, host: &str, port: u16) -> bool {
         let Ok(addresses) = self.resolve(host, port).await else { return false };
         let tries = addresses.into_iter().map(|address| Box::pin(TcpStream::connect(address)));
         matches!(timeout(LOOK_TIMEOUT, select_ok(tries)).await, Ok(Ok(_)))
     }
 
-    /// What may be reached of what `host` resolves to.
+    /// The allowed addresses of `host`.
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let resolved: Vec<SocketAddr> = match timeout(RESOLVE_TIMEOUT, lookup_host((host, port))).await {
             Ok(Ok(addresses)) => addresses.take(MAX_ADDRESSES).collect(),
@@ -209,8 +210,8 @@ async fn open(address: SocketAddr, host: &str, tls: Option<&TlsConnector>) -> io
     Ok(Connection { stream: Box::new(tls.connect(name, stream).await?), local })
 }
 
-/// Which names there are in a private network, and what they stand for, is for the operator's log alone: whoever may name an address
-/// could ask for one name after the other.
+/// Only the operator's log says which names a private network has and which addresses they resolve to: otherwise, a
+/// person who may name an address could probe one name after the other.
 fn not_allowed(host: &str, address: IpAddr) -> String {
     match is_literal(host) {
         true => format!(
@@ -249,7 +250,7 @@ fn client_config(roots: RootCertStore) -> Option<ClientConfig> {
     if roots.is_empty() {
         return None;
     }
-    // The provider is named so that another crate's choice of a process-wide one cannot change ours.
+    // The provider is named here, so that another crate's process-wide choice cannot change it.
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().ok()?;
     Some(builder.with_root_certificates(roots).with_no_client_auth())

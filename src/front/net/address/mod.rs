@@ -1,8 +1,8 @@
-//! Addresses that people give us to pull from and push to, and the one way out to them.
+//! SSRF guard (egress allow-list): addresses that people name for pulls and pushes, and the one way to connect to them.
 //!
-//! Whoever may name an address must not reach what only this machine can reach (server-side request forgery). So every
-//! connection goes through [`Connector`], which resolves once, asks [`AddressPolicy`] about the result and connects to exactly
-//! that.
+//! A person who may name an address must not reach what only this machine can reach (server-side request forgery). So
+//! every connection goes through [`Connector`]. It resolves a name once, checks the result with [`AddressPolicy`], and
+//! connects to exactly that result.
 
 mod connector;
 mod policy;

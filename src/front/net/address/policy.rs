@@ -1,10 +1,10 @@
-//! Which addresses may be reached.
+//! Address policy: which IP addresses may be reached.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-/// Everything of the public internet, nothing else, except what the operator lists (`--allow-address`).
+/// All addresses of the public internet, and the exceptions that the operator lists (`--allow-address`).
 #[derive(Debug, Clone, Default)]
 pub struct AddressPolicy {
     allowed: Vec<IpNet>,
@@ -49,8 +49,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// True for global unicast (2000::/3) alone, less what tunnels to IPv4 or is special: Teredo and the rest of 2001::/23,
-/// documentation, 6to4. That leaves out loopback, link-local, unique local, multicast, NAT64 (64:ff9b::/96) and v4-compatible.
+/// True only for global unicast (2000::/3) without tunnels to IPv4 and special ranges: Teredo and the rest of
+/// 2001::/23, documentation, 6to4. This excludes loopback, link-local, unique local, multicast, NAT64 (64:ff9b::/96)
+/// and v4-compatible.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let global = a & 0xe000 == 0x2000;

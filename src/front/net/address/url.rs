@@ -1,4 +1,4 @@
-//! Addresses of RTMP and HTTP servers.
+//! URLs of RTMP and HTTP servers, which hide secrets when printed.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use url::{Host, Position, Url};
 /// Longest URL, bytes.
 pub const MAX_URL_BYTES: usize = 2048;
 
-/// Why a text is not an address we can pull from or push to.
+/// Why a text is no address for a pull or a push.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {how}")]
 pub struct InvalidUrl {
@@ -19,8 +19,8 @@ pub struct InvalidUrl {
 const RTMP: &str = "write it as rtmp://HOST[:PORT]/APP/NAME or rtmps://HOST[:PORT]/APP/NAME, with ?KEY=VALUE after it if the server needs one";
 const HTTP: &str = "write it as https://HOST[:PORT]/PATH or http://HOST[:PORT]/PATH, as the server's manual gives its WHIP or WHEP endpoint";
 
-/// `rtmp://` or `rtmps://` with host, application and stream name. Printing it leaves out the name and the query, which are
-/// where servers put their keys.
+/// `rtmp://` or `rtmps://` with host, application and stream name. Printing it leaves out the name and the query, which
+/// are where servers put their keys.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RtmpUrl {
     host: String,
@@ -31,8 +31,8 @@ pub struct RtmpUrl {
 }
 
 impl RtmpUrl {
-    /// Reads an address. The last part of the path, with the query, is the stream name; what is before it the application.
-    /// Without a port it is 1935, for `rtmps` 443.
+    /// Parses an address. The last part of the path, with the query, is the stream name; the part before it is the
+    /// application. The default port is 1935, and 443 for `rtmps`.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
         Self::read(text).map_err(|what| InvalidUrl { what, how: RTMP })
     }
@@ -72,12 +72,12 @@ impl RtmpUrl {
         &self.app
     }
 
-    /// The stream name with its query: a secret, more often than not.
+    /// The stream name with its query; usually a secret.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The address up to the application, as `connect` wants it.
+    /// The URL up to the application, as `connect` needs it.
     pub fn tc_url(&self) -> String {
         let scheme = if self.tls { "rtmps" } else { "rtmp" };
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
@@ -108,8 +108,8 @@ impl fmt::Debug for RtmpUrl {
     }
 }
 
-/// `http://` or `https://`: where a server takes SDP offers, or keeps a session. Printing it leaves out the path and the query,
-/// which is where servers put stream names and keys.
+/// `http://` or `https://`: where a server takes SDP offers, or keeps a session. Printing it leaves out the path and
+/// the query, which is where servers put stream names and keys.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpUrl {
     url: Url,
@@ -136,7 +136,7 @@ impl HttpUrl {
         Ok(Self { url, host, port, target })
     }
 
-    /// What a reference in an answer from here means; none when that is no address, or another server's.
+    /// Resolves a reference in an answer from this URL; `None` when it is no address, or leads to another server.
     pub fn join(&self, reference: &str) -> Option<Self> {
         let url = self.url.join(reference).ok()?;
         let same = url.origin() == self.url.origin() && url.as_str().len() <= MAX_URL_BYTES;
@@ -157,12 +157,12 @@ impl HttpUrl {
         self.url.scheme() == "https"
     }
 
-    /// Host, with the port where it is not the scheme's, as the `Host` header has it.
+    /// Host, with the port unless it is the scheme's default, as in the `Host` header.
     pub fn authority(&self) -> &str {
         self.url.authority()
     }
 
-    /// Path and query, as the request line has them: secrets, more often than not.
+    /// Path and query, as in the request line; usually secrets.
     pub fn target(&self) -> &PathAndQuery {
         &self.target
     }
@@ -188,7 +188,7 @@ impl fmt::Debug for HttpUrl {
     }
 }
 
-/// What all addresses have in common.
+/// Checks that apply to all addresses.
 fn read(text: &str) -> Result<Url, &'static str> {
     if text.len() > MAX_URL_BYTES {
         return Err("the address is longer than 2048 bytes");

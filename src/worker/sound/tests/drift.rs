@@ -1,4 +1,4 @@
-//! The reader between samples and over time.
+//! Clock drift: the reader between samples and over time.
 
 use super::*;
 
@@ -44,8 +44,9 @@ fn one_filter_for_all_makes_what_a_filter_for_each_makes() {
     }
 }
 
-/// A sender whose clock runs `ppm` fast: its left channel tells media time by the phase of a 5 Hz wave, its right one
-/// is a tone that a discontinuity would break. Returns the largest error against the map, ms, and the tone's roughness.
+/// A sender whose clock runs `ppm` fast. Its left channel carries media time as the phase of a 5 Hz wave; its right
+/// channel is a tone that a discontinuity would break. Returns the largest error against the map, ms, and the tone's
+/// roughness.
 fn drift(ppm: i64, minutes: i64) -> (f64, f32) {
     let (mut playout, mut timeline, mut reader) =
         (Playout::new(), timeline::Timeline::default(), reader::Reader::default());
@@ -59,7 +60,7 @@ fn drift(ppm: i64, minutes: i64) -> (f64, f32) {
             let captured = now.nanos() - n % 7 * MS / 4;
             playout.arrived(Track::Video, Timestamp::from_millis(media(captured) / MS), now);
         }
-        // Sound comes whole frames at a time, when the sender has them, stamped to the ms.
+        // Sound comes in whole frames, when the sender has them, stamped to the ms.
         while time_of(sent + 1024).nanos() <= media(now.nanos()) {
             let samples: Vec<Stereo> = (sent..sent + 1024).map(|i| [wave(i, 5.0), wave(i, 1000.0)]).collect();
             timeline.push(Timestamp::from_millis(time_of(sent).millis()), &samples);
@@ -74,7 +75,7 @@ fn drift(ppm: i64, minutes: i64) -> (f64, f32) {
         if n < 300 {
             continue;
         }
-        // Where in its 200 ms the wave is, against where it should be, both modulo one turn.
+        // The wave's phase in its 200 ms against the expected phase, both modulo one turn.
         let quarter = wanted.nanos() as f64 / 1e9 * 5.0 * std::f64::consts::TAU;
         if quarter.cos() > 0.7 {
             let found = (f64::from(out[0][0]) * 2.0).clamp(-1.0, 1.0).asin();

@@ -76,7 +76,7 @@ fn the_thread_is_heard_and_stops() {
 fn after_a_long_standstill_sound_goes_on_at_the_present() {
     let (sender, receiver) = sync_channel(1024);
     let (clock, standstill) = (Clock::start(), Duration::from_secs(3));
-    // The thread itself brings its reports here: the first keeps it.
+    // The thread itself brings its reports here; the first one keeps it.
     let kept = Once::new();
     let sink: Sink = Arc::new(move |message| {
         if matches!(message, FromWorker::Report(Report::Levels { .. })) {
@@ -95,7 +95,7 @@ fn after_a_long_standstill_sound_goes_on_at_the_present() {
     }
     drop(sound);
     assert!(said.len() == 1 && said[0].contains("ms is left out"), "{said:?}");
-    // What was in the encoder before may still come.
+    // Packets that were in the encoder before may still come.
     let anew = packets.iter().position(|packet| packet.role == Role::Config).expect("an encoder that begins anew");
     let first = packets[anew].pts;
     assert!(first >= Timestamp::ZERO + standstill - LAG, "{first:?}");

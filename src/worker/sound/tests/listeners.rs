@@ -1,4 +1,4 @@
-//! Those who listen, and what they do not hear.
+//! Opus listeners and mix-minus: who hears what.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn three() -> Room {
     room
 }
 
-/// The room's mix without a participant, up to `until`, ms; `act` may do something before each block.
+/// The room's mix without a participant, up to `until`, ms. `act` runs before each block.
 fn without(room: &mut Room, feed: u32, until: i64, mut act: impl FnMut(&mut Room, i64)) -> Vec<f32> {
     let id = participant(feed).id;
     room.mixer.leave_out([id.clone()].into());
@@ -86,7 +86,7 @@ fn each_mix_has_its_own_limiter() {
     assert!(room.left(1000, 2000).iter().any(|s| s.abs() > THRESHOLD), "the program needs more");
 }
 
-/// Blocks through the encoders of a changing list: what each listener hears, from program time zero.
+/// Blocks through the encoders of a changing list: the sound of each listener, from program time zero.
 fn listened(
     blocks: i64,
     mut list: impl FnMut(i64) -> Option<Vec<Listener>>,

@@ -24,7 +24,7 @@ use tilecast_core::{
 
 const MS: i64 = 1_000_000;
 
-/// What FFmpeg makes of the lavfi source `sound`, encoded by `args` into `container`.
+/// The lavfi source `sound`, encoded by FFmpeg with `args` into `container`.
 fn encoded(sound: &str, args: &[&str], container: &str) -> Vec<Packet> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("sound").with_extension(container);
@@ -74,7 +74,7 @@ fn participant(feed: u32) -> Participant {
     Participant { id, name: String::new(), feed: Some(Feed(feed)), gain_db: 0.0, muted: false }
 }
 
-/// A feed's packets, each with the room time in ms at which it arrives.
+/// A feed's packets, each with its arrival in room time, ms.
 type Journey = std::vec::IntoIter<(i64, Packet)>;
 
 /// A room on simulated time.
@@ -92,7 +92,7 @@ impl Room {
         Self { mixer: Mixer::new(), feeds: Vec::new(), next: 0, out: Vec::new(), reports: Vec::new() }
     }
 
-    /// A feed whose packets take `journey(pts in ms)` ms to arrive.
+    /// Adds a feed whose packets take `journey(pts in ms)` ms to arrive.
     fn join(&mut self, feed: u32, packets: Vec<Packet>, mut journey: impl FnMut(i64) -> i64) {
         let mut last = 0;
         let timed = packets.into_iter().map(|packet| {
@@ -109,7 +109,7 @@ impl Room {
 
     /// Runs to room time `until`, ms.
     fn run(&mut self, until: i64) {
-        // The limiter's look-ahead is part of the lag, and not of what is looked at.
+        // The limiter's look-ahead is part of the lag, and not of what is tested.
         while time_of(self.next) + LAG
             <= Timestamp::from_millis(until) + time_of(limiter::AHEAD as i64).since(Timestamp::ZERO)
         {
@@ -148,7 +148,7 @@ fn settings() -> AudioSettings {
     AudioSettings { bitrate_kbps: 192 }
 }
 
-/// The mix through the encoder: its packets.
+/// The packets of the mix after the encoder.
 fn to_packets(mix: &[Stereo], begin: i64) -> Vec<Packet> {
     to_packets_at(mix, begin, settings())
 }
@@ -168,7 +168,7 @@ fn to_packets_at(mix: &[Stereo], begin: i64, settings: AudioSettings) -> Vec<Pac
     packets.collect()
 }
 
-/// What a player hears: samples, each at its place from program time zero.
+/// The sound of a player: samples, each at its place from program time zero.
 fn heard(packets: &[Packet]) -> Vec<Stereo> {
     let mut decoder = Decoder::open(AudioCodec::Aac, Some(&packets[0].data)).expect("opens");
     let mut out = Vec::new();
@@ -201,7 +201,7 @@ fn db(amplitude: f32) -> f32 {
     20.0 * amplitude.max(1e-6).log10()
 }
 
-/// Share of what is not the `hertz` tone, as amplitude ratio to it.
+/// Share of everything but the `hertz` tone, as an amplitude ratio to the tone.
 fn rest(samples: &[f32], hertz: f32) -> f32 {
     let turn = std::f64::consts::TAU * f64::from(hertz) / 48_000.0;
     // Whole periods only, so that sine and cosine are orthogonal.

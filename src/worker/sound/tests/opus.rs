@@ -1,4 +1,4 @@
-//! Opus as browsers send it: without a header, with packets missing, with rests.
+//! Opus as browsers send it: without a header, with lost packets, with DTX.
 
 use opusic_c::{Application, Bitrate, Channels, Encoder, InbandFec, SampleRate};
 
@@ -7,8 +7,8 @@ use crate::sound::opus::Opus;
 
 const AMPLITUDE: f32 = 0.25;
 
-/// What a browser makes of `wave` (sample number → amplitude): mono voice with in-band FEC, 20 ms a packet. With rests, it
-/// sends only the first of its empty packets while it has nothing to say.
+/// A browser's encoding of `wave` (sample number → amplitude): mono voice with in-band FEC, 20 ms a packet. With
+/// `rests` (DTX), only the first of its empty packets is sent during silence.
 fn voice(seconds: i64, rests: bool, wave: impl Fn(i64) -> f32) -> Vec<Packet> {
     let mut encoder = Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip).expect("an encoder");
     encoder.set_bitrate(Bitrate::Value(32_000)).expect("a rate");
@@ -35,7 +35,7 @@ fn packet(ms: i64, data: Vec<u8>) -> Packet {
     Packet { codec: Codec::Audio(AudioCodec::Opus), role: Role::Key, pts, dts: pts, data: Bytes::from(data) }
 }
 
-/// Something like speech: syllables, four a second, of a gliding pitch and three formants that move.
+/// A speech-like signal: syllables, four a second, of a gliding pitch and three formants that move.
 fn speech(at: i64) -> f32 {
     let turn = |hertz: f32| std::f32::consts::TAU * hertz * at as f32 / 48_000.0;
     let pitch = turn(120.0) + 11.5 * turn(1.3).sin();
@@ -69,7 +69,7 @@ fn room(packets: Vec<Packet>, until: i64) -> Room {
     room
 }
 
-/// Level of each 10 ms, dB to the tone's own.
+/// Level of each 10 ms, dB relative to the tone's own.
 fn levels(samples: &[f32]) -> Vec<f32> {
     let own = AMPLITUDE / 2.0_f32.sqrt();
     samples
@@ -105,7 +105,7 @@ fn packets_without_a_header_are_heard_at_their_level() {
 
 #[test]
 fn lost_music_is_neither_a_gap_nor_a_click() {
-    // The last so many packets of every half second are lost; how far the level may sink, and the most of a click.
+    // The last packets of every half second are lost; how far the level may sink, and the largest click.
     for (lost, floor, rough) in [(1, -3.0, 2.0), (3, -9.0, 4.0)] {
         let sent = music(440, 6, 2).into_iter().filter(|packet| packet.pts.millis() / 20 % 25 < 25 - lost);
         let room = room(sent.collect(), 5700);
@@ -136,7 +136,7 @@ fn lost_speech_is_neither_a_gap_nor_a_click() {
     }
 }
 
-/// What a decoder hears of `packets`, one side, each sample at its place.
+/// One channel of the decoder's output for `packets`, each sample at its place.
 fn decoded(packets: &[Packet], seconds: usize) -> Vec<f32> {
     let mut decoder = Opus::open(None).expect("opens");
     let mut heard = vec![0.0; seconds * 48_000];
@@ -221,7 +221,7 @@ fn what_comes_twice_or_too_late_is_not_heard_again() {
 fn a_damaged_packet_is_made_up_for() {
     let mut packets = music(440, 4, 2);
     for at in [80, 110, 140] {
-        // A header that promises more frames than there are (RFC 6716 §3.2.5).
+        // A header that announces more frames than there are (RFC 6716 §3.2.5).
         packets[at].data = Bytes::from_static(&[0x03 | 9 << 3, 0x3f, 1]);
     }
     packets[160].data = Bytes::new();
@@ -241,7 +241,7 @@ fn a_clock_set_back_is_followed() {
     assert!(heard >= 2 * first.len() * 960 - 960, "{heard}");
 }
 
-/// A network that holds each packet up to `jitter` ms beyond 30 ms and loses every twentieth; what arrives, arrives in its
+/// A network that delays each packet by 30 ms and up to `jitter` ms more, and loses every twentieth. Packets arrive in
 /// order.
 fn over_a_bad_network(packets: Vec<Packet>, jitter: i64) -> impl Iterator<Item = (i64, Packet)> {
     let (mut seed, mut last) = (7_u32, 0);
@@ -259,7 +259,7 @@ fn over_a_bad_network(packets: Vec<Packet>, jitter: i64) -> impl Iterator<Item =
 #[test]
 fn jitter_and_loss_leave_speech_whole_and_lips_in_step() {
     for (jitter, most) in [(20, 60), (50, 90), (100, 150)] {
-        // Two seconds of speech, then a beep at every whole second, which a flash in the picture would meet.
+        // Two seconds of speech, then a beep at every whole second, where the picture would flash.
         let beep = |at: i64| if at % 48_000 < 4800 { sine(1000.0)(at % 48_000) } else { 0.0 };
         let sound = voice(20, false, |at| if at < 96_000 { speech(at) } else { beep(at) });
         let picture = (0..600).map(|n| {

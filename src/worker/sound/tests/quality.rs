@@ -1,4 +1,4 @@
-//! How much of what is mixed comes out of the program's encoder: loud tones, and material like speech and film.
+//! Quality of the program's encoder: loud tones, and material like speech and film.
 
 use std::path::Path;
 
@@ -10,20 +10,20 @@ const DEFAULT: u32 = 128;
 /// −1 dBFS, which the limiter lets through.
 const LOUDEST: f32 = 0.891;
 
-/// Samples whose error is weighed together, 20 ms: a syllable's quiet end counts as much as its loud middle.
+/// Samples of one segment, 20 ms: a syllable's quiet end counts as much as its loud middle.
 const SEGMENT: usize = 960;
 
 fn sine(hertz: f32, amplitude: f32, at: usize) -> f32 {
     (f64::from(amplitude) * (std::f64::consts::TAU * f64::from(hertz) * at as f64 / 48e3).sin()) as f32
 }
 
-/// The mix through the program's encoder at `kbps` and a decoder, sample by sample beside itself.
+/// The mix through the program's encoder at `kbps` and a decoder: pairs of original and decoded samples.
 fn through(mix: &[Stereo], kbps: u32) -> Vec<(Stereo, Stereo)> {
     let out = heard(&to_packets_at(mix, 0, AudioSettings { bitrate_kbps: kbps }));
     mix.iter().copied().zip(out).collect()
 }
 
-/// The same through FFmpeg's `fast` coder left to itself.
+/// The same through FFmpeg's `fast` coder without protection.
 fn through_ffmpeg(mix: &[Stereo], kbps: u32) -> Vec<(Stereo, Stereo)> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (raw, coded) = (folder.path().join("mix.f32"), folder.path().join("mix.aac"));
@@ -33,11 +33,11 @@ fn through_ffmpeg(mix: &[Stereo], kbps: u32) -> Vec<(Stereo, Stereo)> {
     ffmpeg.args(["-v", "error", "-f", "f32le", "-ar", "48000", "-ac", "2", "-i"]).arg(&raw);
     let made = ffmpeg.args(["-c:a", "aac", "-aac_coder", "fast", "-b:a", &format!("{kbps}k")]).arg(&coded).status();
     assert!(made.expect("ffmpeg is installed").success());
-    // The first frame is what the encoder overlaps with, before the sound.
+    // The first frame is the encoder's overlap, before the sound.
     mix.iter().copied().zip(decoded(&coded).into_iter().skip(1024)).collect()
 }
 
-/// What FFmpeg decodes of a file.
+/// FFmpeg's decoding of a file.
 fn decoded(file: &Path) -> Vec<Stereo> {
     let mut ffmpeg = Process::new("ffmpeg");
     ffmpeg.args(["-v", "error", "-i"]).arg(file).args(["-ar", "48000", "-ac", "2", "-f", "f32le", "-"]);
@@ -46,7 +46,7 @@ fn decoded(file: &Path) -> Vec<Stereo> {
     values.as_chunks::<2>().0.to_vec()
 }
 
-/// Total harmonic distortion and noise (THD+N): what is not the tone, as a part of it.
+/// Total harmonic distortion and noise (THD+N): the share that is not the tone.
 fn distortion(heard: &[(Stereo, Stereo)], hertz: f32) -> f32 {
     let left: Vec<f32> = heard.iter().map(|(_, out)| out[0]).collect();
     rest(&left, hertz)
@@ -134,7 +134,7 @@ fn figures_of_the_programs_sound() {
     }
 }
 
-/// Two people who speak, at their own loudness times `gain` but below −1 dBFS.
+/// Two speakers, at their own loudness times `gain`, below −1 dBFS.
 fn speech(gain: f32) -> Vec<Stereo> {
     let said = [
         ("en-us", "Please mute your microphone when you are not speaking. Shall we see the figures?"),

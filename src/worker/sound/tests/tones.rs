@@ -1,4 +1,4 @@
-//! What is heard, and how loud.
+//! Mixing of tones: what is heard, and how loud.
 
 use super::*;
 

@@ -15,7 +15,7 @@ fn late_sound_is_a_gap_and_not_a_click() {
     assert!(roughness(&room.left(500, 5400)) < own * 1.5, "{} {own}", roughness(&room.left(500, 5400)));
     assert!((1..=3).contains(&room.stats(1).underruns), "{:?}", room.stats(1));
     assert!((db(amplitude(&room.left(1000, 1900), 1000.0)) - db(0.25)).abs() < 0.1);
-    // The clock is letting its delay go, so the pitch may be off by a twelfth of a semitone, the loudness not.
+    // The clock reduces its delay, so the pitch may be off by a twelfth of a semitone; the loudness may not.
     let peak = room.left(4000, 5000).iter().fold(0.0_f32, |peak, s| peak.max(s.abs()));
     assert!((db(peak) - db(0.25)).abs() < 0.1, "{peak}");
 }
@@ -32,7 +32,7 @@ fn a_hole_in_the_timestamps_is_silence_of_its_length() {
     let quiet = heard.split(|s| s.abs() >= 1e-3).map(<[f32]>::len).max().unwrap_or(0) / 48;
     assert!((280..=330).contains(&quiet), "{quiet} ms of silence");
     let own = 0.25 * (std::f32::consts::TAU / 48.0).powi(2);
-    // What a decoder makes of the first frame after lost ones is its own; no step may come on top.
+    // The decoder's first frame after a loss is its own matter; no further step may be added.
     assert!(roughness(&room.left(500, 3500)) < own * 3.0, "{} {own}", roughness(&room.left(500, 3500)));
 }
 
@@ -139,7 +139,7 @@ fn sound_that_is_whole_is_heard_whole_whatever_its_stamps_do() {
         room.run(7_000);
         let plain = roughness(&room.left(4000, 6_500));
         let mut last = Timestamp::ZERO;
-        // Each comes when its last sample is there, which what is stamped does not change.
+        // Each packet comes when its last sample is there; the stamps do not change that.
         let mut arrivals = Vec::new();
         for (n, packet) in packets.iter_mut().enumerate() {
             let own = packet.pts.millis();
@@ -209,9 +209,9 @@ fn what_is_out_of_place_is_put_right_in_a_pause() {
         places.extend(block.map(|s| s[0]));
     }
     let own = 0.25 * (std::f32::consts::TAU / 48.0).powi(2);
-    // A word ends and begins with a corner of its own.
+    // A word begins and ends with a corner of its own.
     assert!(roughness(&places[12_000..]) < 0.25 * std::f32::consts::TAU / 48.0 * 1.1, "{own}");
-    // Within the second after it has the new place, to the sample.
+    // Within the following second it has the new position, to the sample.
     let word = &places[2 * 48_000..3 * 48_000 - BLOCK];
     let off = word.iter().enumerate().map(|(i, s)| (s - wave(2 * 48_000 + i - 8160)).abs()).fold(0.0, f32::max);
     assert!(off < 0.01, "{off}");

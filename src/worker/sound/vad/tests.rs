@@ -1,10 +1,11 @@
-//! What counts as speech. That speech does is shown in `tests/quick/speaker`, on whole meetings.
+//! Sounds that count as speech and sounds that do not. Speech itself is tested in `tests/quick/speaker`, on whole
+//! meetings.
 
 use std::{f32::consts::TAU, time::Instant};
 
 use super::*;
 
-/// Ten reports a second of what `sound` gives at each time in s.
+/// Ten reports a second of the signal `sound`, a function of the time in s.
 fn reports(seconds: u32, mut sound: impl FnMut(f32) -> f32) -> Vec<Impression> {
     let mut ear = Vad::default();
     let block = |n: u32| -> Vec<Stereo> { (0..480).map(|i| (n * 480 + i) as f32 / 48_000.0).map(|t| [t; 2]).collect() };
@@ -22,7 +23,7 @@ fn speech(reports: &[Impression]) -> f32 {
     reports.iter().map(|report| report.speech).sum::<f32>() / 10.0
 }
 
-/// -1 to 1, the same in every run.
+/// −1 to 1, the same in every run.
 fn noise(seed: &mut u32) -> f32 {
     *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
     (*seed >> 8) as f32 / (1 << 23) as f32 - 1.0
@@ -60,7 +61,7 @@ fn what_is_no_number_is_silence_and_does_no_lasting_harm() {
     assert!((-52.0..-48.0).contains(&reports[49].noise_dbfs), "{:?}", reports[49]);
 }
 
-/// `cargo test --release --lib ear -- --ignored --nocapture`
+/// `cargo test --release -p tilecast-worker vad -- --ignored --nocapture`
 #[test]
 #[ignore = "measures"]
 fn what_it_costs() {
