@@ -89,7 +89,7 @@ impl RoomDocument {
         rest.layout = self.layout.clone();
         rest.next_layout.clone_from(&self.next_layout);
         rest.pins.clone_from(&self.pins);
-        rest.speaker = self.speaker.clone();
+        rest.speaker = self.speaker;
         for (id, participant) in &mut rest.participants {
             if let Some(present) = self.participants.get(id) {
                 participant.gain_db = present.gain_db;

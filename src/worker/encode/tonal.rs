@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_loud_tone_is_dithered_and_gets_no_more_bits_than_it_can_use() {
-        let rates = rates(|at| if at < 20_900 || at > 30_000 { sine(at, 0.01) } else { sine(at, 0.8) });
+        let rates = rates(|at| if (20_900..=30_000).contains(&at) { sine(at, 0.8) } else { sine(at, 0.01) });
         let begin = 20_900 / 1024;
         assert!(rates[..begin].iter().all(|rate| *rate == (RATE, false)));
         // 48 of 4096 bits are 2.25 kbit/s.
