@@ -1,5 +1,5 @@
 //! The laboratory (test media and measuring instruments): synthetic people, players that analyse what they receive,
-//! clocks painted into pictures, a relay, meters; and the two programs that are made of them, [`demo`] and [`bench`].
+//! clocks painted into pictures, a relay, meters; and the two programs that are made of them, [`demo`] and [`mod@bench`].
 //!
 //! Owns no part of the service: it acts from outside, as publishers, viewers and operators do, and runs FFmpeg and
 //! nginx as child processes. Everything it starts ends when its handle is dropped.

@@ -89,7 +89,7 @@ pub struct ServeArgs {
     /// machine: limits then hold for each client and not for the proxy; may be given several times
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<String>,
-    /// Let pages of this origin, such as https://meet.example.org, publish by WHIP and watch by WHEP, beside this
+    /// Let pages of this origin, SCHEME://HOST:PORT, publish by WHIP and watch by WHEP, beside this
     /// server's own; may be given several times [default: pages of every origin]
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,

@@ -2,7 +2,7 @@
 //! is true then.
 //!
 //! Owns the HTTP listener's connections and the shapes of requests and answers; decides nothing about rooms, which
-//! [`Rooms`](super::room::Rooms) does. [`serve()`] ends when its tasks are told to stop: requests are answered, event
+//! [`Rooms`](super::room::Rooms) does. [`serve`](super::net::serve::serve) ends when its tasks are told to stop: requests are answered, event
 //! streams end.
 
 mod assets;

@@ -1,5 +1,5 @@
 //! Data model of rooms: the desired state ([`document`]), the actual state ([`status`]), events ([`event`]), errors
-//! ([`error`]), and what the parts of a room hand each other: a [`Seat`] for a source of media, the [`Program`] for a
+//! (`error`), and what the parts of a room hand each other: a [`Seat`] for a source of media, the [`Program`] for a
 //! reader.
 
 pub mod document;

@@ -1,8 +1,8 @@
 //! Networking of the front: who may connect and be connected to, how many at once, how long to wait.
 //!
 //! Owns the listeners' admission ([`accept`]) and HTTP server ([`serve`]), the address policy and the connector
-//! ([`address`]), rate limits ([`rate`], [`guess`]), API keys ([`keys`]), the HTTP/1 client ([`exchange`]), and retry
-//! delays ([`retry`]). Knows no protocol but HTTP, and no room.
+//! ([`address`]), rate limits ([`rate`], [`guess`]), API keys ([`keys`]), the HTTP/1 client (`exchange`), and retry
+//! delays (`retry`). Knows no protocol but HTTP, and no room.
 
 pub mod accept;
 pub mod address;

@@ -1,4 +1,4 @@
-//! A room: what it should be ([`document`]), what it is ([`status`]), and the handle everyone else uses ([`Rooms`]).
+//! A room: what it should be ([`document`](super::model::document)), what it is ([`status`](super::model::status)), and the handle everyone else uses ([`Rooms`]).
 //!
 //! Each room is two tasks: a keeper that checks and stores its document, and an actor that alone knows who is connected,
 //! who has the floor and what the worker is told. They end when the room is deleted or the front's tasks stop.

@@ -1,7 +1,7 @@
 //! Limiter: keeps the mix below full scale, inaudibly.
 //!
 //! The output is [`AHEAD`] later than the input (look-ahead), so that the gain falls before a peak comes, by a ramp
-//! without a step. There are two gain reductions, and the larger one applies. The *short* one is held for [`HOLD`]
+//! without a step. There are two gain reductions, and the larger one applies. The *short* one is held for `HOLD`
 //! after a peak and then released at once. The hold is longer than a half wave of the deepest voice, so the wave keeps
 //! its shape; the quick release means that a clap does not silence a speaker beside it. Where loud sound lasts,
 //! releasing between its peaks would be heard as roughness. There the *long* reduction stays at the level of the

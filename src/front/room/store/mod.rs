@@ -1,5 +1,5 @@
 //! Where a front's documents, templates and images are kept: in its state folder ([`folder`]), or in the Swarm's store together with the
-//! other fronts of its cluster ([`shared`]).
+//! other fronts of its cluster (`shared`).
 
 pub mod folder;
 mod patience;
