@@ -14,10 +14,6 @@ const MAX_SAMPLES: usize = 3 * RATE as usize;
 /// twice alike, up to 100 ms off. Such stamps move the run itself by a few ms.
 const STRAY: u64 = 140_000_000;
 
-/// Blocks at the beginning of a run whose time is not settled: two stamps that are 100 ms off in opposite directions
-/// are 200 ms apart.
-const UNSETTLED: i64 = 16;
-
 /// A hole in the timestamps up to this long is filled with silence; a longer one begins a new run.
 const MAX_HOLE: i64 = 1_000_000_000;
 
@@ -51,8 +47,7 @@ impl Timeline {
         let laid = Timestamp::from_units(self.next(), RATE).nanos();
         let zero = self.zero.unwrap_or(pts.nanos().saturating_sub(laid));
         let stray = pts.nanos().saturating_sub(zero.saturating_add(laid));
-        let most = if self.run < UNSETTLED { 2 * STRAY } else { STRAY };
-        if stray.unsigned_abs() <= most {
+        if stray.unsigned_abs() <= STRAY {
             self.run += 1;
             let followed = stray / self.run.min(FOLLOW);
             (self.zero, self.stray) = (Some(zero.saturating_add(followed)), stray - followed);
