@@ -150,13 +150,8 @@ impl Frame {
         self.inner.format()
     }
 
-    /// The colour description in the bitstream.
+    /// The colour description in the bitstream, as libav gives it.
     pub fn color(&self) -> ColorSpace {
-        if self.codec == VideoCodec::Vp8 {
-            // VP8 cannot describe colours. libav says BT.601 all the same, and takes the type of clamping for the
-            // range.
-            return ColorSpace::default();
-        }
         let full_range = self.inner.color_range() == ff::color::Range::JPEG;
         // SAFETY: reads plain fields of a frame we own. libav numbers them as H.273 does.
         let (primaries, transfer, matrix) = unsafe {

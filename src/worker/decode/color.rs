@@ -45,8 +45,10 @@ pub struct Meaning {
 impl Meaning {
     /// The meaning of a picture's samples from the bitstream (`coded`) and the sender (`told`); `high` by [`is_high`].
     pub fn of(coded: ColorSpace, told: ColorSpace, codec: VideoCodec, high: bool) -> Self {
-        // VP8 has one matrix and no word for another (RFC 6386 §9.2), whatever its encoder was given.
-        let silent = coded.matrix == UNSPECIFIED || codec == VideoCodec::Vp8;
+        // VP8 cannot describe colours (RFC 6386 §9.2). libav says BT.601 all the same, and takes the type of clamping for
+        // the range.
+        let coded = if codec == VideoCodec::Vp8 { ColorSpace::default() } else { coded };
+        let silent = coded.matrix == UNSPECIFIED;
         let told = Matrix::of(told.matrix).map(|matrix| (matrix, told.full_range)).filter(|_| silent);
         let (matrix, full_range) = told.unwrap_or_else(|| {
             let guess = if codec == VideoCodec::Vp8 || !high { Matrix::BT601 } else { Matrix::BT709 };

@@ -238,7 +238,8 @@ impl Key {
             Pixel::YUVJ411P => (Pixel::YUV411P, true),
             format => (format, false),
         };
-        let coded = ColorSpace { full_range: named || frame.color().full_range, ..frame.color() };
+        let color = frame.color();
+        let coded = ColorSpace { full_range: named || color.full_range, ..color };
         let meaning = Meaning::of(coded, frame.aside.color, frame.codec, frame.high);
         // swscale converts formats other than luma and chroma to the stage's colours.
         let meaning = (!is_rgb(format)).then_some(meaning);
