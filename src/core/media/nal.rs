@@ -1,6 +1,8 @@
 //! Keyframe detection: whether decoding can begin with a coded picture, from its bitstream. A sender's own mark is
 //! often wrong or missing.
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::VideoCodec;
@@ -131,6 +133,26 @@ fn has_recovery_point(mut messages: &[u8]) -> bool {
     false
 }
 
+/// Where the payload of the first of these AV1 units lies; `None` where the unit has no size field or its head is cut off. The end may
+/// lie beyond the data (AV1 specification §5.3, leb128 of at most 4 bytes).
+pub fn av1_unit(data: &[u8]) -> Option<Range<usize>> {
+    let head = *data.first()?;
+    if head & 2 == 0 {
+        return None;
+    }
+    let mut at = if head & 4 == 0 { 1 } else { 2 };
+    let mut size = 0usize;
+    for shift in 0..4 {
+        let byte = *data.get(at)?;
+        at += 1;
+        size |= usize::from(byte & 0x7f) << (7 * shift);
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    Some(at..at.checked_add(size)?)
+}
+
 /// Encoders send a sequence header with every keyframe, and only there (AV1 specification §7.5, random access).
 fn av1_begins(mut data: &[u8]) -> Option<bool> {
     const SEQUENCE_HEADER: u8 = 1;
@@ -138,20 +160,7 @@ fn av1_begins(mut data: &[u8]) -> Option<bool> {
         if head >> 3 & 15 == SEQUENCE_HEADER {
             return Some(true);
         }
-        if head & 2 == 0 {
-            return None;
-        }
-        let mut at = if head & 4 == 0 { 1 } else { 2 };
-        let mut size = 0usize;
-        for shift in 0..4 {
-            let byte = *data.get(at)?;
-            at += 1;
-            size |= usize::from(byte & 0x7f) << (7 * shift);
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        data = data.get(at.checked_add(size)?..)?;
+        data = data.get(av1_unit(data)?.end..)?;
     }
     Some(false)
 }

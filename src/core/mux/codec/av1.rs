@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{VideoFormat, visual_entry};
 use crate::{
-    media::{Size, VideoCodec},
+    media::{Size, VideoCodec, nal::av1_unit},
     mux::bits::Bits,
 };
 
@@ -45,24 +45,10 @@ fn kind(unit: &[u8]) -> u8 {
 /// Open bitstream units with their size fields (§5.3): each whole, and its payload.
 fn units(mut data: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     std::iter::from_fn(move || {
-        let head = *data.first()?;
-        if head & 2 == 0 {
-            return None;
-        }
-        let mut at = if head & 4 == 0 { 1 } else { 2 };
-        let mut size = 0usize;
-        for shift in 0..4 {
-            let byte = *data.get(at)?;
-            at += 1;
-            size |= usize::from(byte & 0x7f) << (7 * shift);
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        let end = at.checked_add(size)?;
-        let (whole, rest) = data.split_at_checked(end)?;
+        let payload = av1_unit(data)?;
+        let (whole, rest) = data.split_at_checked(payload.end)?;
         data = rest;
-        Some((whole, &whole[at..]))
+        Some((whole, &whole[payload.start..]))
     })
 }
 
