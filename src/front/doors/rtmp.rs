@@ -253,17 +253,25 @@ impl RtmpDoor {
                 }
             }
         };
+        self.attempt(room, Scope::Publish(room, participant), guest, find).await
+    }
+
+    /// One attempt of a guest to open something, which may be a guess. A guest that came through another front was counted there.
+    async fn attempt<T>(
+        &self,
+        room: &RoomId,
+        scope: Scope<'_>,
+        guest: Guest<'_>,
+        find: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
         if guest.is_inward() {
             return find.await;
         }
-        self.settle(room).await?;
-        self.entrance.attempt(guest.peer.ip(), Scope::Publish(room, participant), find).await
-    }
-
-    /// Waits for a room that moves: no attempt is under way for as long as that takes.
-    async fn settle(&self, room: &RoomId) -> Result<(), Refusal> {
-        let Some(cluster) = &self.cluster else { return Ok(()) };
-        cluster.settled(room).await.map(drop).map_err(Refusal::Other)
+        // A room that moves is waited for first: no attempt is under way for as long as that takes.
+        if let Some(cluster) = &self.cluster {
+            cluster.settled(room).await.map_err(Refusal::Other)?;
+        }
+        self.entrance.attempt(guest.peer.ip(), scope, find).await
     }
 
     /// The place of a participant, wherever its room is, by whichever of the keys opens it; the reason why not is for people.
@@ -447,11 +455,7 @@ impl RtmpDoor {
             }
             Err(refused)
         };
-        if guest.is_inward() {
-            return find.await;
-        }
-        self.settle(room).await?;
-        self.entrance.attempt(guest.peer.ip(), Scope::Watch(room), find).await
+        self.attempt(room, Scope::Watch(room), guest, find).await
     }
 
     /// A room's program, wherever it is; the reason why not is for people.

@@ -89,15 +89,6 @@ impl Connection {
         Self { session, lease, batch, commands, stop }
     }
 
-    /// Takes what a client publishes to the seat that `take` gives once the client is connected, not before: a client that cannot
-    /// connect throws nobody out.
-    pub async fn publish<F>(self, take: impl Fn() -> F + Send + Sync) -> End
-    where
-        F: Future<Output = Result<Seat, End>> + Send,
-    {
-        self.bring(take).await
-    }
-
     /// Takes what a server sends to the place that `take` gives once there are media; none ends the session.
     pub async fn pull<F>(self, take: impl Fn() -> F + Send + Sync) -> End
     where
@@ -107,13 +98,15 @@ impl Connection {
             let taken = take();
             async { taken.await.ok_or(End::Over) }
         };
-        match self.bring(take).await {
+        match self.publish(take).await {
             End::Cut(_) => End::Over,
             end => end,
         }
     }
 
-    async fn bring<F>(mut self, take: impl Fn() -> F + Send + Sync) -> End
+    /// Takes what a peer sends to the seat that `take` gives once the peer is connected, or once there are media where we asked for
+    /// the session: a client that cannot connect throws nobody out.
+    pub async fn publish<F>(mut self, take: impl Fn() -> F + Send + Sync) -> End
     where
         F: Future<Output = Result<Seat, End>> + Send,
     {
